@@ -1,0 +1,132 @@
+"""What the user wrote in `tradewinds.yaml`, as plain frozen data. `wiring.settings` reads, checks and fills it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, ClassVar, Literal
+
+UNIVERSE = "universe"
+
+# Read by pydantic when the file is checked: a key that is not a field is refused.
+_STRICT: Any = {"extra": "forbid"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VendorConfig:
+    """One vendor as configured. `use`: a registered vendor or `module:Class`; `url`: instead of its own address."""
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+    use: str
+    url: str | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """Which instruments at which bar interval, how far back. `instruments` may be `("universe",)`."""
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+    interval: str
+    instruments: tuple[str, ...]
+    since: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UniverseConfig:
+    """The top `top` coins by market cap that trade against `quote`, less `exclude`, plus `include` (venue symbols)."""
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+    source: str = "coingecko"
+    top: int = 100
+    quote: str = "USDT"
+    exclude: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CryptoConfig:
+    """One crypto venue: bulk files from `archive`, the newest bars from `rest`."""
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+    venue: str = "BINANCE"
+    market: Literal["spot", "um", "cm"] = "spot"
+    archive: str = "binance_archive"
+    rest: str = "binance_rest"
+    funding: str | None = None
+    universe: UniverseConfig = UniverseConfig()
+    bars: tuple[History, ...] = ()
+    trades: tuple[str, ...] = ()
+    trades_since: date | None = None
+    shard_symbols: int = 10
+    shard_months: int = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EquitiesConfig:
+    """One exchange's equities from several vendors, reconciled after each close."""
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+    calendar: str
+    instruments: tuple[str, ...]
+    vendors: tuple[str, ...]
+    since: date
+    delay_minutes: int = 60
+    lateness_hours: float = 12.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FxConfig:
+    """Currency pairs from one vendor."""
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+    vendor: str = "oanda"
+    bars: tuple[History, ...] = ()
+    kind: Literal["quotes", "bars"] = "quotes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetConfig:
+    """Any other dataset (cot, funding, company-facts, rates, a declared one): a vendor, its subjects, a schedule."""
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+    vendor: str
+    dataset: str
+    since: date
+    instruments: tuple[str, ...] = ()
+    schedule: str = "0 6 * * *"
+    freshness_hours: float = 48.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storage:
+    """Where things live; None means below the home."""
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+    raw: str | None = None
+    lake: str | None = None
+    pack: str | None = None
+    ledger: str | None = None
+    warehouse: str | None = None
+    marts: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The whole configuration. `clock` holds a replay time (ISO 8601) in demo and tests; None means the real time."""
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+    home: str
+    workspace: str | None = None
+    clock: str | None = None
+    storage: Storage = Storage()
+    vendors: Mapping[str, VendorConfig] = field(default_factory=dict)
+    crypto: Mapping[str, CryptoConfig] = field(default_factory=dict)
+    equities: Mapping[str, EquitiesConfig] = field(default_factory=dict)
+    fx: FxConfig | None = None
+    datasets: Mapping[str, DatasetConfig] = field(default_factory=dict)
+    schedules: Mapping[str, str] = field(default_factory=dict)
+    retention_days: int = 30
+    pack_keep: int = 3
+    workers: int = 2

@@ -1,0 +1,145 @@
+"""Reads the configuration: `tradewinds.yaml`, then the environment over it, into `jobs.config.Config`.
+
+1. The file: `--config`, else `TRADEWINDS_CONFIG`, else the `tradewinds.yaml` of the workspace around the current folder.
+2. The environment: `TRADEWINDS_A__B=value` sets key b of section a; `TRADEWINDS_<VENDOR>_URL` a vendor's address;
+   `<NAME>_FILE` names a file that holds the value, for secrets.
+3. Unknown keys are refused by name. Secrets never stand in the file: they are read from the environment when a vendor is built.
+
+Source of the layering: the usual one (flags over environment over file), see docs/configuration.md.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tradewinds.core.errors import Rejected
+from tradewinds.jobs.config import Config
+
+FILE_NAME = "tradewinds.yaml"
+PREFIX = "TRADEWINDS_"
+_PLAIN = ("HOME", "CONFIG", "SHARED_DATA")
+_URL_ALIASES = {"binance": "binance_rest"}
+
+
+def default_home(environment: Mapping[str, str]) -> Path:
+    """`TRADEWINDS_HOME`, else `tradewinds` below the XDG data home."""
+    named = environment.get("TRADEWINDS_HOME")
+    if named:
+        return Path(named).expanduser().absolute()
+    data = environment.get("XDG_DATA_HOME") or str(Path("~/.local/share").expanduser())
+    return Path(data) / "tradewinds"
+
+
+def find_config(environment: Mapping[str, str], start: Path | None = None) -> Path | None:
+    """The configuration file in force, None when there is none. Raises Rejected when one is named and absent."""
+    named = environment.get("TRADEWINDS_CONFIG")
+    if named:
+        path = Path(named).expanduser().absolute()
+        if not path.is_file():
+            raise Rejected(f"configuration: TRADEWINDS_CONFIG names {path}, expected a file")
+        return path
+    here = (start or Path.cwd()).absolute()
+    for folder in (here, *here.parents):
+        if (folder / FILE_NAME).is_file():
+            return folder / FILE_NAME
+    return None
+
+
+def load_config(path: Path | None = None, environment: Mapping[str, str] | None = None) -> Config:
+    """The checked configuration. Reads one local file and the environment, nothing else."""
+    env = os.environ if environment is None else environment
+    place = path if path is not None else find_config(env)
+    values: dict[str, Any] = {} if place is None else _read(place)
+    _overlay(values, env)
+    values.setdefault("home", str(default_home(env)))
+    if place is not None:
+        values.setdefault("workspace", str(place.parent))
+    values["home"] = str(Path(str(values["home"])).expanduser().absolute())
+    return _checked(values, place)
+
+
+def secret_of(vendor: str, environment: Mapping[str, str] | None = None) -> str | None:
+    """The secret of a vendor: `TRADEWINDS_VENDORS__<VENDOR>__SECRET`, or `…_FILE` naming a file that holds it."""
+    env = os.environ if environment is None else environment
+    name = f"{PREFIX}VENDORS__{vendor.upper()}__SECRET"
+    return _value(name, env)
+
+
+def _value(name: str, env: Mapping[str, str]) -> str | None:
+    if name in env:
+        return env[name]
+    place = env.get(f"{name}_FILE")
+    if place is None:
+        return None
+    try:
+        return Path(place).read_text().strip()
+    except OSError as error:
+        raise Rejected(f"configuration: {name}_FILE names {place}, expected a readable file ({error.strerror})") from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Rejected(f"configuration: {path}, expected a readable file ({error.strerror})") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise Rejected(f"configuration: {path} is no YAML: {str(error).splitlines()[0]}") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise Rejected(f"configuration: {path} holds a {type(values).__name__}, expected keys and values")
+    return values
+
+
+def _overlay(values: dict[str, Any], env: Mapping[str, str]) -> None:
+    import yaml
+
+    for name in sorted(env):
+        if not name.startswith(PREFIX):
+            continue
+        rest = name.removeprefix(PREFIX)
+        bare = rest.removesuffix("_FILE") if "__" in rest else rest
+        if "__" in bare:
+            keys = [key.lower() for key in bare.split("__")]
+            if keys[-1] == "secret":
+                continue
+            if keys[0] == "equities" and len(keys) > 1:
+                keys[1] = keys[1].upper()
+            text = _value(PREFIX + bare, env)
+            _set(values, keys, yaml.safe_load(text) if text else None, name)
+        elif rest.endswith("_URL"):
+            vendor = rest.removesuffix("_URL").lower()
+            _set(values, ["vendors", _URL_ALIASES.get(vendor, vendor), "url"], env[name], name)
+        elif rest == "CLOCK":
+            values["clock"] = env[name]
+
+
+def _set(values: dict[str, Any], keys: list[str], value: object, name: str) -> None:
+    place = values
+    for key in keys[:-1]:
+        inner = place.setdefault(key, {})
+        if not isinstance(inner, dict):
+            raise Rejected(f"configuration: {name} goes below {key!r}, which holds {inner!r}, expected a section")
+        place = inner
+    place[keys[-1]] = value
+
+
+def _checked(values: dict[str, Any], place: Path | None) -> Config:
+    from pydantic import TypeAdapter, ValidationError
+
+    for vendor, given in (values.get("vendors") or {}).items():
+        if isinstance(given, dict):
+            given.setdefault("use", vendor)
+    try:
+        return TypeAdapter(Config).validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        what = "unknown key" if first["type"] == "unexpected_keyword_argument" else first["msg"]
+        given = "" if first["type"] in ("unexpected_keyword_argument", "missing_argument") else f" is {first.get('input')!r}"
+        raise Rejected(f"configuration {place or 'from the environment'}: {where}{given}: {what}; see docs/configuration.md") from None
