@@ -25,10 +25,11 @@ NEW_YORK = "America/New_York"
 
 # Before 1985-09-30 New York traded at other hours than the library says, hence `hours_from`.
 # `projected_after`: the last year whose holidays the exchange itself had announced when this was compiled.
+# (first, truth_until, projected_after, hours_from)
 EXCHANGES = {
-    "XNYS": {"first": date(1962, 1, 2), "until": date(2035, 12, 31), "projected_after": "2027-12-31", "hours_from": "1985-09-30"},
-    "XNAS": {"first": date(1971, 2, 8), "until": date(2035, 12, 31), "projected_after": "2027-12-31", "hours_from": "1985-09-30"},
-    "XSHG": {"first": date(1990, 12, 3), "until": date(2026, 12, 31), "projected_after": None, "hours_from": None},
+    "XNYS": (date(1962, 1, 2), date(2035, 12, 31), "2027-12-31", "1985-09-30"),
+    "XNAS": (date(1971, 2, 8), date(2035, 12, 31), "2027-12-31", "1985-09-30"),
+    "XSHG": (date(1990, 12, 3), date(2026, 12, 31), None, None),
 }
 FX_FIRST, FX_UNTIL = date(1990, 1, 1), date(2035, 12, 31)
 
@@ -57,19 +58,20 @@ def compiled() -> dict[str, str]:
 
     origin = f"exchange_calendars {exchange_calendars.__version__} (Apache-2.0)"
     files = {}
-    for name, facts in EXCHANGES.items():
-        library = exchange_calendars.get_calendar(name, start=facts["first"].isoformat(), end=facts["until"].isoformat())
+    header: dict[str, object]
+    for name, (first, until, projected_after, hours_from) in EXCHANGES.items():
+        library = exchange_calendars.get_calendar(name, start=first.isoformat(), end=until.isoformat())
         header = {
             "about": f"Compiled by tools/compile_calendars.py from the sessions that {origin} computes. Do not edit: use an override file.",
             "calendar": name,
             "zone": str(library.tz),
-            "first": facts["first"].isoformat(),
-            "truth_until": facts["until"].isoformat(),
-            "projected_after": facts["projected_after"],
-            "hours_from": facts["hours_from"],
+            "first": first.isoformat(),
+            "truth_until": until.isoformat(),
+            "projected_after": projected_after,
+            "hours_from": hours_from,
             "standard": _standard(library),
         }
-        files[name] = _text(header, _library_sessions(library), facts["first"], facts["until"])
+        files[name] = _text(header, _library_sessions(library), first, until)
     header = {
         "about": "Compiled by tools/compile_calendars.py: Sunday 17:00 to Friday 17:00 New York. Do not edit: use an override file.",
         "calendar": "FX",
