@@ -34,7 +34,7 @@ check: setup-dev
 	@$(PY) -m ruff format --check --quiet src tests benchmarks tools
 	@$(PY) -m ruff check --quiet src tests benchmarks tools
 	@$(PY) -m mypy
-	@$(PY) -m importlinter.cli lint 2>/dev/null || .venv/bin/lint-imports
+	@.venv/bin/lint-imports --no-cache > /dev/null || .venv/bin/lint-imports --no-cache
 
 bench: setup-dev
 	@$(PY) -m benchmarks $(if $(ONLY),--only $(ONLY)) $(ARGS)
