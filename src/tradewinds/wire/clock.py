@@ -1,0 +1,12 @@
+"""This machine's clock, for those edges that are not handed another."""
+
+from __future__ import annotations
+
+import time
+
+
+class SystemClock:
+    """The machine's own time (a `core.ports.Clock`)."""
+
+    def now_ns(self) -> int:
+        return time.time_ns()

@@ -1,0 +1,40 @@
+"""A secret that cannot be printed by accident."""
+
+from __future__ import annotations
+
+HIDDEN = "***"
+
+
+class Secret:
+    """A key or token. Its text leaves only through `reveal`, which only the wire calls."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text.strip()
+
+    def __repr__(self) -> str:
+        return f"Secret({HIDDEN})"
+
+    def __str__(self) -> str:
+        return HIDDEN
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        raise TypeError("a Secret is not pickled: pass the setting that holds it")
+
+    def reveal(self) -> str:
+        """The text itself."""
+        return self._text
+
+    def redact(self, message: str) -> str:
+        """`message` with every occurrence of the secret hidden."""
+        return message.replace(self._text, HIDDEN) if self._text else message
