@@ -1,0 +1,50 @@
+"""A workspace is the user's: made once, valid as it comes, never overwritten."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tradewinds.app.workspace import make
+from tradewinds.core.errors import Rejected
+from tradewinds.jobs.catalog import plans
+from tradewinds.wiring.settings import load_config
+
+
+def test_a_new_workspace_is_valid_and_draws_its_plans(tmp_path: Path) -> None:
+    made, kept = make(tmp_path / "mine")
+
+    config = load_config(tmp_path / "mine" / "tradewinds.yaml", {"TRADEWINDS_HOME": str(tmp_path / "home")})
+
+    assert "tradewinds.yaml" in made
+    assert kept == []
+    assert [plan.name for plan in plans(config)] == [
+        "cot",
+        "crypto_backfill",
+        "crypto_incremental",
+        "crypto_trades",
+        "ecb_rates",
+        "maintenance",
+        "marts",
+        "universe",
+    ]
+    assert config.workspace == str(tmp_path / "mine")
+
+
+def test_what_the_user_wrote_is_kept(tmp_path: Path) -> None:
+    make(tmp_path)
+    (tmp_path / "tradewinds.yaml").write_text("crypto: {}\n")
+
+    made, kept = make(tmp_path)
+
+    assert made == []
+    assert "tradewinds.yaml" in kept
+    assert (tmp_path / "tradewinds.yaml").read_text() == "crypto: {}\n"
+
+
+def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+
+    with pytest.raises(Rejected, match="taken"):
+        make(tmp_path / "taken")
