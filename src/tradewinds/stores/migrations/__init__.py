@@ -1,0 +1,1 @@
+"""The ledger's schema, step by step (Alembic). `stores.ledger.Ledger.migrate` runs them; no alembic.ini is needed."""

@@ -1,0 +1,1 @@
+"""One file per revision; the last one is `ledger_schema.HEAD`."""
