@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from tradewinds.core.ports import Clock, Lake, RawStore, Vendor
+from tradewinds.core.record import RunResult
 from tradewinds.jobs.config import Config
-
-if TYPE_CHECKING:
-    from tradewinds.jobs.records import Records
+from tradewinds.jobs.records import Records
 
 
 def _silent(message: str) -> None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """Everything a job may touch. `vendor(name)` builds the vendor configured under that name."""
+    """Everything a job may touch. `vendor(name)` builds the vendor configured under that name.
+
+    `job` and `partition` name the run, so that a job can write a row for each symbol of it.
+    """
 
     config: Config
     clock: Clock
@@ -27,4 +28,23 @@ class Context:
     lake: Lake
     records: Records
     vendor: Callable[[str], Vendor]
+    job: str = ""
+    partition: str = ""
+    airflow_run: str | None = None
+    log_link: str | None = None
     progress: Callable[[str], None] = _silent
+
+    def open_subjects(self, subjects: Iterable[str]) -> dict[str | None, int]:
+        """Open one job-run row per symbol; `close_subjects` ends them."""
+        return self.records.start_runs(
+            self.job,
+            self.partition,
+            list(subjects),
+            started_ns=self.clock.now_ns(),
+            log=self.log_link,
+            airflow_run=self.airflow_run,
+        )
+
+    def close_subjects(self, rows: Mapping[str | None, int], results: Mapping[str, RunResult]) -> None:
+        """Write how each symbol's run ended."""
+        self.records.finish_runs({rows[subject]: result for subject, result in results.items()})

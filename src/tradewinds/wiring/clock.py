@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
+
+from tradewinds.core.errors import Transient
+from tradewinds.core.instant import parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +26,16 @@ class ReplayClock:
 
     def now_ns(self) -> int:
         return self.at_ns
+
+
+@dataclass(frozen=True, slots=True)
+class FileClock:
+    """Tells the instant that a file holds, read anew each time: whoever replays moves it."""
+
+    path: Path
+
+    def now_ns(self) -> int:
+        try:
+            return parse(self.path.read_text())
+        except OSError as error:
+            raise Transient(f"replay clock: {self.path} cannot be read ({error.strerror}), expected a file with one instant") from None
