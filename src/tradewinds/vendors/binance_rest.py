@@ -1,0 +1,244 @@
+"""Binance over REST: klines, aggregated trades, trades, the list of instruments, server time.
+
+Spot data comes from the keyless data host. Limits are read from the venue's own exchangeInfo once a day and machine; every request
+books its documented weight (the venue's table, not its limit) in the shared budget, and headers correct the count.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+import polars as pl
+
+from tradewinds.core.errors import Missing, Rejected, Unreadable
+from tradewinds.core.instant import NS_PER_MS
+from tradewinds.core.instrument import Instrument
+from tradewinds.core.market import TRADES, interval_of
+from tradewinds.core.observation import Capability, Dataset, Payload, Pull, Request
+from tradewinds.vendors.binance_instruments import instruments_in, windows_in
+from tradewinds.vendors.binance_json import agg_trade_rows, kline_rows, trade_rows
+from tradewinds.vendors.binance_venue import (
+    AGG_TRADES,
+    DATASETS,
+    EARLIEST_NS,
+    LAG_NS,
+    Market,
+    Venues,
+    checked_interval,
+    explained,
+    wire_interval,
+)
+from tradewinds.wire.budget import Cost
+from tradewinds.wire.http import Answer, HttpClient
+from tradewinds.wire.secret import Secret
+
+HOSTS: dict[Market, str] = {"spot": "https://data-api.binance.vision", "um": "https://fapi.binance.com", "cm": "https://dapi.binance.com"}
+# The keyless data host has no old trades by id.
+OLD_TRADES_HOST = "https://api.binance.com"
+PREFIXES: dict[Market, str] = {"spot": "/api/v3", "um": "/fapi/v1", "cm": "/dapi/v1"}
+PAGE_ROWS = 1000
+PAGES_MAX = 10_000
+MONTH_NS_MAX = 31 * 86_400 * 1_000_000_000
+# The venue's table of weights; what it allows per minute is learned.
+WEIGHTS = {"klines": 2, "aggTrades": 4, "trades": 25, "historicalTrades": 25, "exchangeInfo": 20, "time": 1}
+FUTURES_WEIGHTS = {"klines": 5, "aggTrades": 20, "trades": 5, "historicalTrades": 20, "exchangeInfo": 1, "time": 1}
+
+
+class BinanceRest:
+    """Implements `core.ports.Vendor`. Options: `venue` and `market` (see `binance_venue.Venues`)."""
+
+    name = "binance_rest"
+
+    def __init__(
+        self,
+        http: HttpClient,
+        *,
+        base_url: str | None = None,
+        secret: Secret | None = None,
+        options: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self._http = http
+        self._base_url = base_url.rstrip("/") if base_url else None
+        self._secret = secret
+        self._venues = Venues.of(options)
+        self.capability = Capability(
+            datasets=tuple(dataset.name for dataset in DATASETS), lag_ns=LAG_NS, batch=PAGE_ROWS, revises=True, earliest_ns=EARLIEST_NS
+        )
+
+    def datasets(self) -> Sequence[Dataset]:
+        return DATASETS
+
+    def plan(self, request: Request) -> list[Pull]:
+        """Bars: one pull per 1000 intervals. Trades: one pull that `capture` follows from id to id.
+
+        request.params `from_id`: trades begin at that id instead of a time (after the last one that the archive gave).
+        """
+        interval = interval_of(request.dataset)
+        start_ns, end_ns = max(request.start_ns, EARLIEST_NS), min(request.end_ns, request.now_ns)
+        if start_ns >= end_ns:
+            return []
+        pulls: list[Pull] = []
+        for instrument in request.instruments:
+            symbol, market = self._venues.symbol(instrument)
+            if interval is None:
+                pulls.append(self._trades_pull(request, symbol, market, start_ns, end_ns))
+                continue
+            span_ns = PAGE_ROWS * (interval.ns or MONTH_NS_MAX)
+            name = wire_interval(checked_interval(interval))
+            for first_ns in range(start_ns, end_ns, span_ns):
+                query = {"symbol": symbol, "interval": name} | _times(first_ns, min(first_ns + span_ns, end_ns))
+                pulls.append(self._pull(request.dataset, market, "klines", query | {"limit": str(PAGE_ROWS)}))
+        return pulls
+
+    def capture(self, pull: Pull) -> Iterator[Payload]:
+        if pull.dataset not in (TRADES.name, AGG_TRADES.name):
+            answer = self._ask(pull)
+            yield Payload(pull, answer.content, answer.captured_ns)
+            return
+        for _ in range(PAGES_MAX):
+            sent = _page_of_trades(pull)
+            answer = self._ask(sent)
+            yield Payload(sent, answer.content, answer.captured_ns)
+            following = _following(pull, answer)
+            if following is None:
+                return
+            pull = following
+        raise Rejected(
+            f"binance {pull.dataset} {pull.params.get('symbol')}: over {PAGES_MAX} pages, expected fewer; the archive holds whole days"
+        )
+
+    def parse(self, payload: Payload) -> pl.DataFrame:
+        symbol, market = payload.pull.params.get("symbol", ""), market_of(payload.pull.locator)
+        instrument = self._venues.instrument(symbol, market)
+        what = f"binance {payload.pull.dataset} {symbol}"
+        interval = interval_of(payload.pull.dataset)
+        if interval is not None:
+            return kline_rows(payload, instrument, interval, what, is_coin_margined=market == "cm")
+        rows = trade_rows if payload.pull.dataset == TRADES.name else agg_trade_rows
+        return rows(payload, instrument, what)
+
+    def instruments_pull(self, market: Market = "spot") -> Pull:
+        """The question for every instrument of a market; `parse_instruments` reads the answer."""
+        query = {"showPermissionSets": "false"} if market == "spot" else {}
+        return self._pull("instruments", market, "exchangeInfo", query)
+
+    def parse_instruments(self, payload: Payload) -> list[Instrument]:
+        """Every instrument with its tick, lot and minimum notional, sorted by id; pure, like parse."""
+        market = market_of(payload.pull.locator)
+        return instruments_in(payload.content, market, lambda symbol: self._venues.instrument(symbol, market))
+
+    def server_time_ns(self, market: Market = "spot") -> int:
+        """The venue's clock."""
+        answer = self._ask(self._pull("time", market, "time", {}))
+        try:
+            return int(json.loads(answer.content)["serverTime"]) * NS_PER_MS
+        except (ValueError, KeyError, TypeError):
+            raise Unreadable(f"binance time: {answer.content[:80]!r}, expected serverTime in milliseconds") from None
+
+    def first_bar_ns(self, instrument: str, interval: str) -> int | None:
+        """When the venue's first bar of an instrument starts; None where it has none. Raises Rejected for an unknown symbol."""
+        symbol, market = self._venues.symbol(instrument)
+        query = {"symbol": symbol, "interval": wire_interval(interval), "startTime": "0", "limit": "1"}
+        answer = self._ask(self._pull(f"bars-{interval}", market, "klines", query))
+        try:
+            rows = json.loads(answer.content)
+            return int(rows[0][0]) * NS_PER_MS if rows else None
+        except (ValueError, KeyError, TypeError, IndexError):
+            raise Unreadable(f"binance first bar {symbol}: {answer.content[:80]!r}, expected an array of bars") from None
+
+    def _pull(self, dataset: str, market: Market, endpoint: str, query: Mapping[str, str]) -> Pull:
+        return Pull(self.name, dataset, f"{PREFIXES[market]}/{endpoint}", MappingProxyType(dict(query)))
+
+    def _trades_pull(self, request: Request, symbol: str, market: Market, start_ns: int, end_ns: int) -> Pull:
+        from_id = request.params.get("from_id")
+        until = {"until": str(end_ns // NS_PER_MS)}
+        query = {"symbol": symbol, "limit": str(PAGE_ROWS)}
+        if request.dataset == AGG_TRADES.name:
+            begin = {"fromId": from_id} if from_id else {"startTime": str(start_ns // NS_PER_MS)}
+            return self._pull(request.dataset, market, "aggTrades", query | begin | until)
+        if request.dataset != TRADES.name:
+            raise Rejected(f"binance rest: dataset {request.dataset!r}, expected bars-<interval>, trades or agg-trades")
+        if from_id is None:
+            return self._pull(request.dataset, market, "trades", query)
+        return self._pull(request.dataset, market, "historicalTrades", query | {"fromId": from_id} | until)
+
+    def _ask(self, pull: Pull) -> Answer:
+        market = market_of(pull.locator)
+        endpoint = pull.locator.rpartition("/")[2]
+        base_url = self._base_url or (OLD_TRADES_HOST if endpoint == "historicalTrades" and market == "spot" else HOSTS[market])
+        symbol = pull.params.get("symbol", "")
+        what = f"binance {endpoint} {symbol}".rstrip()
+        budget = f"binance@{urlsplit(base_url).netloc}"
+        if endpoint != "exchangeInfo":
+            self._learn_limits(base_url, budget, market, symbol)
+        weight = (WEIGHTS if market == "spot" else FUTURES_WEIGHTS)[endpoint]
+        answer = self._get(base_url + pull.locator, what, pull.params, Cost(budget, weight))
+        fault = explained(what, 200, answer.content, answer.captured_ns)
+        if fault is not None:
+            raise fault
+        return answer
+
+    def _get(self, url: str, what: str, params: Mapping[str, str], cost: Cost) -> Answer:
+        clock = self._http.clock
+        headers = {"X-MBX-APIKEY": self._secret} if self._secret else {}
+        return self._http.get(
+            url,
+            what=what,
+            params=params,
+            headers=headers,
+            cost=cost,
+            explain=lambda status, _, body: explained(what, status, body, clock.now_ns()),
+        )
+
+    def _learn_limits(self, base_url: str, budget: str, market: Market, symbol: str) -> None:
+        """Ask the venue what it allows, once a day and machine; a venue that does not say is limited by its 429 alone."""
+        if self._http.budgets is None or self._http.budgets.budget(budget).has_fresh_limits():
+            return
+        weight = (WEIGHTS if market == "spot" else FUTURES_WEIGHTS)["exchangeInfo"]
+        query = {"symbol": symbol} if market == "spot" and symbol else {}
+        try:
+            answer = self._get(f"{base_url}{PREFIXES[market]}/exchangeInfo", "binance limits", query, Cost(budget, weight))
+        except Missing:
+            return
+        self._http.budgets.budget(budget).learn(windows_in(answer.content))
+
+
+def market_of(locator: str) -> Market:
+    """The market that a path such as /fapi/v1/klines belongs to."""
+    for market, prefix in PREFIXES.items():
+        if locator.startswith(prefix + "/"):
+            return market
+    raise Rejected(f"binance path: {locator!r}, expected to begin with one of {', '.join(PREFIXES.values())}")
+
+
+def _times(start_ns: int, end_ns: int) -> dict[str, str]:
+    # Both ends are inclusive on the wire, in milliseconds of the bar's opening.
+    return {"startTime": str(-(-start_ns // NS_PER_MS)), "endTime": str(-(-end_ns // NS_PER_MS) - 1)}
+
+
+def _page_of_trades(pull: Pull) -> Pull:
+    """What is sent: `until` is ours."""
+    return replace(pull, params=MappingProxyType({name: value for name, value in pull.params.items() if name != "until"}))
+
+
+def _following(pull: Pull, answer: Answer) -> Pull | None:
+    """The pull of the page after this one; None where this was the last."""
+    if "until" not in pull.params:
+        return None
+    try:
+        page = json.loads(answer.content)
+        last = page[-1] if page else None
+        ends = last is None or len(page) < int(pull.params["limit"])
+        if last is None or ends:
+            return None
+        last_id, last_ms = int(last.get("a", last.get("id"))), int(last.get("T", last.get("time")))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise Unreadable(f"binance {pull.dataset}: {answer.content[:80]!r}, expected an array of trades") from None
+    if last_ms >= int(pull.params["until"]):
+        return None
+    query = {name: value for name, value in pull.params.items() if name not in ("startTime", "fromId")}
+    return replace(pull, params=MappingProxyType(query | {"fromId": str(last_id + 1)}))
