@@ -175,7 +175,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What one publish of one partition changed. `version` is unchanged and `bytes_written` 0 when nothing was new."""
+    """What one publish of one partition changed. `version` is unchanged and `bytes_written` 0 when nothing was new.
+
+    `changed`: how many rows were new or restated, by instrument.
+    """
 
     table: str
     partition: str
@@ -184,3 +187,4 @@ class Publication:
     rows_restated: int
     rows_same: int
     bytes_written: int
+    changed: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
