@@ -28,11 +28,7 @@ OPTIONAL = ("received_at", "currency", "split_factor", "dividend")
 def read_drop(path: Path) -> pl.DataFrame:
     """The rows of a file, with `received_ns` in the place of received_at; raises Unreadable."""
     try:
-        frame = (
-            pl.read_parquet(path)
-            if path.suffix.lower() == ".parquet"
-            else pl.read_csv(path, infer_schema=False, missing_utf8_is_empty_string=True)
-        )
+        frame = pl.read_parquet(path) if path.suffix.lower() == ".parquet" else pl.read_csv(path, infer_schema=False)
     except pl.exceptions.NoDataError:
         raise Unreadable(f"drop file {path}: it is empty, expected a header with {', '.join(NEEDED)}") from None
     except (pl.exceptions.PolarsError, OSError) as error:

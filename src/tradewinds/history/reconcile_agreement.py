@@ -1,0 +1,95 @@
+"""Which vendors agree about which cell, and whose values are taken where they do.
+
+Two vendors agree about a cell where every price and the volume lie within tolerance of each other. A cell is disputed
+where two usable vendors do not agree. Disputed cells of one instrument that follow each other make one episode,
+because one fault often spoils several sessions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tradewinds.history.reconcile_cells import Bools, Cells, Floats, Ints
+from tradewinds.history.reconcile_limits import Limits
+
+EPISODE_LENGTH_MAX = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """price: (4, vendors, cells) logarithms, NaN where unusable; volume: (vendors, cells) logarithms, -inf where nothing traded.
+
+    apart: (vendors, vendors, cells) largest price difference; agrees: the same, True where two usable rows agree.
+    """
+
+    usable: Bools
+    price: Floats
+    volume: Floats
+    apart: Floats
+    agrees: Bools
+    disputed: Bools
+    price_disputed: Bools
+
+
+def agreement(block: Cells, usable: Bools, limits: Limits) -> Agreement:
+    """Compare every pair of vendors in every cell."""
+    vendors, n = usable.shape
+    with np.errstate(divide="ignore", invalid="ignore"):
+        price = np.log(np.where(usable, block.price, np.nan))
+        volume = np.log(np.where(usable & ~block.impossible_volume, block.volume, np.nan))
+    apart = np.zeros((vendors, vendors, n))
+    agrees = np.zeros((vendors, vendors, n), dtype=bool)
+    disputed, price_disputed = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+    for v in range(vendors):
+        agrees[v, v] = usable[v]
+        for w in range(v + 1, vendors):
+            both = usable[v] & usable[w]
+            distance = np.abs(price[:, v] - price[:, w]).max(axis=0)
+            same_price = distance <= np.log1p(limits.price_tolerance)
+            same = same_price & is_same_volume(volume[v], volume[w], limits)
+            apart[v, w] = apart[w, v] = np.where(both, distance, 0.0)
+            agrees[v, w] = agrees[w, v] = both & same
+            disputed |= both & ~same
+            price_disputed |= both & ~same_price
+    return Agreement(usable, price, volume, apart, agrees, disputed, price_disputed)
+
+
+def is_same_volume(one: Floats, other: Floats, limits: Limits) -> Bools:
+    """Whether logarithms of volumes lie within tolerance; an unusable volume (NaN) contradicts nobody."""
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(one - other)
+    return np.isnan(one) | np.isnan(other) | (one == other) | (apart <= np.log1p(limits.volume_tolerance))
+
+
+def episodes(block: Cells, disputed: Bools) -> list[Ints]:
+    """Runs of disputed cells of one instrument, at most one undisputed cell apart."""
+    at = np.flatnonzero(disputed)
+    if len(at) == 0:
+        return []
+    breaks = (np.diff(at) > 2) | (block.instrument[at[1:]] != block.instrument[at[:-1]])
+    runs = np.split(at, np.flatnonzero(breaks) + 1)
+    return [run[k : k + EPISODE_LENGTH_MAX] for run in runs for k in range(0, len(run), EPISODE_LENGTH_MAX)]
+
+
+def chosen(block: Cells, found: Agreement, side: Bools, limits: Limits) -> Ints:
+    """The vendor whose row is published for each cell, -1 where `side` (vendors, cells) names none.
+
+    Preferred vendors first; then the row nearest to the others of its side; then the one that saw the most volume, was received
+    first, has the higher close. Names decide only between identical rows.
+    """
+    vendors, n = side.shape
+    rank = np.array([limits.preference.index(v) if v in limits.preference else len(limits.preference) for v in block.vendors])
+    distance = np.einsum("vwn,wn->vn", found.apart, side.astype(np.float64))
+    candidate = side.copy()
+    for measure in (
+        np.broadcast_to(rank[:, None].astype(np.float64), (vendors, n)),
+        np.round(distance, 12),
+        -np.nan_to_num(block.volume, nan=-1.0),
+        block.first.astype(np.float64),
+        -np.nan_to_num(block.price[3], nan=-1.0),
+    ):
+        lowest = np.where(candidate, measure, np.inf).min(axis=0)
+        candidate &= measure <= lowest
+    return np.where(candidate.any(axis=0), candidate.argmax(axis=0), -1).astype(np.int64)

@@ -1,0 +1,114 @@
+"""How plausible a reading of disputed cells is as a piece of its instrument's time series.
+
+The usual overnight move (close to open), the usual move within a session (open to close) and the usual volume are measured
+robustly on the undisputed cells before the dispute. A reading's path runs from the last undisputed cell before to the first one
+after it. Moves are judged with Student's t of three degrees of freedom, because crashes are real; the logarithm of volume
+with eight. Prices and volumes are compared after splits.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from tradewinds.history.reconcile_cells import Bools, Cells, Floats, Ints
+from tradewinds.history.reconcile_limits import Limits
+
+USUAL_MOVE = 0.02  # where there is no past to measure from
+USUAL_VOLUME_SPREAD = 0.5
+LEAST_MOVE = 1e-3
+LEAST_VOLUME_SPREAD = 0.25
+OBSERVATIONS_MIN = 8
+REPEAT = -12.0  # log-odds that a traded bar repeats the one beside it to the last digit of five numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The undisputed course of every instrument, in logarithms after splits; NaN in disputed cells."""
+
+    instrument: Ints
+    open: Floats
+    close: Floats
+    volume: Floats
+    shares: Floats  # log of the cumulative split factor: log price + shares and log volume - shares are comparable through time
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """Robust scales at one place of the series."""
+
+    overnight: float
+    within: float
+    volume: float
+    volume_spread: float
+
+
+def series(block: Cells, price: Floats, volume: Floats, choice: Ints, settled: Bools, shares: Floats) -> Series:
+    """The course through the settled cells, taking each from its chosen vendor."""
+    at = np.arange(block.size)
+    take = np.where(choice >= 0, choice, 0)
+    blank = ~settled | (choice < 0)
+    opens, closes = price[0, take, at] + shares, price[3, take, at] + shares
+    volumes = volume[take, at] - shares
+    for values in (opens, closes, volumes):
+        values[blank] = np.nan
+    return Series(block.instrument, opens, closes, volumes, shares)
+
+
+def usual(course: Series, at: int, limits: Limits) -> Usual:
+    """Scales measured on the window of cells before `at`."""
+    low = max(0, at - limits.window)
+    low += int(np.searchsorted(course.instrument[low:at], course.instrument[at]))
+    o, c, v = course.open[low:at], course.close[low:at], course.volume[low:at]
+    overnight, within = o[1:] - c[:-1], c - o
+    traded = v[np.isfinite(v)]
+    enough = len(traded) >= OBSERVATIONS_MIN
+    middle = float(np.median(traded)) if enough else math.nan
+    spread = 1.4826 * float(np.median(np.abs(traded - middle))) if enough else USUAL_VOLUME_SPREAD
+    return Usual(_scale(overnight), _scale(within), middle, max(spread, LEAST_VOLUME_SPREAD))
+
+
+def _scale(moves: Floats) -> float:
+    seen = moves[np.isfinite(moves)]
+    if len(seen) < OBSERVATIONS_MIN:
+        return USUAL_MOVE
+    return max(1.4826 * float(np.median(np.abs(seen))), LEAST_MOVE)
+
+
+def move_odds(move: float, scale: float) -> float:
+    """Log-density of a move, up to a constant."""
+    return 0.0 if math.isnan(move) else -2.0 * math.log1p((move / scale) ** 2 / 3.0)
+
+
+def volume_odds(volume: float, normal: Usual) -> float:
+    """Log-density of a logarithm of volume, up to a constant; nothing traded (-inf) is taken as far out."""
+    if math.isnan(volume) or math.isnan(normal.volume):
+        return 0.0
+    z = 12.0 if math.isinf(volume) else (volume - normal.volume) / normal.volume_spread
+    return -4.5 * math.log1p(z * z / 8.0)
+
+
+def path_odds(course: Series, path: list[tuple[int, float, float, float]], normal: Usual) -> float:
+    """Log-odds of a reading: `path` holds (cell, open, close, volume) in logarithms after splits, in order."""
+    first, last = path[0][0], path[-1][0]
+    before = _anchor(course, first, -1)
+    after = _anchor(course, last, 1)
+    total, close = 0.0, before
+    for _, o, c, v in path:
+        total += move_odds(o - close, normal.overnight) + move_odds(c - o, normal.within) + volume_odds(v, normal)
+        close = c
+    return total + move_odds(after - close, normal.overnight)
+
+
+def _anchor(course: Series, at: int, step: int) -> float:
+    """The last settled close before (the first settled open after) a cell, NaN where there is none within five cells."""
+    values = course.close if step < 0 else course.open
+    for k in range(1, 6):
+        j = at + k * step
+        if not 0 <= j < len(values) or course.instrument[j] != course.instrument[at]:
+            return math.nan
+        if math.isfinite(values[j]):
+            return float(values[j])
+    return math.nan

@@ -1,0 +1,147 @@
+"""What could have gone wrong with one vendor's row, if another vendor's row is taken as right.
+
+A fault explains a row when it turns the right row into the wrong one with nothing left over:
+
+    stale         the vendor repeats its own row of the bar before, to the last digit
+    swapped       the row belongs to another instrument, whose row stands here
+    shift         the row belongs to the bar after or before
+    unit          all four prices are off by one factor (cents for dollars, another currency)
+    spike         one price is off; high or low follow it, everything else agrees
+    volume_scale  prices agree, the volume is off by a large factor
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from tradewinds.history.reconcile_agreement import Agreement
+from tradewinds.history.reconcile_cells import Bools, Cells
+from tradewinds.history.reconcile_limits import Limits
+
+ORDER = ("stale", "swapped", "shift", "unit", "spike", "volume_scale")
+UNIT_FACTOR_MIN = 1.5
+VOLUME_FACTOR_MIN = 4.0
+
+Row = tuple[float, float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Quick access to single rows in logarithms (open, high, low, close, volume), and to exact repeats."""
+
+    block: Cells
+    found: Agreement
+    limits: Limits
+    repeats: Bools
+    peers: dict[int, list[int]]
+
+    def row(self, vendor: int, cell: int) -> Row:
+        o, h, low, c = self.found.price[:, vendor, cell].tolist()
+        return o, h, low, c, float(self.found.volume[vendor, cell])
+
+    def beside(self, cell: int, step: int) -> int | None:
+        """The neighbouring cell of the same instrument."""
+        other = cell + step
+        if 0 <= other < self.block.size and self.block.instrument[other] == self.block.instrument[cell]:
+            return other
+        return None
+
+    def is_same(self, one: Row, other: Row) -> bool:
+        return self.is_same_price(one, other) and self.is_same_volume(one[4], other[4])
+
+    def is_same_price(self, one: Row, other: Row) -> bool:
+        near = math.log1p(self.limits.price_tolerance)
+        return all(abs(a - b) <= near for a, b in zip(one[:4], other[:4], strict=True))
+
+    def is_same_volume(self, one: float, other: float) -> bool:
+        return math.isnan(one) or math.isnan(other) or one == other or abs(one - other) <= math.log1p(self.limits.volume_tolerance)
+
+
+def rows(block: Cells, found: Agreement, limits: Limits) -> Rows:
+    """Prepare quick access; a repeat is a traded bar equal to the vendor's bar before in all five numbers."""
+    repeats = np.zeros(found.usable.shape, dtype=bool)
+    back = block.is_neighbour(-1)[1:]
+    equal = (block.price[:, :, 1:] == block.price[:, :, :-1]).all(axis=0) & (block.volume[:, 1:] == block.volume[:, :-1])
+    repeats[:, 1:] = equal & back & (block.volume[:, 1:] > 0) & found.usable[:, 1:] & found.usable[:, :-1]
+    disputed_at: dict[int, list[int]] = {}
+    for cell in np.flatnonzero(found.disputed).tolist():
+        disputed_at.setdefault(int(block.start[cell]), []).append(cell)
+    peers = {cell: [c for c in same if c != cell] for same in disputed_at.values() for cell in same}
+    return Rows(block, found, limits, repeats, peers)
+
+
+def faults(data: Rows, wrong: int, right: int, cell: int) -> dict[str, str]:
+    """Kind -> detail of every fault that explains the row of vendor `wrong` in the cell, if vendor `right` is right there."""
+    bad, good = data.row(wrong, cell), data.row(right, cell)
+    found: dict[str, str] = {}
+    if data.repeats[wrong, cell]:
+        found["stale"] = "repeats the bar before to the last digit"
+    swap = swapped_with(data, wrong, right, cell)
+    if swap is not None:
+        found["swapped"] = f"holds the row of {data.block.instruments[int(data.block.instrument[swap])]}, which holds its row"
+    for step, word in ((1, "after"), (-1, "before")):
+        other = data.beside(cell, step)
+        if other is None or not data.found.usable[right, other]:
+            continue
+        is_own_repeat = step == 1 and bool(data.repeats[wrong, other])
+        if is_own_repeat or data.is_same(bad, data.row(right, other)):
+            found.setdefault("shift", f"holds the row of the bar {word}")
+    found.update(_scale_faults(data, bad, good))
+    return found
+
+
+def swapped_with(data: Rows, wrong: int, right: int, cell: int) -> int | None:
+    """The cell of another instrument at the same time whose row stands here, while this one's row stands there."""
+    bad, good = data.row(wrong, cell), data.row(right, cell)
+    for other in data.peers.get(cell, ()):
+        usable = data.found.usable
+        if not (usable[wrong, other] and usable[right, other]):
+            continue
+        if data.is_same(bad, data.row(right, other)) and data.is_same(data.row(wrong, other), good):
+            return other
+    return None
+
+
+def _scale_faults(data: Rows, bad: Row, good: Row) -> dict[str, str]:
+    near = math.log1p(data.limits.price_tolerance)
+    apart = [b - g for b, g in zip(bad[:4], good[:4], strict=True)]
+    same_price, same_volume = data.is_same_price(bad, good), data.is_same_volume(bad[4], good[4])
+    if same_price:
+        volume = bad[4] - good[4]
+        if not same_volume and abs(volume) >= math.log(VOLUME_FACTOR_MIN):
+            return {"volume_scale": f"volume {math.exp(bad[4]):.6g}, expected near {math.exp(good[4]):.6g}"}
+        return {}
+    middle = sum(apart) / 4
+    if max(apart) - min(apart) <= 2 * near and abs(middle) >= math.log(UNIT_FACTOR_MIN):
+        if same_volume or data.is_same_volume(bad[4] + middle, good[4]):
+            return {"unit": f"all prices are {math.exp(middle):.6g} times those of the others"}
+        return {}
+    if same_volume:
+        field = spiked_field(data, bad, good)
+        if field is not None:
+            at = ("open", "high", "low", "close").index(field)
+            return {"spike": f"{field} {math.exp(bad[at]):.6g}, expected near {math.exp(good[at]):.6g}"}
+    return {}
+
+
+def spiked_field(data: Rows, bad: Row, good: Row) -> str | None:
+    """The one price that differs, when high and low are what they must be with that price in an otherwise right bar."""
+    near = math.log1p(data.limits.price_tolerance)
+
+    def is_near(one: float, other: float) -> bool:
+        return abs(one - other) <= near
+
+    same_open, same_close = is_near(bad[0], good[0]), is_near(bad[3], good[3])
+    for field, at, others_same in (("close", 3, same_open and not same_close), ("open", 0, same_close and not same_open)):
+        if others_same and is_near(bad[1], max(good[1], bad[at])) and is_near(bad[2], min(good[2], bad[at])):
+            return field
+    if same_open and same_close:
+        same_high, same_low = is_near(bad[1], good[1]), is_near(bad[2], good[2])
+        if same_low and bad[1] > good[1] and not same_high:
+            return "high"
+        if same_high and bad[2] < good[2] and not same_low:
+            return "low"
+    return None

@@ -1,0 +1,162 @@
+"""Deciding an episode of disputed cells: which vendors are right, and what went wrong with the others.
+
+1. Vendors that agree with each other throughout the episode form a side. Each side is a candidate: "these are right".
+2. A candidate's odds are: how plausible its values are as a piece of the time series; what each other side's fault costs (a fault
+   that explains every cell is cheap, an unexplained cell dear); a little for every further vendor on the side.
+3. The best candidate is published if it beats the next by the margin. Otherwise the cells are held, with a finding of vendor `*`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from tradewinds.history.reconcile_cells import Ints
+from tradewinds.history.reconcile_evidence import REPEAT, Series, Usual, move_odds, path_odds, usual
+from tradewinds.history.reconcile_fault import ORDER, Rows, faults, swapped_with
+from tradewinds.history.reconcile_limits import ANY_VENDOR, Limits
+
+FAULT = -4.0  # log-odds of a fault of a known kind
+UNEXPLAINED = -5.0  # of each cell that it does not explain
+SPREAD_LEAST = 1e-3
+
+Fault = tuple[str, int, str | None, str, str]  # vendor, cell, field, kind, detail
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The decision about one episode. right: vendor indices; decided: whether it may be published as resolved."""
+
+    cells: Ints
+    right: tuple[int, ...]
+    decided: bool
+    faults: list[Fault]
+    margin: float
+
+
+def read(data: Rows, course: Series, episode: Ints, limits: Limits) -> list[Reading]:
+    """Decide an episode as a whole where some vendor is there throughout, else cell by cell."""
+    whole = np.flatnonzero(data.found.usable[:, episode].all(axis=1)).tolist()
+    if len(whole) < 2 and len(episode) > 1:
+        return [r for cell in episode for r in read(data, course, np.array([cell]), limits)]
+    sides = _sides(data, whole, episode)
+    normal = usual(course, int(episode[0]), limits)
+    odds, blamed = [], []
+    for k, side in enumerate(sides):
+        others = [s for j, s in enumerate(sides) if j != k]
+        total, found = _odds(data, course, side, others, episode, normal)
+        odds.append(total + limits.corroboration * (len(side) - 1))
+        blamed.append(found)
+    ranked = sorted(range(len(sides)), key=lambda k: (-odds[k], sides[k]))
+    best = ranked[0]
+    margin = odds[best] - odds[ranked[1]] if len(ranked) > 1 else math.inf
+    decided = margin >= limits.margin
+    found = blamed[best] if decided else _undecided(data, blamed[best], episode, sides)
+    return [Reading(episode, tuple(sides[best]), decided, found, margin)]
+
+
+def _sides(data: Rows, vendors: list[int], episode: Ints) -> list[list[int]]:
+    """Groups of vendors that agree in every cell of the episode, through each other where need be."""
+    sides: list[list[int]] = []
+    for v in vendors:
+        joined = [s for s in sides if any(bool(data.found.agrees[v, w, episode].all()) for w in s)]
+        sides = [s for s in sides if s not in joined]
+        sides.append(sorted([v, *(w for s in joined for w in s)]))
+    return sorted(sides)
+
+
+def _odds(data: Rows, course: Series, side: list[int], others: list[list[int]], episode: Ints, normal: Usual) -> tuple[float, list[Fault]]:
+    right = side[0]
+    path = []
+    repeats = 0
+    for cell in range(int(episode[0]), int(episode[-1]) + 1):
+        if data.found.usable[right, cell]:
+            o, _, _, c, v = data.row(right, cell)
+            shares = float(course.shares[cell])
+            path.append((cell, o + shares, c + shares, v - shares))
+    for cell in episode.tolist():
+        after = data.beside(cell, 1)
+        repeats += int(data.repeats[right, cell]) + int(after is not None and after not in episode and data.repeats[right, after])
+    total = path_odds(course, path, normal) + REPEAT * repeats
+    found: list[Fault] = []
+    for other in others:
+        cost, kinds = _blame(data, other, right, episode)
+        total += cost
+        found += kinds
+        total += _spread_odds(data, course, other[0], right, episode)
+    return total, found
+
+
+def _blame(data: Rows, side: list[int], right: int, episode: Ints) -> tuple[float, list[Fault]]:
+    """What is wrong with every vendor of a side if `right` is right, and what that costs."""
+    wrong = side[0]
+    cells = [cell for cell in episode.tolist() if not data.found.agrees[wrong, right, cell]]
+    explained = {cell: faults(data, wrong, right, cell) for cell in cells}
+    count = Counter(kind for kinds in explained.values() for kind in kinds)
+    main = max(ORDER, key=lambda kind: (count[kind], -ORDER.index(kind))) if count else None
+    cost, found = FAULT, []
+    for cell in cells:
+        kinds = explained[cell]
+        kind = main if main in kinds else next((k for k in ORDER if k in kinds), "conflict")
+        if kind == "conflict":
+            cost += UNEXPLAINED
+        elif kind != main:
+            cost += FAULT
+        detail = kinds.get(kind) or _difference(data, wrong, right, cell)
+        field = detail.split(" ", 1)[0] if kind in ("spike", "volume_scale") else None
+        found += [(data.block.vendors[v], cell, field, kind, detail) for v in side]
+    return max(cost, -40.0), found
+
+
+def _difference(data: Rows, wrong: int, right: int, cell: int) -> str:
+    names = ("open", "high", "low", "close", "volume")
+    bad, good = data.row(wrong, cell), data.row(right, cell)
+    at = max(range(5), key=lambda k: 0.0 if math.isnan(bad[k] - good[k]) else abs(bad[k] - good[k]) / (1.0 if k < 4 else 20.0))
+    return f"{names[at]} {math.exp(bad[at]):.6g}, the others {math.exp(good[at]):.6g}"
+
+
+def _spread_odds(data: Rows, course: Series, wrong: int, right: int, episode: Ints) -> float:
+    """Where two instruments' rows are swapped: how well their ratio goes on, if `right` is right.
+
+    Two share classes of one company have nearly the same price, but their ratio hardly moves.
+    """
+    cell = int(episode[0])
+    other = swapped_with(data, wrong, right, cell)
+    if other is None:
+        return 0.0
+    mine, theirs = _ratio_past(data, course, cell, other)
+    if len(mine) < 2:
+        return 0.0
+    ratio = mine - theirs
+    moves = np.diff(ratio)
+    scale = max(1.4826 * float(np.median(np.abs(moves))), SPREAD_LEAST)
+    now = data.row(right, cell)[3] + float(course.shares[cell]) - data.row(right, other)[3] - float(course.shares[other])
+    return move_odds(now - float(ratio[-1]), scale)
+
+
+def _ratio_past(data: Rows, course: Series, cell: int, other: int) -> tuple[np.ndarray, np.ndarray]:
+    """Closes of two instruments on their common settled sessions of the 30 cells before."""
+
+    def past(at: int) -> dict[int, float]:
+        low = max(0, at - 30)
+        same = course.instrument[low:at] == course.instrument[at]
+        starts, closes = data.block.start[low:at][same], course.close[low:at][same]
+        return {int(s): float(c) for s, c in zip(starts, closes, strict=True) if math.isfinite(c)}
+
+    mine, theirs = past(cell), past(other)
+    shared = sorted(set(mine) & set(theirs))
+    return np.array([mine[s] for s in shared]), np.array([theirs[s] for s in shared])
+
+
+def _undecided(data: Rows, likely: list[Fault], episode: Ints, sides: list[list[int]]) -> list[Fault]:
+    """One finding of vendor `*` per cell, of the kind that would be named were the likelier reading right."""
+    names = " against ".join(",".join(data.block.vendors[v] for v in side) for side in sides)
+    found = []
+    for cell in episode.tolist():
+        first = next((f for f in likely if f[1] == cell), None)
+        field, kind, detail = (first[2], first[3], first[4]) if first else (None, "conflict", "vendors differ")
+        found.append((ANY_VENDOR, cell, field, kind, f"{names}: {detail}; the data does not tell who is right"))
+    return found
