@@ -1,0 +1,286 @@
+"""The lake: bitemporal tables of Parquet files, committed per partition through a numbered log.
+
+    history/bars-1m/2024-01/<content hash>.parquet       rows, one instrument per row group
+    history/bars-1m/_log/2024-01/0000000007.json         the whole state of the partition at version 7
+
+A commit: 1. the data file, durable; 2. the next log entry, created only if nobody else made that number. Whoever loses
+the race reads the winner's entry, compares again and takes the next number. A crash between leaves the old version.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from tradewinds.core.errors import Missing, Rejected, Transient
+from tradewinds.core.observation import Publication, Table
+from tradewinds.stores import lake_log, lake_merge, lake_parquet
+from tradewinds.stores.lake_files import Files, LocalFiles
+from tradewinds.stores.lake_log import DataFile, State
+from tradewinds.stores.lake_read import Partition, PartitionReader, Span
+from tradewinds.stores.lake_schema import Schema, conform, empty, schema_of
+
+COMMIT_ATTEMPTS = 100
+NOTE_CHARACTERS_MAX = 4_096
+_FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}")
+
+
+def local_lake(root: str | Path) -> FileLake:
+    """The lake under a local folder."""
+    return FileLake(LocalFiles(root))
+
+
+class FileLake:
+    """The lake over any `Files`. Safe for several threads and processes; holds nothing but caches of immutable files."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._reader = PartitionReader(files)
+        self._states: dict[tuple[str, str], State] = {}
+
+    def publish(self, table: Table, partition: str, rows: pl.DataFrame, *, note: Mapping[str, str] | None = None) -> Publication:
+        schema = schema_of(table)
+        incoming = conform(table, partition, rows)
+        notes = _checked_notes(table, partition, note or {})
+        if not lake_merge.is_single(incoming, schema.identity):
+            incoming = lake_merge.in_order(incoming, schema)
+        written: dict[str, int] = {}
+        for _ in range(COMMIT_ATTEMPTS):
+            state = self._state(table, partition)
+            changes = self._changes(table, partition, state, incoming)
+            fresh_notes = {key: value for key, value in notes.items() if state.notes.get(key) != value}
+            if changes.rows.is_empty() and not fresh_notes:
+                return Publication(table.name, partition, state.version, 0, 0, changes.same, sum(written.values()))
+            added = self._write_data(table, partition, changes.rows, schema, written)
+            entry = state.next(files=(*state.files, *added), notes=fresh_notes)
+            size = self._commit(table, partition, entry)
+            if size is not None:
+                spent = sum(written.values()) + size
+                changed = dict(changes.rows.group_by("instrument", maintain_order=True).len().iter_rows())
+                return Publication(table.name, partition, entry.version, changes.new, changes.restated, changes.same, spent, changed)
+        raise Transient(f"publishing {table.name} {partition}: {COMMIT_ATTEMPTS} commits by others came first, expected a turn; repeat")
+
+    def read(
+        self,
+        table: Table,
+        *,
+        as_of_ns: int,
+        instruments: Sequence[str] | None = None,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> pl.DataFrame:
+        schema = schema_of(table)
+        names = _chosen(schema, columns)
+        chosen = None if instruments is None else sorted(set(instruments))
+        partitions = self._between(table, start_ns, end_ns)
+        rows = self._reader.as_of(partitions, schema, names, as_of_ns, chosen, (start_ns, end_ns))
+        return empty(schema, names) if rows is None else rows
+
+    def versions(
+        self, table: Table, *, instruments: Sequence[str] | None = None, start_ns: int | None = None, end_ns: int | None = None
+    ) -> pl.DataFrame:
+        chosen = None if instruments is None else sorted(set(instruments))
+        return self._versions(table, self._between(table, start_ns, end_ns), chosen, (start_ns, end_ns))
+
+    def tables(self) -> list[str]:
+        vendors = [f"vendor/{vendor}" for vendor in self._files.folders("vendor")]
+        found = [f"{layer}/{name}" for layer in ("history", *vendors) for name in self._files.folders(layer)]
+        return [name for name in found if self._files.folders(f"{name}/_log")]
+
+    def partitions(self, table: Table) -> list[str]:
+        return self._files.folders(f"{_root(table)}/_log")
+
+    def version(self, table: Table, partition: str) -> int:
+        return self._state(table, partition).version
+
+    def note(self, table: Table, partition: str, key: str) -> str | None:
+        return self._state(table, partition).notes.get(key)
+
+    def notes(self, table: Table, partition: str) -> Mapping[str, str]:
+        """Every note of the partition."""
+        return dict(self._state(table, partition).notes)
+
+    def files(self, table: Table) -> list[str]:
+        """The paths (relative to the lake) of the Parquet files that make up the table now, every version of every fact in them."""
+        return [
+            f"{_folder(table, partition)}/{file.name}"
+            for partition in self.partitions(table)
+            for file in self._state(table, partition).files
+        ]
+
+    def compact(self, table: Table, partition: str) -> int:
+        schema = schema_of(table)
+        written: dict[str, int] = {}
+        for _ in range(COMMIT_ATTEMPTS):
+            state = self._state(table, partition)
+            if len(state.files) < 2:
+                return sum(written.values())
+            rows = self._versions(table, [Partition(_folder(table, partition), state)], None, (None, None))
+            added = self._write_data(table, partition, rows, schema, written)
+            size = self._commit(table, partition, state.next(files=added, notes={}))
+            if size is not None:
+                return sum(written.values()) + size
+        raise Transient(f"compacting {table.name} {partition}: {COMMIT_ATTEMPTS} commits by others came first, expected a turn; repeat")
+
+    def retain(self, table: Table, *, keep_ns: int, now_ns: int) -> int:
+        """Remove what nobody has been able to read for `keep_ns`: superseded log entries, and files that no kept entry names.
+
+        An entry is kept while it is current and for keep_ns after its successor was made; a file is never removed
+        within keep_ns of its writing. Returns the bytes removed. Interrupted, it is simply repeated.
+        """
+        if keep_ns < 0:
+            raise Rejected(f"retaining {table.name}: keep_ns {keep_ns}, expected none or more")
+        return sum(self._retain_partition(table, partition, now_ns - keep_ns) for partition in self.partitions(table))
+
+    def _versions(self, table: Table, partitions: Sequence[Partition], chosen: list[str] | None, span: Span) -> pl.DataFrame:
+        schema = schema_of(table)
+        rows = self._reader.versions(partitions, schema, chosen, span)
+        if rows is None:
+            return empty(schema)
+        return rows if lake_merge.is_single(rows, [*schema.identity, "known_ns"]) else lake_merge.in_order(rows, schema)
+
+    def _changes(self, table: Table, partition: str, state: State, incoming: pl.DataFrame) -> lake_merge.Changes:
+        """Compare with what is there, reading only the instruments and times that could clash."""
+        schema = schema_of(table)
+        is_clean = lake_merge.is_single(incoming, schema.identity)
+        ranges = incoming.group_by("instrument").agg(pl.col("start_ns").min().alias("low"), pl.col("start_ns").max().alias("high"))
+        clashing = [name for name, low, high in ranges.iter_rows() if state.holds(name, low, high)]
+        if not clashing and is_clean:
+            return lake_merge.Changes(incoming, incoming.height, 0, 0)
+        span = (min(ranges["low"]), max(ranges["high"]) + 1) if clashing else (None, None)
+        source = [Partition(_folder(table, partition), state)]
+        existing = self._versions(table, source, sorted(clashing), span) if clashing else empty(schema)
+        where = f"publishing {table.name} {partition}"
+        if not is_clean or len(clashing) == ranges.height:
+            return self._compared(where, incoming, existing, schema, is_clean=is_clean)
+        is_touched = incoming["instrument"].is_in(clashing)
+        touched = self._compared(where, incoming.filter(is_touched), existing, schema, is_clean=True)
+        untouched = incoming.filter(~is_touched)
+        rows = lake_merge.in_order(pl.concat([touched.rows, untouched]), schema)
+        return lake_merge.Changes(rows, touched.new + untouched.height, touched.restated, touched.same)
+
+    @staticmethod
+    def _compared(where: str, incoming: pl.DataFrame, existing: pl.DataFrame, schema: Schema, *, is_clean: bool) -> lake_merge.Changes:
+        if is_clean and lake_merge.is_repetition(incoming, lake_merge.latest(existing, schema.identity), schema):
+            return lake_merge.Changes(incoming.clear(), 0, 0, incoming.height)
+        return lake_merge.changes(where, incoming, existing, schema)
+
+    def _write_data(
+        self, table: Table, partition: str, rows: pl.DataFrame, schema: Schema, written: dict[str, int]
+    ) -> tuple[DataFile, ...]:
+        if rows.is_empty():
+            return ()
+        content, file = lake_parquet.encode(rows, schema)
+        if file.name not in written:
+            self._files.write(f"{_folder(table, partition)}/{file.name}", content)
+            written[file.name] = file.size
+        return (file,)
+
+    def _commit(self, table: Table, partition: str, state: State) -> int | None:
+        """Make the next entry; its size, or None when somebody else made one of that number first."""
+        content = lake_log.encode(table.name, partition, state)
+        if not self._files.create(f"{_log(table, partition)}/{lake_log.entry_name(state.version)}", content):
+            return None
+        self._states[table.name, partition] = state
+        return len(content)
+
+    def _state(self, table: Table, partition: str) -> State:
+        folder = _log(table, partition)
+        versions = [lake_log.entry_version(stat.name) for stat in self._files.listing(folder)]
+        current = max((version for version in versions if version is not None), default=0)
+        cached = self._states.get((table.name, partition))
+        if cached is not None and cached.version == current:
+            return cached
+        if current == 0:
+            return State()
+        path = f"{folder}/{lake_log.entry_name(current)}"
+        try:
+            state = lake_log.decode(path, self._files.read(path))
+        except Missing:
+            raise Transient(f"reading {path}: retention removed it just now, expected the newer entry; repeat") from None
+        self._states[table.name, partition] = state
+        return state
+
+    def _between(self, table: Table, start_ns: int | None, end_ns: int | None) -> list[Partition]:
+        if start_ns is not None and end_ns is not None and end_ns <= start_ns:
+            return []
+        names = self.partitions(table)
+        if start_ns is not None:
+            names = [name for name in names if name >= _partition_at(table, start_ns)]
+        if end_ns is not None:
+            names = [name for name in names if name <= _partition_at(table, end_ns - 1)]
+        return [Partition(_folder(table, name), self._state(table, name)) for name in names]
+
+    def _retain_partition(self, table: Table, partition: str, horizon_ns: int) -> int:
+        log, folder = _log(table, partition), _folder(table, partition)
+        entries = [(version, stat) for stat in self._files.listing(log) if (version := lake_log.entry_version(stat.name)) is not None]
+        entries.sort(key=lambda item: item[0])
+        removed = 0
+        kept = set()
+        for (_, stat), (_, successor) in itertools.pairwise(entries):
+            if successor.modified_ns <= horizon_ns:
+                self._files.delete(f"{log}/{stat.name}")
+                removed += stat.size
+            else:
+                kept.add(stat.name)
+        kept.update(stat.name for _, stat in entries[-1:])
+        named = {file.name for name in kept for file in lake_log.decode(name, self._files.read(f"{log}/{name}")).files}
+        named |= {file.name for file in self._state(table, partition).files}
+        for stat in self._files.listing(folder):
+            if stat.name not in named and self._is_old(f"{folder}/{stat.name}", horizon_ns):
+                self._files.delete(f"{folder}/{stat.name}")
+                removed += stat.size
+        for place in (folder, log):
+            for stat in self._files.temporaries(place):
+                if stat.modified_ns <= horizon_ns:
+                    self._files.delete(f"{place}/{stat.name}")
+                    removed += stat.size
+        return removed
+
+    def _is_old(self, path: str, horizon_ns: int) -> bool:
+        """Looked at again just before removal: a commit on its way writes its file anew, which makes it young."""
+        stat = self._files.stat(path)
+        return stat is not None and stat.modified_ns <= horizon_ns
+
+
+def _root(table: Table) -> str:
+    for part in (table.vendor or "history", table.dataset.name):
+        if _FOLDER.fullmatch(part) is None:
+            raise Rejected(f"table {table.name}: {part!r} cannot name a folder, expected letters, digits, - _ .")
+    return table.name
+
+
+def _folder(table: Table, partition: str) -> str:
+    return f"{_root(table)}/{partition}"
+
+
+def _log(table: Table, partition: str) -> str:
+    return f"{_root(table)}/_log/{partition}"
+
+
+def _partition_at(table: Table, instant_ns: int) -> str:
+    try:
+        return table.dataset.partition_of(instant_ns)
+    except (ValueError, OverflowError):
+        raise Rejected(f"reading {table.name}: time {instant_ns} ns, expected one in the years 1 to 9999") from None
+
+
+def _chosen(schema: Schema, columns: Sequence[str] | None) -> list[str]:
+    if columns is None:
+        return schema.names
+    return [schema.field(name).name for name in dict.fromkeys(columns)]
+
+
+def _checked_notes(table: Table, partition: str, note: Mapping[str, str]) -> Mapping[str, str]:
+    for key, value in note.items():
+        if len(key) + len(value) > NOTE_CHARACTERS_MAX:
+            length = len(key) + len(value)
+            raise Rejected(
+                f"note of {table.name} {partition}: {key[:40]!r} has {length} characters, expected at most {NOTE_CHARACTERS_MAX}"
+            )
+    return note

@@ -1,0 +1,253 @@
+"""Files as the raw store and the lake need them: durable, visible whole or not at all, created once.
+
+`Files` is the internal port; `LocalFiles` here, `MemoryFiles` in `stores.memory`, `S3Files` in `stores.lake_s3`.
+Paths are relative, with `/`. Every local write is: temporary file, fsync, rename or link, fsync of the folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from tradewinds.core.errors import DataFault, Missing, Rejected, TradewindsError, Transient
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Content = bytes | bytearray | memoryview
+_PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EINTR, errno.EAGAIN, errno.EBUSY, errno.ESTALE}
+_TEMPORARY = ".tmp"
+
+
+@dataclass(frozen=True, slots=True)
+class FileStat:
+    """One file of a listing; `modified_ns` is the store's own clock, used for retention only."""
+
+    name: str
+    size: int
+    modified_ns: int
+
+
+class Files(Protocol):
+    """A tree of immutable files. Errors: Missing (no such file), Transient (disk full, store away), DataFault (anything else)."""
+
+    def read(self, path: str) -> bytes: ...
+
+    def open(self, path: str, ranges: Sequence[tuple[int, int]]) -> pa.NativeFile:
+        """A seekable file for pyarrow; `ranges` (offset, length) are what will be read, in order."""
+        ...
+
+    def write(self, path: str, content: Content) -> None:
+        """Make `path` hold `content`, durably; a reader sees all of it or what stood there before."""
+        ...
+
+    def write_many(self, items: Sequence[tuple[str, Content]]) -> None:
+        """`write` of each, with the costs that can be shared paid once; all are durable on return."""
+        ...
+
+    def create(self, path: str, content: Content) -> bool:
+        """`write`, unless the path exists: then False and nothing changes. Exactly one of two racing callers gets True."""
+        ...
+
+    def stat(self, path: str) -> FileStat | None: ...
+
+    def listing(self, folder: str, prefix: str = "") -> list[FileStat]:
+        """The files directly in `folder` whose name starts with `prefix`, by name; empty where it does not exist."""
+        ...
+
+    def folders(self, folder: str) -> list[str]:
+        """The names of the folders directly in `folder`, sorted."""
+        ...
+
+    def temporaries(self, folder: str) -> list[FileStat]:
+        """What interrupted writes left in `folder`; never visible through `listing`."""
+        ...
+
+    def delete(self, path: str) -> None:
+        """Remove a file; nothing happens where there is none."""
+        ...
+
+
+def checked_path(path: str) -> str:
+    """The path itself; raises Rejected when a part of it is empty, `.`, `..` or holds a backslash or NUL."""
+    if any(part in ("", ".", "..") or "\\" in part or "\0" in part for part in path.split("/")):
+        raise Rejected(f"file path: {path!r}, expected relative names joined by /")
+    return path
+
+
+def file_fault(doing: str, path: str, error: OSError) -> TradewindsError:
+    """The typed error for what the operating system said while `doing` something with `path`."""
+    message = f"{doing} {path}: {error.strerror or error}"
+    if error.errno == errno.ENOENT:
+        return Missing(f"{message}, expected a file")
+    if error.errno in _PASSING:
+        return Transient(f"{message}; nothing was changed, make room and repeat")
+    return DataFault(f"{message}, expected a readable and writable place")
+
+
+class LocalFiles:
+    """Files under `root` on this machine. `step` is called before each system call that changes the disk (for fault tests)."""
+
+    def __init__(self, root: str | Path, *, step: Callable[[str], None] | None = None) -> None:
+        self.root = str(root)
+        self._step = step
+        self._count = itertools.count()
+        self._made: set[str] = set()
+
+    def read(self, path: str) -> bytes:
+        full = self._full(path)
+        try:
+            with open(full, "rb") as file:
+                return file.read()
+        except OSError as error:
+            raise file_fault("reading", full, error) from error
+
+    def open(self, path: str, ranges: Sequence[tuple[int, int]]) -> pa.NativeFile:
+        import pyarrow as pa
+
+        full = self._full(path)
+        try:
+            return pa.memory_map(full, "r")
+        except OSError as error:
+            raise file_fault("opening", full, error) from error
+
+    def write(self, path: str, content: Content) -> None:
+        self.write_many([(path, content)])
+
+    def write_many(self, items: Sequence[tuple[str, Content]]) -> None:
+        folders: dict[str, None] = {}
+        for path, content in items:
+            full = self._full(path)
+            with self._temporary(full, content) as temporary:
+                self._do(f"rename {path}")
+                os.replace(temporary, full)
+            folders[os.path.dirname(full)] = None
+        for folder in folders:
+            self._sync_folder(folder)
+
+    def create(self, path: str, content: Content) -> bool:
+        full = self._full(path)
+        if os.path.exists(full):
+            return False
+        with self._temporary(full, content) as temporary:
+            self._do(f"link {path}")
+            try:
+                os.link(temporary, full)
+            except FileExistsError:
+                return False
+        self._sync_folder(os.path.dirname(full))
+        return True
+
+    def stat(self, path: str) -> FileStat | None:
+        full = self._full(path)
+        try:
+            found = os.stat(full)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise file_fault("looking at", full, error) from error
+        return FileStat(os.path.basename(full), found.st_size, found.st_mtime_ns)
+
+    def listing(self, folder: str, prefix: str = "") -> list[FileStat]:
+        return self._scan(folder, lambda name: name.startswith(prefix) and not name.startswith("."))
+
+    def folders(self, folder: str) -> list[str]:
+        full = self._full(folder)
+        try:
+            with os.scandir(full) as entries:
+                return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise file_fault("listing", full, error) from error
+
+    def temporaries(self, folder: str) -> list[FileStat]:
+        return self._scan(folder, lambda name: name.startswith(".") and name.endswith(_TEMPORARY))
+
+    def delete(self, path: str) -> None:
+        full = self._full(path)
+        self._do(f"unlink {path}")
+        try:
+            os.unlink(full)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise file_fault("removing", full, error) from error
+
+    def _full(self, path: str) -> str:
+        return f"{self.root}/{checked_path(path)}"
+
+    def _do(self, what: str) -> None:
+        if self._step is not None:
+            self._step(what)
+
+    def _scan(self, folder: str, is_wanted: Callable[[str], bool]) -> list[FileStat]:
+        full = self._full(folder)
+        found = []
+        try:
+            with os.scandir(full) as entries:
+                for entry in entries:
+                    if not is_wanted(entry.name) or not entry.is_file():
+                        continue
+                    try:
+                        about = entry.stat()
+                    except FileNotFoundError:  # removed by a neighbour since the listing began
+                        continue
+                    found.append(FileStat(entry.name, about.st_size, about.st_mtime_ns))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise file_fault("listing", full, error) from error
+        return sorted(found, key=lambda stat: stat.name)
+
+    @contextlib.contextmanager
+    def _temporary(self, full: str, content: Content) -> Iterator[str]:
+        """A written and synced temporary file beside `full`; it is gone afterwards unless it was renamed."""
+        folder, name = os.path.split(full)
+        temporary = f"{folder}/.{name}.{os.getpid()}.{threading.get_ident()}.{next(self._count)}{_TEMPORARY}"
+        try:
+            self._make_folder(folder)
+            self._do(f"write {name}")
+            with open(temporary, "xb", buffering=0) as file:
+                view = memoryview(content).cast("B")
+                while view:
+                    view = view[file.write(view) :]
+                self._do(f"sync {name}")
+                os.fsync(file.fileno())
+            yield temporary
+        except OSError as error:
+            raise file_fault("writing", full, error) from error
+        finally:
+            with contextlib.suppress(OSError):  # renamed, never made, or the disk is beyond help: a later `retain` sweeps it
+                os.unlink(temporary)
+
+    def _make_folder(self, folder: str) -> None:
+        if folder in self._made and os.path.isdir(folder):
+            return
+        missing = []
+        while folder and not os.path.isdir(folder):
+            missing.append(folder)
+            folder = os.path.dirname(folder)
+        for each in reversed(missing):
+            self._do(f"mkdir {os.path.basename(each)}")
+            os.makedirs(each, exist_ok=True)
+            self._sync_folder(os.path.dirname(each))
+        self._made.update(missing or [folder])
+
+    def _sync_folder(self, folder: str) -> None:
+        self._do(f"sync {os.path.basename(folder)}/")
+        try:
+            descriptor = os.open(folder or ".", os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise file_fault("syncing", folder, error) from error

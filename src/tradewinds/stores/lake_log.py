@@ -1,0 +1,132 @@
+"""The log of a partition: numbered entries, each the full state, made atomically; the highest number is current.
+
+An entry lists the Parquet files in the order in which they were committed (a later file may restate facts of an earlier
+one) with the index of their row groups, and the notes. Entries are JSON, so that any tool can list current files.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from tradewinds.core.errors import Invariant, Unreadable
+
+FORMAT = 1
+NOTES_MAX = 50_000
+_WIDTH = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One row group: one instrument, sorted by start, keys and known time. `is_single`: no fact has two versions in it."""
+
+    instrument: str
+    rows: int
+    start_min_ns: int
+    start_max_ns: int
+    known_min_ns: int
+    known_max_ns: int
+    offset: int
+    length: int
+    is_single: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """One Parquet file of a partition and the index of its row groups."""
+
+    name: str
+    size: int
+    columns: tuple[str, ...]
+    groups: tuple[Group, ...]
+
+    @property
+    def rows(self) -> int:
+        return sum(group.rows for group in self.groups)
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """Everything about a partition at one version. Version 0 is empty and is never written."""
+
+    version: int = 0
+    files: tuple[DataFile, ...] = ()
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def by_instrument(self) -> Mapping[str, list[tuple[int, int]]]:
+        """(file, group) positions of each instrument, in commit order."""
+        found: dict[str, list[tuple[int, int]]] = {}
+        for number, file in enumerate(self.files):
+            for position, group in enumerate(file.groups):
+                found.setdefault(group.instrument, []).append((number, position))
+        return found
+
+    def holds(self, instrument: str, low_ns: int, high_ns: int) -> bool:
+        """Whether some row group of the instrument may hold facts that start in [low_ns, high_ns]."""
+        groups = (self.files[file].groups[position] for file, position in self.by_instrument.get(instrument, ()))
+        return any(group.start_min_ns <= high_ns and group.start_max_ns >= low_ns for group in groups)
+
+    def next(self, *, files: tuple[DataFile, ...], notes: Mapping[str, str]) -> State:
+        """The state one version on; the oldest notes make way beyond NOTES_MAX (a lost note costs one repeated ingest)."""
+        merged = {key: value for key, value in self.notes.items() if key not in notes} | dict(notes)
+        for key in list(merged)[: max(0, len(merged) - NOTES_MAX)]:
+            del merged[key]
+        return State(self.version + 1, files, merged)
+
+
+def entry_name(version: int) -> str:
+    return f"{version:0{_WIDTH}d}.json"
+
+
+def entry_version(name: str) -> int | None:
+    """The number of a log entry's file name, None for any other file."""
+    stem, _, suffix = name.partition(".")
+    return int(stem) if suffix == "json" and len(stem) == _WIDTH and stem.isdigit() else None
+
+
+_COLUMNS = tuple(Group.__dataclass_fields__)
+
+
+def encode(table: str, partition: str, state: State) -> bytes:
+    """The entry as JSON; the group index stands column by column, because that is small and quick to read."""
+    files = [
+        {
+            "name": file.name,
+            "size": file.size,
+            "columns": list(file.columns),
+            "groups": {name: [getattr(group, name) for group in file.groups] for name in _COLUMNS},
+        }
+        for file in state.files
+    ]
+    entry = {
+        "format": FORMAT,
+        "table": table,
+        "partition": partition,
+        "version": state.version,
+        "files": files,
+        "notes": dict(state.notes),
+    }
+    return json.dumps(entry, separators=(",", ":")).encode()
+
+
+def decode(path: str, content: bytes) -> State:
+    """The state an entry holds; raises Unreadable naming the entry when it is not one."""
+    try:
+        entry = json.loads(content)
+        if entry["format"] != FORMAT:
+            raise Invariant(f"lake log {path}: format {entry['format']}, expected {FORMAT}; a newer release wrote it")
+        files = tuple(
+            DataFile(
+                file["name"],
+                file["size"],
+                tuple(file["columns"]),
+                tuple(Group(*values) for values in zip(*(file["groups"][name] for name in _COLUMNS), strict=True)),
+            )
+            for file in entry["files"]
+        )
+        return State(entry["version"], files, entry["notes"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise Unreadable(f"lake log {path}: {len(content)} bytes are no entry ({error!r}), expected JSON of format {FORMAT}") from error
