@@ -200,7 +200,7 @@ def test_an_absent_folder_is_missing_and_wrong_options_are_refused(http: HttpCli
         list(vendor.capture(vendor.plan(request())[0]))
     with pytest.raises(Rejected, match=r"dataset 'bars-1m', expected one of"):
         vendor.plan(request("bars-1m"))
-    with pytest.raises(Rejected, match=r"options \['venu'\]"):
+    with pytest.raises(Rejected, match=r"equity drops: option 'venu', expected one of calendar"):
         Drops(http, base_url="x", options={"venu": "XNYS"})
     with pytest.raises(Rejected, match=r"no folder, expected base_url"):
         Drops(http)

@@ -23,9 +23,10 @@ import polars as pl
 
 from tradewinds.core.errors import Missing, Rejected
 from tradewinds.core.instrument import instrument_id, split_id
-from tradewinds.core.market import PRICES, Interval
+from tradewinds.core.market import PRICES
 from tradewinds.core.observation import Capability, Dataset, Payload, Pull, Request
 from tradewinds.vendors.equity import BARS, CORPORATE_ACTIONS, actions, session_times
+from tradewinds.vendors.options import checked, lag_ns, pairs
 from tradewinds.vendors.rows import conformed
 from tradewinds.vendors.sheet import Sheet, read
 from tradewinds.wire.http import HttpClient
@@ -49,14 +50,11 @@ class Drops:
     ) -> None:
         if base_url is None:
             raise Rejected("equity drops: no folder, expected base_url to name the one with the vendor's files")
-        unknown = sorted(set(options) - {"name", "venue", "venues", "calendar", "lag", "pattern"})
-        if unknown:
-            raise Rejected(f"equity drops {base_url}: options {unknown}, expected name, venue, venues, calendar, lag or pattern")
+        checked(options, "equity drops", name=(), venue=(), venues=(), calendar=(), lag=(), pattern=())
         self.root = Path(base_url.removeprefix("file://"))
         self.name = options.get("name", self.root.name)
-        lag_ns = Interval(options.get("lag", "2h")).ns
-        assert lag_ns is not None
-        self.capability = Capability((BARS.name, CORPORATE_ACTIONS.name), lag_ns=lag_ns, revises=True)
+        lag = lag_ns(options.get("lag", "2h"), what=self.name)
+        self.capability = Capability((BARS.name, CORPORATE_ACTIONS.name), lag_ns=lag, revises=True)
         self._clock = http.clock
         self._venue = options.get("venue", "XNAS")
         self._venues = pairs(options.get("venues", ""), what=f"{self.name}: venues")
@@ -133,14 +131,3 @@ class Drops:
             return instrument_id(symbol, self._venues.get(symbol, self._venue))
         except Rejected:
             return None
-
-
-def pairs(text: str, *, what: str) -> dict[str, str]:
-    """`A=B,C=D` as a mapping; raises Rejected where a part is no pair."""
-    found: dict[str, str] = {}
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        key, sign, value = (piece.strip() for piece in part.partition("="))
-        if not (key and sign and value) or key in found:
-            raise Rejected(f"{what}: {part!r}, expected pairs such as IBM=XNYS, each name once")
-        found[key] = value
-    return found

@@ -24,7 +24,7 @@ from tradewinds.core import instant
 from tradewinds.core.errors import Rejected, Unreadable
 
 LINE = "line"
-ABSENT = ("", "nan", "null", "none", "n/a", "na", "-", "--")
+ABSENT = ("", "nan", "null", "none", "n/a", "na", "-", "--", ".")
 UNPACKED_BYTES_MAX = 4 * 1024**3  # a zip that claims more is a bomb or not for us
 
 _THOUSANDS = r"^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$"
