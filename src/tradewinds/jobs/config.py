@@ -47,11 +47,11 @@ class UniverseConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CryptoConfig:
-    """One crypto venue: bulk files from `archive`, the newest bars from `rest`."""
+    """One crypto venue: bulk files from `archive`, the newest bars from `rest`. `venue`: as instrument ids name it."""
 
     __pydantic_config__: ClassVar[Any] = _STRICT
-    venue: str = "BINANCE"
     market: Literal["spot", "um", "cm"] = "spot"
+    venue: str | None = None
     archive: str = "binance_archive"
     rest: str = "binance_rest"
     funding: str | None = None
@@ -61,6 +61,11 @@ class CryptoConfig:
     trades_since: date | None = None
     shard_symbols: int = 10
     shard_months: int = 3
+
+    @property
+    def venue_name(self) -> str:
+        """BINANCE for spot, BINANCE_UM and BINANCE_CM for futures, unless the configuration names another."""
+        return self.venue or ("BINANCE" if self.market == "spot" else f"BINANCE_{self.market.upper()}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -164,8 +164,8 @@ def _fetch(context: Context, vendor: Vendor, table: Table, partition: str | None
             findings += odd
     except TradewindsError as error:
         return _Parsed(subject, pull, error=error)
-    rows = pl.concat(frames) if len(frames) != 1 else frames[0] if frames else None
-    return _Parsed(subject, pull, rows, tuple(findings), hashes)
+    combined = pl.concat(frames) if len(frames) != 1 else frames[0] if frames else None
+    return _Parsed(subject, pull, combined, tuple(findings), hashes)
 
 
 def _publish(
