@@ -19,10 +19,8 @@ JOBS: Mapping[str, str] = {
     "universe": "tradewinds.jobs.universe:run",
     "crypto_backfill.plan": "tradewinds.jobs.crypto_backfill:plan",
     "crypto_backfill.ingest": "tradewinds.jobs.crypto_backfill:run_shard",
-    "crypto_backfill.report": "tradewinds.jobs.crypto_backfill:report",
     "crypto_incremental.plan": "tradewinds.jobs.crypto_incremental:plan",
     "crypto_incremental.ingest": "tradewinds.jobs.crypto_incremental:run_batch",
-    "crypto_incremental.report": "tradewinds.jobs.crypto_incremental:report",
     "crypto_trades.plan": "tradewinds.jobs.crypto_trades:plan",
     "crypto_trades.ingest": "tradewinds.jobs.crypto_trades:run_shard",
     "equities.plan": "tradewinds.jobs.equities:plan",
@@ -92,7 +90,6 @@ def _crypto(config: Config) -> list[Plan]:
                 (
                     Step("plan", "crypto_backfill.plan", params),
                     Step("ingest", "crypto_backfill.ingest", params, after=("plan",), over="plan", group="shard", produces=tables),
-                    Step("report", "crypto_backfill.report", params, after=("ingest",), run_even_if_some_failed=True),
                 ),
                 tags=("crypto",),
             )
@@ -105,7 +102,6 @@ def _crypto(config: Config) -> list[Plan]:
                 (
                     Step("plan", "crypto_incremental.plan", params),
                     Step("ingest", "crypto_incremental.ingest", params, after=("plan",), over="plan", group="batch", produces=tables),
-                    Step("report", "crypto_incremental.report", params, after=("ingest",), run_even_if_some_failed=True),
                 ),
                 freshness_hours=2,
                 tags=("crypto",),

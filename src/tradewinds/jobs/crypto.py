@@ -113,18 +113,3 @@ def finished(context: Context, done: Ingested, rows: Mapping[str | None, int]) -
             "bytes_written": total.bytes_written,
         },
     )
-
-
-def reported(results: Sequence[Mapping[str, Any]]) -> JobResult:
-    """The sum of the results of shards, for the last step of a plan."""
-    failed = {subject: reason for result in results for subject, reason in result.get("failed", {}).items()}
-    published = sum(int(result.get("rows_published", 0)) for result in results)
-    return JobResult(
-        state="partial" if failed else "done" if published else "nothing",
-        rows_in=sum(int(result.get("rows_in", 0)) for result in results),
-        rows_published=published,
-        rows_restated=sum(int(result.get("rows_restated", 0)) for result in results),
-        findings=sum(int(result.get("findings", 0)) for result in results),
-        failed=failed,
-        detail={"shards_run": len(results)},
-    )

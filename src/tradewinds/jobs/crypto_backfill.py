@@ -65,8 +65,3 @@ def run_shard(context: Context, partition: str, params: Mapping[str, Any]) -> Jo
     _, config = crypto.market_of(context, params)
     start_ns, end_ns = parse(str(params["from"])), parse(str(params["to"]))
     return ingest_shard(context, list(params["instruments"]), Interval(str(params["interval"])), config.archive, start_ns, end_ns)
-
-
-def report(context: Context, partition: str, params: Mapping[str, Any]) -> JobResult:
-    """Sum up what the shards did; lists the symbols that failed."""
-    return crypto.reported(list(params.get("results", ())))

@@ -78,11 +78,6 @@ def bring_up_to_now(
     return done
 
 
-def report(context: Context, partition: str, params: Mapping[str, Any]) -> JobResult:
-    """Sum up what the batches did; lists the symbols that failed."""
-    return crypto.reported(list(params.get("results", ())))
-
-
 def _starts(context: Context, instruments: list[str], dataset: Dataset, since_ns: int, job: str) -> dict[str, int]:
     """Where each instrument goes on: its bookmark, else the end of what the lake has lately, else `since`."""
     marks = context.records.bookmarks(job, instruments)
