@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+
+Answerer = Callable[[dict[str, str], dict[str, str]], tuple[int, bytes, dict[str, str]]]
 
 _SHARED = Path(os.environ.get("TRADEWINDS_SHARED_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
 
@@ -16,3 +22,66 @@ def shared() -> Path:
     if not (_SHARED / "README.md").is_file():
         pytest.skip(f"recorded data is absent: no {_SHARED.parent.name}/{_SHARED.name} beside the checkout")
     return _SHARED
+
+
+class Loopback:
+    """A real HTTP server on a free port of this machine. A path answers what it was told, in turn; the last answer repeats."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, dict[str, str], dict[str, str]]] = []
+        self._answers: dict[str, list[Answerer]] = {}
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                parts = urlsplit(self.path)
+                query = dict(parse_qsl(parts.query, keep_blank_values=True))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                outer.asked.append((parts.path, query, headers))
+                queue = outer._answers.get(parts.path) or [lambda *_: (404, b"nothing here", {})]
+                answerer = queue.pop(0) if len(queue) > 1 else queue[0]
+                status, body, extra = answerer(query, headers)
+                self.send_response(status)
+                for name, value in ({"Content-Length": str(len(body))} | extra).items():
+                    if value:
+                        self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                return
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def answer(self, path: str, body: bytes | str | Answerer, *, status: int = 200, headers: dict[str, str] | None = None) -> None:
+        """Answer GETs of `path` with this, after what it was told before; a function answers from (query, headers)."""
+        if callable(body):
+            self._answers.setdefault(path, []).append(body)
+            return
+        content = body.encode() if isinstance(body, str) else body
+        self._answers.setdefault(path, []).append(lambda *_: (status, content, dict(headers or {})))
+
+    def paths(self) -> list[str]:
+        return [path for path, _, _ in self.asked]
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def loopback() -> Iterator[Loopback]:
+    """A venue of one's own for a test."""
+    server = Loopback()
+    yield server
+    server.close()

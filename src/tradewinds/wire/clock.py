@@ -6,7 +6,7 @@ import time
 
 
 class SystemClock:
-    """The machine's own time (a `core.ports.Clock`)."""
+    """The machine's own time (a `core.ports.Clock`), in whole microseconds, which is what the lake keeps."""
 
     def now_ns(self) -> int:
-        return time.time_ns()
+        return time.time_ns() // 1_000 * 1_000
