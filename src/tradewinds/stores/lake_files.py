@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import itertools
 import os
-import threading
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,7 +97,6 @@ class LocalFiles:
     def __init__(self, root: str | Path, *, step: Callable[[str], None] | None = None) -> None:
         self.root = str(root)
         self._step = step
-        self._count = itertools.count()
         self._made: set[str] = set()
 
     def read(self, path: str) -> bytes:
@@ -211,7 +209,7 @@ class LocalFiles:
     def _temporary(self, full: str, content: Content) -> Iterator[str]:
         """A written and synced temporary file beside `full`; it is gone afterwards unless it was renamed."""
         folder, name = os.path.split(full)
-        temporary = f"{folder}/.{name}.{os.getpid()}.{threading.get_ident()}.{next(self._count)}{_TEMPORARY}"
+        temporary = f"{folder}/.{name}.{secrets.token_hex(8)}{_TEMPORARY}"  # process ids repeat across containers
         try:
             self._make_folder(folder)
             self._do(f"write {name}")
@@ -242,8 +240,8 @@ class LocalFiles:
         self._made.update(missing or [folder])
 
     def _sync_folder(self, folder: str) -> None:
-        self._do(f"sync {os.path.basename(folder)}/")
         try:
+            self._do(f"sync {os.path.basename(folder)}/")
             descriptor = os.open(folder or ".", os.O_RDONLY | os.O_DIRECTORY)
             try:
                 os.fsync(descriptor)

@@ -63,7 +63,9 @@ class FileRawStore:
     def captures(self, sha256: str) -> list[Mapping[str, str]]:
         folder, _, name = _path(sha256).partition("/")
         found = [json.loads(self._files.read(f"{folder}/{stat.name}")) for stat in self._files.listing(folder, f"{name}.")]
-        return sorted(found, key=lambda record: (record["captured_at"], record["vendor"], record["locator"], record["params"]))
+        return sorted(
+            found, key=lambda record: (instant.parse(record["captured_at"]), record["vendor"], record["locator"], record["params"])
+        )
 
 
 def _path(sha256: str) -> str:
