@@ -24,7 +24,7 @@ def shared() -> Path:
     return _SHARED
 
 
-class Loopback:
+class LocalVenue:
     """A real HTTP server on a free port of this machine. A path answers what it was told, in turn; the last answer repeats."""
 
     def __init__(self) -> None:
@@ -80,8 +80,8 @@ class Loopback:
 
 
 @pytest.fixture
-def loopback() -> Iterator[Loopback]:
+def venue() -> Iterator[LocalVenue]:
     """A venue of one's own for a test."""
-    server = Loopback()
+    server = LocalVenue()
     yield server
     server.close()

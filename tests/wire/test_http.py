@@ -1,4 +1,4 @@
-"""The HTTP client against a real server on the loopback."""
+"""The HTTP client against a real server on the venue."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from tradewinds.wire.secret import Secret
 NOW_NS = 1_800_000_000_000_000_000  # 2027-01-15T08:00:00Z
 
 
-def test_a_body_arrives_with_the_time_of_its_capture(loopback, make_http):
-    loopback.answer("/data", b"1,2,3", headers={"ETag": '"v1"'})
+def test_a_body_arrives_with_the_time_of_its_capture(venue, make_http):
+    venue.answer("/data", b"1,2,3", headers={"ETag": '"v1"'})
 
-    answer = make_http().get(loopback.url + "/data", what="data", params={"symbol": "BTCUSDT"})
+    answer = make_http().get(venue.url + "/data", what="data", params={"symbol": "BTCUSDT"})
 
     assert (answer.status, answer.content, answer.captured_ns) == (200, b"1,2,3", NOW_NS)
     assert answer.headers["etag"] == '"v1"'
-    assert loopback.asked[0][1] == {"symbol": "BTCUSDT"}
-    assert loopback.asked[0][2]["user-agent"].startswith("tradewinds/")
+    assert venue.asked[0][1] == {"symbol": "BTCUSDT"}
+    assert venue.asked[0][2]["user-agent"].startswith("tradewinds/")
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 408])
-def test_a_server_error_is_tried_again_with_growing_pauses(loopback, make_http, clock, status):
-    loopback.answer("/data", b"oops", status=status)
-    loopback.answer("/data", b"oops", status=status)
-    loopback.answer("/data", b"fine")
+def test_a_server_error_is_tried_again_with_growing_pauses(venue, make_http, clock, status):
+    venue.answer("/data", b"oops", status=status)
+    venue.answer("/data", b"oops", status=status)
+    venue.answer("/data", b"fine")
 
-    answer = make_http(limits=Limits(backoff_first_s=1.0)).get(loopback.url + "/data", what="data")
+    answer = make_http(limits=Limits(backoff_first_s=1.0)).get(venue.url + "/data", what="data")
 
     assert answer.content == b"fine"
     assert len(clock.slept) == 2
@@ -40,43 +40,43 @@ def test_a_server_error_is_tried_again_with_growing_pauses(loopback, make_http, 
     assert 1.0 <= clock.slept[1] <= 2.0
 
 
-def test_attempts_are_limited(loopback, make_http, clock):
-    loopback.answer("/data", b"oops", status=503)
+def test_attempts_are_limited(venue, make_http, clock):
+    venue.answer("/data", b"oops", status=503)
 
     with pytest.raises(Transient, match=r"data: HTTP 503 from 127\.0\.0\.1:\d+ \(oops\), expected 200"):
-        make_http(limits=Limits(attempts_max=3)).get(loopback.url + "/data", what="data")
+        make_http(limits=Limits(attempts_max=3)).get(venue.url + "/data", what="data")
 
-    assert len(loopback.asked) == 3
+    assert len(venue.asked) == 3
     assert len(clock.slept) == 2
 
 
-def test_the_same_generator_gives_the_same_pauses(loopback, make_http, clock):
-    loopback.answer("/data", b"oops", status=503)
+def test_the_same_generator_gives_the_same_pauses(venue, make_http, clock):
+    venue.answer("/data", b"oops", status=503)
     for _ in range(2):
         with pytest.raises(Transient):
-            make_http(limits=Limits(attempts_max=3)).get(loopback.url + "/data", what="data")
+            make_http(limits=Limits(attempts_max=3)).get(venue.url + "/data", what="data")
 
     assert clock.slept[:2] == clock.slept[2:]
 
 
 @pytest.mark.parametrize("status", [429, 418])
-def test_a_named_wait_is_waited_exactly(loopback, make_http, clock, status):
-    loopback.answer("/data", b"slow down", status=status, headers={"Retry-After": "7"})
-    loopback.answer("/data", b"fine")
+def test_a_named_wait_is_waited_exactly(venue, make_http, clock, status):
+    venue.answer("/data", b"slow down", status=status, headers={"Retry-After": "7"})
+    venue.answer("/data", b"fine")
 
-    assert make_http().get(loopback.url + "/data", what="data").content == b"fine"
+    assert make_http().get(venue.url + "/data", what="data").content == b"fine"
     assert clock.slept == [7.0]
 
 
-def test_a_long_ban_is_raised_with_its_wait_and_not_asked_again(loopback, make_http, clock):
-    loopback.answer("/data", b"banned", status=418, headers={"Retry-After": "7200"})
+def test_a_long_ban_is_raised_with_its_wait_and_not_asked_again(venue, make_http, clock):
+    venue.answer("/data", b"banned", status=418, headers={"Retry-After": "7200"})
 
     with pytest.raises(Transient) as caught:
-        make_http().get(loopback.url + "/data", what="data")
+        make_http().get(venue.url + "/data", what="data")
 
     assert caught.value.retry_after_s == 7200.0
     assert clock.slept == []
-    assert len(loopback.asked) == 1
+    assert len(venue.asked) == 1
 
 
 def test_retry_after_may_be_seconds_or_a_date():
@@ -98,56 +98,56 @@ def test_retry_after_may_be_seconds_or_a_date():
         (302, Rejected, "expected 200"),
     ],
 )
-def test_a_refusal_is_not_repeated(loopback, make_http, clock, status, error, says):
-    loopback.answer("/data", b"no", status=status)
+def test_a_refusal_is_not_repeated(venue, make_http, clock, status, error, says):
+    venue.answer("/data", b"no", status=status)
 
     with pytest.raises(error, match=says):
-        make_http().get(loopback.url + "/data", what="data")
+        make_http().get(venue.url + "/data", what="data")
 
-    assert len(loopback.asked) == 1
+    assert len(venue.asked) == 1
     assert clock.slept == []
 
 
-def test_a_secret_reaches_the_wire_and_nothing_else(loopback, make_http, caplog):
+def test_a_secret_reaches_the_wire_and_nothing_else(venue, make_http, caplog):
     secret = Secret("k3y-of-nobody")
-    loopback.answer("/data", b"token k3y-of-nobody is unknown", status=400)
+    venue.answer("/data", b"token k3y-of-nobody is unknown", status=400)
 
     with caplog.at_level(logging.DEBUG, logger="httpx"), pytest.raises(Rejected) as caught:
-        make_http().get(loopback.url + "/data", what="data", params={"token": secret}, headers={"X-Key": secret})
+        make_http().get(venue.url + "/data", what="data", params={"token": secret}, headers={"X-Key": secret})
 
-    assert loopback.asked[0][1] == {"token": "k3y-of-nobody"}
-    assert loopback.asked[0][2]["x-key"] == "k3y-of-nobody"
+    assert venue.asked[0][1] == {"token": "k3y-of-nobody"}
+    assert venue.asked[0][2]["x-key"] == "k3y-of-nobody"
     assert "k3y-of-nobody" not in str(caught.value)
     assert "token *** is unknown" in str(caught.value)
     assert "k3y-of-nobody" not in caplog.text
     assert "k3y" not in f"{secret} {secret!r}"
 
 
-def test_a_secret_does_not_follow_a_redirect(loopback, make_http):
-    loopback.answer("/data", b"", status=302, headers={"Location": loopback.url + "/elsewhere"})
-    loopback.answer("/elsewhere", b"here")
+def test_a_secret_does_not_follow_a_redirect(venue, make_http):
+    venue.answer("/data", b"", status=302, headers={"Location": venue.url + "/elsewhere"})
+    venue.answer("/elsewhere", b"here")
 
     with pytest.raises(Rejected, match="HTTP 302"):
-        make_http().get(loopback.url + "/data", what="data", headers={"X-Key": Secret("k3y")})
+        make_http().get(venue.url + "/data", what="data", headers={"X-Key": Secret("k3y")})
 
-    assert loopback.paths() == ["/data"]
-    assert make_http().get(loopback.url + "/data", what="data").content == b"here"
+    assert venue.paths() == ["/data"]
+    assert make_http().get(venue.url + "/data", what="data").content == b"here"
 
 
-def test_a_body_over_the_limit_is_refused(loopback, make_http):
-    loopback.answer("/stated", b"x" * 101)
-    loopback.answer("/unstated", b"x" * 101, headers={"Content-Length": "", "Connection": "close"})
+def test_a_body_over_the_limit_is_refused(venue, make_http):
+    venue.answer("/stated", b"x" * 101)
+    venue.answer("/unstated", b"x" * 101, headers={"Content-Length": "", "Connection": "close"})
 
     for path in ("/stated", "/unstated"):
         with pytest.raises(Rejected, match="body over 100 bytes"):
-            make_http().get(loopback.url + path, what="data", body_bytes_max=100)
+            make_http().get(venue.url + path, what="data", body_bytes_max=100)
 
 
-def test_a_body_that_ends_early_is_tried_again(loopback, make_http, clock):
-    loopback.answer("/data", b"half", headers={"Content-Length": "8", "Connection": "close"})
-    loopback.answer("/data", b"complete")
+def test_a_body_that_ends_early_is_tried_again(venue, make_http, clock):
+    venue.answer("/data", b"half", headers={"Content-Length": "8", "Connection": "close"})
+    venue.answer("/data", b"complete")
 
-    assert make_http().get(loopback.url + "/data", what="data").content == b"complete"
+    assert make_http().get(venue.url + "/data", what="data").content == b"complete"
     assert len(clock.slept) == 1
 
 
@@ -161,65 +161,65 @@ def test_an_address_without_a_scheme_is_refused(make_http):
         make_http().get("127.0.0.1/data", what="data")
 
 
-def test_loopback_goes_past_a_proxy_of_the_environment(loopback, make_http, monkeypatch):
+def test_loopback_goes_past_a_proxy_of_the_environment(venue, make_http, monkeypatch):
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
-    loopback.answer("/data", b"direct")
+    venue.answer("/data", b"direct")
 
-    assert make_http().get(loopback.url + "/data", what="data").content == b"direct"
+    assert make_http().get(venue.url + "/data", what="data").content == b"direct"
 
 
-def test_the_outside_goes_through_the_proxy_of_the_environment(loopback, make_http, monkeypatch):
+def test_the_outside_goes_through_the_proxy_of_the_environment(venue, make_http, monkeypatch):
     for name in ("HTTP_PROXY", "http_proxy"):
-        monkeypatch.setenv(name, loopback.url)
+        monkeypatch.setenv(name, venue.url)
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
-    loopback.answer("/data", b"through the proxy")
+    venue.answer("/data", b"through the proxy")
 
     assert make_http().get("http://venue.invalid/data", what="data").content == b"through the proxy"
 
 
-def test_an_unchanged_answer_is_not_sent_again(loopback, make_http):
-    loopback.answer("/data", lambda query, headers: (304, b"", {}) if headers.get("if-none-match") == '"v1"' else (200, b"new", {}))
+def test_an_unchanged_answer_is_not_sent_again(venue, make_http):
+    venue.answer("/data", lambda query, headers: (304, b"", {}) if headers.get("if-none-match") == '"v1"' else (200, b"new", {}))
 
-    assert make_http().get(loopback.url + "/data", what="data", etag='"v1"').status == 304
-    assert make_http().get(loopback.url + "/data", what="data").content == b"new"
+    assert make_http().get(venue.url + "/data", what="data", etag='"v1"').status == 304
+    assert make_http().get(venue.url + "/data", what="data").content == b"new"
 
 
-def test_a_vendor_may_read_its_own_errors(loopback, make_http):
-    loopback.answer("/data", b"-1121", status=400)
+def test_a_vendor_may_read_its_own_errors(venue, make_http):
+    venue.answer("/data", b"-1121", status=400)
     own = Missing("no such symbol")
 
     with pytest.raises(Missing, match="no such symbol"):
-        make_http().get(loopback.url + "/data", what="data", explain=lambda status, headers, body: own if body == b"-1121" else None)
+        make_http().get(venue.url + "/data", what="data", explain=lambda status, headers, body: own if body == b"-1121" else None)
 
 
-def test_a_request_waits_for_room_in_its_budget_and_headers_are_learned(loopback, make_http, clock, tmp_path):
+def test_a_request_waits_for_room_in_its_budget_and_headers_are_learned(venue, make_http, clock, tmp_path):
     budgets = BudgetBook(tmp_path, clock)
     budgets.budget("venue").learn([Window(60_000_000_000, 100)])
-    loopback.answer("/data", b"fine", headers={"X-MBX-USED-WEIGHT-1M": "89"})
+    venue.answer("/data", b"fine", headers={"X-MBX-USED-WEIGHT-1M": "89"})
     http = make_http(budgets=budgets)
 
-    http.get(loopback.url + "/data", what="data", cost=Cost("venue", 1))
-    http.get(loopback.url + "/data", what="data", cost=Cost("venue", 1))
-    http.get(loopback.url + "/data", what="data", cost=Cost("venue", 2))
+    http.get(venue.url + "/data", what="data", cost=Cost("venue", 1))
+    http.get(venue.url + "/data", what="data", cost=Cost("venue", 1))
+    http.get(venue.url + "/data", what="data", cost=Cost("venue", 2))
 
     assert clock.slept == [60.0]
 
 
-def test_a_ban_stops_every_client_of_the_budget(loopback, make_http, clock, tmp_path):
+def test_a_ban_stops_every_client_of_the_budget(venue, make_http, clock, tmp_path):
     budgets = BudgetBook(tmp_path, clock)
-    loopback.answer("/data", b"banned", status=418, headers={"Retry-After": "120"})
+    venue.answer("/data", b"banned", status=418, headers={"Retry-After": "120"})
     with pytest.raises(Transient):
-        make_http(budgets=budgets).get(loopback.url + "/data", what="first", cost=Cost("venue"))
+        make_http(budgets=budgets).get(venue.url + "/data", what="first", cost=Cost("venue"))
 
     with pytest.raises(Transient, match=r"second: budget venue has room in 120\.0 s") as caught:
-        make_http(budgets=budgets).get(loopback.url + "/data", what="second", cost=Cost("venue"))
+        make_http(budgets=budgets).get(venue.url + "/data", what="second", cost=Cost("venue"))
 
     assert caught.value.retry_after_s == 120.0
-    assert len(loopback.asked) == 1
+    assert len(venue.asked) == 1
 
 
 def test_an_excerpt_is_one_short_line():

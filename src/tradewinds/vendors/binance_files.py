@@ -121,6 +121,8 @@ def read_file(payload: Payload, instrument: str) -> tuple[pl.DataFrame, list[Fin
 
 
 def _parsed(content: bytes, file: ArchiveFile, what: str) -> pl.DataFrame:
+    if not content[:LINE_BYTES_MAX].strip():
+        raise Unreadable(f"{what}: no rows, expected at least one")
     head = content[:LINE_BYTES_MAX].partition(b"\n")[0].strip()
     has_header = head[:1].isalpha()
     if has_header and head not in _known_headers(file):
@@ -137,7 +139,7 @@ def _parsed(content: bytes, file: ArchiveFile, what: str) -> pl.DataFrame:
         raise Unreadable(f"{what}: {str(error).splitlines()[0]}, expected {len(columns)} columns of numbers") from None
     empty = [name for name in table.columns if table[name].null_count()]
     if empty or table.is_empty():
-        raise Unreadable(f"{what}: {f'empty cells in {empty[0]}' if empty else 'no rows'}, expected every cell filled")
+        raise Unreadable(f"{what}: {f'empty cells in {empty[0]}' if empty else 'no rows'}, expected rows with every cell filled")
     if file.market != "cm":
         return table
     return _in_base_coin(table, file)
