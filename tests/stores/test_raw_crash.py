@@ -50,7 +50,7 @@ def test_a_full_disk_is_transient_and_leaves_nothing_half_written(tmp_path: Path
         if what.startswith("sync "):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises(Transient, match=r"writing .*/raw/.*: No space left on device; nothing was changed"):
+    with pytest.raises(Transient, match=r"writing .*/raw/.*: No space left on device, expected room"):
         FileRawStore(LocalFiles(tmp_path / "raw", step=full)).put(PAYLOADS[0])
 
     store = FileRawStore(LocalFiles(tmp_path / "raw"))

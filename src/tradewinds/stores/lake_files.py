@@ -87,7 +87,7 @@ def file_fault(doing: str, path: str, error: OSError) -> TradewindsError:
     if error.errno == errno.ENOENT:
         return Missing(f"{message}, expected a file")
     if error.errno in _PASSING:
-        return Transient(f"{message}; nothing was changed, make room and repeat")
+        return Transient(f"{message}, expected room and an answer; repeat")
     return DataFault(f"{message}, expected a readable and writable place")
 
 
@@ -241,7 +241,7 @@ class LocalFiles:
 
     def _sync_folder(self, folder: str) -> None:
         try:
-            self._do(f"sync {os.path.basename(folder)}/")
+            self._do(f"flush {os.path.basename(folder)}/")
             descriptor = os.open(folder or ".", os.O_RDONLY | os.O_DIRECTORY)
             try:
                 os.fsync(descriptor)
