@@ -1,0 +1,217 @@
+"""SQL over the lake and the ledger, as known at one time. Read-only, and nothing but the lake can be reached.
+
+    history.bars_1m            the latest version known then of each fact of the published history
+    history.bars_1m_versions   every version known by then
+    vendor_alpha.bars_1d       what one vendor said
+    ledger.instrument          the tables of the ledger
+
+1. Find the tables a statement names; only those are made.
+2. A lake table becomes a view over the Parquet files that its log names: partitions whose facts have one version each are
+   read plainly, the others through a window that keeps the last version known.
+3. Files are reachable through the lake's own `Files` only; DuckDB's access to everything else is off, and stays off.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import duckdb
+
+from tradewinds.core.errors import Rejected, Transient
+from tradewinds.core.instant import NS_PER_US
+from tradewinds.core.market import TRADES, interval_of
+from tradewinds.core.observation import Dataset
+from tradewinds.stores import lake_log, query_ledger
+from tradewinds.stores.lake_files import Files
+from tradewinds.stores.lake_log import State
+from tradewinds.stores.query_files import PROTOCOL, as_filesystem
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from tradewinds.stores.ledger import Ledger
+
+VERSIONS = "_versions"
+_EXPLAIN = re.compile(r"\s*explain(\s+analyze)?\b", re.IGNORECASE)
+_LISTING = re.compile(r"\b(show|information_schema|duckdb_\w+|pragma)\b", re.IGNORECASE)
+_PLAIN = re.compile(r"[^a-z0-9_]")
+
+
+class Sql:
+    """A session over one lake and one ledger at one as-of time. Made by `open_sql`."""
+
+    def __init__(self, files: Files, ledger: Ledger | None, as_of_ns: int, datasets: Iterable[Dataset] = ()) -> None:
+        self._files = files
+        self._ledger = ledger
+        self._as_of_ns = as_of_ns
+        self._keys = {TRADES.name: TRADES.keys} | {dataset.name: dataset.keys for dataset in datasets}
+        self._lake: dict[tuple[str, str], str] | None = None
+        self._made: set[tuple[str, str]] = set()
+        self._connection = _connection(files)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def tables(self) -> list[str]:
+        """The names that can stand in a statement."""
+        lake = [f"{schema}.{name}" for schema, name in self._lake_tables()]
+        return sorted([*lake, *(f"ledger.{name}" for name in self._ledger_tables())])
+
+    def run(self, sql: str) -> pa.Table:
+        """The result of one SELECT (or EXPLAIN of one). Raises Rejected for anything else and for what DuckDB refuses."""
+        try:
+            names = self._names(sql)
+            for place in [*self._lake_tables(), *(("ledger", name) for name in self._ledger_tables())]:
+                if place not in self._made and (names is None or place[1] in names):
+                    self._make(place)
+            return self._connection.execute(sql).to_arrow_table()
+        except duckdb.IOException as error:
+            raise Transient(f"sql: {_first_line(error)}; expected the lake's files, which may just have been compacted: repeat") from None
+        except duckdb.CatalogException as error:
+            raise Rejected(f"sql: {_first_line(error)} Expected one of {', '.join(self.tables()) or 'no table yet'}") from None
+        except duckdb.Error as error:
+            raise Rejected(f"sql: {_first_line(error)}; expected one SELECT over the lake and the ledger") from None
+
+    def _names(self, sql: str) -> set[str] | None:
+        """The simple names of the tables in the statement, None when it asks for a list of tables."""
+        statements = self._connection.extract_statements(_EXPLAIN.sub("", sql, count=1))
+        kinds = [statement.type for statement in statements]
+        if kinds != [duckdb.StatementType.SELECT]:
+            raise Rejected(f"sql: {', '.join(kind.name for kind in kinds) or 'nothing'}, expected one SELECT; this session only reads")
+        if _LISTING.search(sql):
+            return None
+        # Asked of a connection without tables: one that has the views breaks them by looking (DuckDB 1.5).
+        with duckdb.connect(":memory:") as parser:
+            return parser.get_table_names(statements[0].query)
+
+    def _lake_tables(self) -> dict[tuple[str, str], str]:
+        """(schema, view) -> the table's folder in the lake."""
+        if self._lake is None:
+            found = {}
+            vendors = [f"vendor/{vendor}" for vendor in self._files.folders("vendor")]
+            for layer in ("history", *vendors):
+                for name in self._files.folders(layer):
+                    folder = f"{layer}/{name}"
+                    if self._files.folders(f"{folder}/_log"):
+                        schema, view = _identifier(layer), _identifier(name)
+                        if self._keys_of(name) is not None:
+                            found[schema, view] = folder
+                        found[schema, view + VERSIONS] = folder
+            self._lake = found
+        return self._lake
+
+    def _ledger_tables(self) -> Sequence[str]:
+        return () if self._ledger is None else query_ledger.TABLES
+
+    def _keys_of(self, dataset: str) -> Sequence[str] | None:
+        """The keys of a dataset, None where nobody declared it: which of its rows are versions of one fact is then unknown."""
+        return () if interval_of(dataset) is not None or dataset.startswith("quotes-") else self._keys.get(dataset)
+
+    def _make(self, place: tuple[str, str]) -> None:
+        schema, name = place
+        self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(schema)}")
+        target = f"{_quoted(schema)}.{_quoted(name)}"
+        if schema == "ledger":
+            assert self._ledger is not None
+            self._connection.from_arrow(query_ledger.load(self._ledger, name, self._as_of_ns)).create(target)
+        else:
+            self._connection.execute(f"CREATE VIEW {target} AS {self._view(self._lake_tables()[place], name)}")
+        self._made.add(place)
+
+    def _view(self, folder: str, name: str) -> str:
+        plain: list[str] = []
+        merging: list[str] = []
+        later: list[str] = []
+        for partition in self._files.folders(f"{folder}/_log"):
+            state = _state(self._files, f"{folder}/_log/{partition}")
+            names = {file.name: min(group.known_min_ns for group in file.groups) for file in state.files}
+            known = [f"{PROTOCOL}://{folder}/{partition}/{file}" for file, first_ns in names.items() if first_ns <= self._as_of_ns]
+            later += [f"{PROTOCOL}://{folder}/{partition}/{file}" for file, first_ns in names.items() if first_ns > self._as_of_ns]
+            (plain if _is_plain(state, self._as_of_ns) else merging).extend(known)
+        as_of = f"make_timestamptz({self._as_of_ns // NS_PER_US})"
+        if name.endswith(VERSIONS):
+            plain, merging = [], plain + merging
+        parts = [f"FROM {_parquet(plain)}"] if plain else []
+        if merging:
+            select = f"FROM {_parquet(merging)} WHERE known <= {as_of}"
+            if not name.endswith(VERSIONS):
+                identity = ", ".join(_quoted(key) for key in ("instrument", "start", *(self._keys_of(folder.rpartition("/")[2]) or ())))
+                select += f" QUALIFY row_number() OVER (PARTITION BY {identity} ORDER BY known DESC) = 1"
+            parts.append(select)
+        return " UNION ALL BY NAME ".join(f"({part})" for part in parts) or f"FROM {_parquet(later)} WHERE false"
+
+
+def open_sql(files: Files, ledger: Ledger | None, as_of_ns: int, *, datasets: Iterable[Dataset] = ()) -> Sql:
+    """A session over the lake in `files` and the ledger, as known at as_of_ns.
+
+    datasets: declarations of what is neither bars, quotes nor trades; a table that nobody declared shows its versions only.
+    """
+    return Sql(files, ledger, as_of_ns, datasets)
+
+
+def run(sql: str, files: Files, ledger: Ledger | None, as_of_ns: int, *, datasets: Iterable[Dataset] = ()) -> pa.Table:
+    """The result of one SELECT, as known at as_of_ns."""
+    with open_sql(files, ledger, as_of_ns, datasets=datasets) as session:
+        return session.run(sql)
+
+
+def _connection(files: Files) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "python_enable_replacements": False,  # a table name never means a variable of ours
+            "autoinstall_known_extensions": False,
+            "temp_directory": tempfile.gettempdir(),
+        },
+    )
+    connection.register_filesystem(as_filesystem(files))
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(f"SET allowed_directories = ['{PROTOCOL}://']")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def _state(files: Files, folder: str) -> State:
+    names = [stat.name for stat in files.listing(folder) if lake_log.entry_version(stat.name) is not None]
+    return lake_log.decode(f"{folder}/{max(names)}", files.read(f"{folder}/{max(names)}")) if names else State()
+
+
+def _is_plain(state: State, as_of_ns: int) -> bool:
+    """Whether every fact of the partition has one version and all of them were known then."""
+    groups = [group for file in state.files for group in file.groups]
+    if any(not group.is_single or group.known_max_ns > as_of_ns for group in groups):
+        return False
+    ends: dict[str, int] = {}
+    for group in sorted(groups, key=lambda group: group.start_min_ns):
+        if ends.get(group.instrument, group.start_min_ns - 1) >= group.start_min_ns:
+            return False
+        ends[group.instrument] = group.start_max_ns
+    return True
+
+
+def _parquet(paths: Sequence[str]) -> str:
+    listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
+    return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
+
+
+def _identifier(name: str) -> str:
+    return _PLAIN.sub("_", name.lower())
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
