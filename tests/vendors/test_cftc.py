@@ -182,7 +182,7 @@ def test_the_token_is_sent_in_a_header_and_stands_nowhere_else(http: HttpClient,
         ((404, {}, "gone"), Missing, r"HTTP 404"),
         ((400, {}, '{"error":true,"message":"no such column"}'), Rejected, r"no such column"),
         ((200, {}, '{"error":true,"message":"try later"}'), Unreadable, r"try later.*expected a JSON list of rows"),
-        ((200, {}, "<html>"), Unreadable, r"expected a JSON list"),
+        ((200, {}, "<html>"), Unreadable, r"<html>.*expected JSON"),
     ],
 )
 def test_refusals_and_errors_dressed_as_answers_are_told_apart(

@@ -11,7 +11,6 @@ The secret is a Socrata application token; it is not needed.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -39,10 +38,11 @@ from tradewinds.vendors.cftc_reports import (
     Report,
     canonical,
 )
+from tradewinds.vendors.json_rows import objects, tabulated
 from tradewinds.vendors.observed import nothing
 from tradewinds.vendors.options import checked, pairs
 from tradewinds.vendors.rows import conformed
-from tradewinds.vendors.sheet import LINE, Sheet, read
+from tradewinds.vendors.sheet import Sheet, read
 from tradewinds.wire.http import HttpClient
 from tradewinds.wire.secret import Secret
 
@@ -126,7 +126,7 @@ class Cftc:
             question = {name: value for name, value in asked.params.items() if name.startswith("$")}
             answer = self._http.get(pull.locator, what=what, params=question, headers=headers)
             yield Payload(asked, answer.content, answer.captured_ns)
-            if len(_objects(answer.content, what)) < self._page:
+            if len(objects(answer.content, what)) < self._page:
                 return
         raise Rejected(f"{what}: {PAGES_MAX} pages of {self._page} rows and no end, expected fewer; ask for a shorter time")
 
@@ -134,7 +134,7 @@ class Cftc:
         report = _report(payload.pull.dataset, payload.pull.params.get("report", self._variant))
         what = f"cftc {payload.pull.dataset} {payload.pull.locator.rpartition('/')[2]}"
         if "$limit" in payload.pull.params:
-            sheet = _sheet(_objects(payload.content, what), what)
+            sheet = tabulated(objects(payload.content, what), what)
         else:
             sheet = read(payload.content, what, encoding="cp1252")
         return self._rows(sheet, report, payload)
@@ -176,24 +176,6 @@ def _report(dataset: str, variant: str) -> Report:
         if report.dataset.name == dataset and report.variant == variant:
             return report
     raise Rejected(f"cftc: dataset {dataset!r} as {variant!r}, expected cot, cot-disaggregated or cot-financial as futures or combined")
-
-
-def _objects(content: bytes, what: str) -> list[dict[str, object]]:
-    """The rows of a Socrata answer; raises Unreadable for an error that came as an answer."""
-    try:
-        body = json.loads(content)
-    except ValueError as error:
-        raise Unreadable(f"{what}: {content[:80]!r} ({error}), expected a JSON list") from None
-    if not isinstance(body, list) or not all(isinstance(row, dict) for row in body):
-        raise Unreadable(f"{what}: {content[:160]!r}, expected a JSON list of rows")
-    return body
-
-
-def _sheet(objects: list[dict[str, object]], what: str) -> Sheet:
-    names = list(dict.fromkeys(name for row in objects for name in row))  # Socrata leaves out what is null
-    texts = {name: [None if (cell := row.get(name)) is None else str(cell) for row in objects] for name in names}
-    cells = pl.DataFrame(texts, schema=dict.fromkeys(names, pl.String))
-    return Sheet(what, cells.with_row_index(LINE, offset=1))
 
 
 def _columns(sheet: Sheet) -> dict[str, str]:
