@@ -77,6 +77,7 @@ class EquitiesConfig:
     instruments: tuple[str, ...]
     vendors: tuple[str, ...]
     since: date
+    currency: str = "USD"
     delay_minutes: int = 60
     lateness_hours: float = 12.0
 

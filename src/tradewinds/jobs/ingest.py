@@ -226,10 +226,11 @@ def publish(
     """
     if table.vendor is None:
         rows = rows.with_columns(pl.lit(vendor).alias("vendor"), pl.lit("ok").alias("status"), pl.lit("the only vendor").alias("reason"))
-    return context.lake.publish(table, partition, _with_known_times(context, table, partition, rows), note=note)
+    return context.lake.publish(table, partition, with_known_times(context, table, partition, rows), note=note)
 
 
-def _with_known_times(context: Context, table: Table, partition: str, rows: pl.DataFrame) -> pl.DataFrame:
+def with_known_times(context: Context, table: Table, partition: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows, with a later known time where another version of the same fact is known already."""
     if rows.is_empty() or context.lake.version(table, partition) == 0:
         return rows
     low, high = rows["start_ns"].min(), rows["start_ns"].max()
