@@ -7,9 +7,13 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+
+if TYPE_CHECKING:
+    from tradewinds.stores.embedded_postgres import EmbeddedPostgres
 
 Answerer = Callable[[dict[str, str], dict[str, str]], tuple[int, bytes, dict[str, str]]]
 
@@ -85,3 +89,16 @@ def venue() -> Iterator[LocalVenue]:
     server = LocalVenue()
     yield server
     server.close()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """A private PostgreSQL for the tests of this process (mark them `postgres`); the test skips where it cannot run."""
+    from tradewinds.stores.embedded_postgres import EmbeddedPostgres
+
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres") / "server", durable=False)
+    obstacle = server.obstacle()
+    if obstacle is not None:
+        pytest.skip(obstacle)
+    yield server
+    server.remove()
