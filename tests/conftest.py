@@ -74,6 +74,9 @@ class LocalVenue:
         content = body.encode() if isinstance(body, str) else body
         self._answers.setdefault(path, []).append(lambda *_: (status, content, dict(headers or {})))
 
+    def forget(self, path: str) -> None:
+        self._answers.pop(path, None)
+
     def paths(self) -> list[str]:
         return [path for path, _, _ in self.asked]
 

@@ -23,9 +23,9 @@ def kline_rows(payload: Payload, instrument: str, interval: Interval, what: str,
     dataset = bars(interval)
     if not rows:
         return nothing(dataset)
-    short = next((row for row in rows if not isinstance(row, list) or len(row) < KLINE_CELLS), None)
-    if short is not None:
-        raise Unreadable(f"{what}: row {str(short)[:80]}, expected {KLINE_CELLS} cells or more")
+    for row in rows:
+        if not isinstance(row, list) or len(row) < KLINE_CELLS:
+            raise Unreadable(f"{what}: row {str(row)[:80]}, expected {KLINE_CELLS} cells or more")
     cells = list(zip(*(row[:KLINE_CELLS] for row in rows), strict=True))
     columns = {"open_time": _ints(cells[0], what), "trades": _ints(cells[8], what)}
     columns |= {name: _floats(cells[at], what) for name, at in _FLOATS.items()}
