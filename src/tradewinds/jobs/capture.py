@@ -13,7 +13,7 @@ from tradewinds.core.ports import Vendor
 from tradewinds.core.record import Bookmark
 from tradewinds.jobs.config import EquitiesConfig
 from tradewinds.jobs.context import Context
-from tradewinds.jobs.ingest import split_by_partition
+from tradewinds.jobs.ingest import changes, split_by_partition
 from tradewinds.jobs.plan import JobResult
 
 
@@ -63,7 +63,8 @@ def _capture_pull(context: Context, vendor: Vendor, name: str, dataset: Dataset,
             rows = vendor.parse(payload)
             arrived = rows.filter(pl.col("known_ns") <= now_ns)
             for partition, part in split_by_partition(dataset, arrived):
-                publication = context.lake.publish(table, partition, part)
+                compared = ["event_ns", *(column.name for column in dataset.columns if column.name not in dataset.keys)]
+                publication = context.lake.publish(table, partition, changes(context, table, partition, part, compared))
                 new, restated = new + publication.rows_new, restated + publication.rows_restated
             rows_in, files = rows_in + arrived.height, files + 1
             if arrived.height == rows.height:

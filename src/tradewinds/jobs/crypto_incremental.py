@@ -70,9 +70,9 @@ def bring_up_to_now(
     behind = {name: start for name, start in starts.items() if now_ns - start > _far(rest, interval)}
     until_ns = archive.published_until(now_ns) if isinstance(archive, PublishesUntil) else now_ns // NS_PER_DAY * NS_PER_DAY
     if behind:
-        _merge(done, _fetch(context, archive, dataset, behind, until_ns))
+        done.add(_fetch(context, archive, dataset, behind, until_ns))
         starts |= {name: _next_start(done, name, starts[name]) for name in behind}
-    _merge(done, _fetch(context, rest, dataset, starts, now_ns))
+    done.add(_fetch(context, rest, dataset, starts, now_ns))
     marks = {name: Bookmark(tally.last_event_ns) for name, tally in done.by_subject.items() if tally.last_event_ns is not None}
     context.records.set_bookmarks(job, marks)
     return done
@@ -112,14 +112,3 @@ def _fetch(context: Context, vendor: Vendor, dataset: Dataset, starts: Mapping[s
 def _next_start(done: Ingested, name: str, start_ns: int) -> int:
     tally = done.by_subject.get(name)
     return start_ns if tally is None or tally.last_event_ns is None else max(start_ns, tally.last_event_ns)
-
-
-def _merge(into: Ingested, other: Ingested) -> None:
-    into.total.add(other.total)
-    into.total.bytes_written += other.total.bytes_written
-    into.total.rows_restated += other.total.rows_restated
-    for subject, tally in other.by_subject.items():
-        mine = into.by_subject.setdefault(subject, Tally())
-        mine.add(tally)
-        if tally.last_event_ns is not None:
-            mine.last_event_ns = max(mine.last_event_ns or 0, tally.last_event_ns)

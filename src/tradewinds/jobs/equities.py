@@ -33,7 +33,7 @@ from tradewinds.jobs import corporate_actions
 from tradewinds.jobs.capture import capture_vendor
 from tradewinds.jobs.config import EquitiesConfig
 from tradewinds.jobs.context import Context
-from tradewinds.jobs.ingest import FAR_FUTURE_NS, split_by_partition, with_known_times
+from tradewinds.jobs.ingest import FAR_FUTURE_NS, changes, split_by_partition
 from tradewinds.jobs.judge import judge_bars
 from tradewinds.jobs.plan import JobResult, Readiness, Shard
 
@@ -249,7 +249,8 @@ def _publish(context: Context, table: Table, rows: pl.DataFrame) -> tuple[int, i
     times = ("start_ns", "event_ns", "known_ns", "captured_ns")
     wanted = ["instrument", *times, "source", *(column.name for column in table.dataset.columns), *provenance]
     for partition, part in split_by_partition(table.dataset, rows.select(wanted).sort("instrument", "start_ns")):
-        publication = context.lake.publish(table, partition, with_known_times(context, table, partition, part))
+        compared = ["event_ns", *(column.name for column in table.dataset.columns), *provenance]
+        publication = context.lake.publish(table, partition, changes(context, table, partition, part, compared))
         new, restated = new + publication.rows_new, restated + publication.rows_restated
     return new, restated
 

@@ -99,6 +99,17 @@ class Ingested:
     total: Tally
     by_subject: dict[str, Tally]
 
+    def add(self, other: Ingested) -> None:
+        """Take in what another ingestion did."""
+        self.total.add(other.total)
+        self.total.bytes_written += other.total.bytes_written
+        self.total.rows_restated += other.total.rows_restated
+        for subject, tally in other.by_subject.items():
+            mine = self.by_subject.setdefault(subject, Tally())
+            mine.add(tally)
+            if tally.last_event_ns is not None:
+                mine.last_event_ns = max(mine.last_event_ns or tally.last_event_ns, tally.last_event_ns)
+
 
 @dataclass(frozen=True, slots=True)
 class _Parsed:
@@ -220,35 +231,40 @@ def _publish_partition(
 def publish(
     context: Context, table: Table, partition: str, rows: pl.DataFrame, *, vendor: str, note: Mapping[str, str] | None = None
 ) -> Publication:
-    """Publish rows of one vendor as the history: certain, from that vendor, known later where something else was known before.
-
-    A first version is known when the vendor says; a later version of the same fact is known when we captured it.
-    """
+    """Publish rows of one vendor as the history: certain, and from that vendor. The same values from another source are no news."""
+    rows = changes(
+        context, table, partition, rows, ["event_ns", *(c.name for c in table.dataset.columns if c.name not in table.dataset.keys)]
+    )
     if table.vendor is None:
         rows = rows.with_columns(pl.lit(vendor).alias("vendor"), pl.lit("ok").alias("status"), pl.lit("the only vendor").alias("reason"))
-    return context.lake.publish(table, partition, with_known_times(context, table, partition, rows), note=note)
+    return context.lake.publish(table, partition, rows, note=note)
 
 
-def with_known_times(context: Context, table: Table, partition: str, rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows, with a later known time where another version of the same fact is known already."""
+def changes(context: Context, table: Table, partition: str, rows: pl.DataFrame, compared: Sequence[str]) -> pl.DataFrame:
+    """The rows that say something new, known late enough to be later versions of what is known already.
+
+    A row that repeats a known version in the `compared` columns is left out. One that differs and does not state a later known
+    time itself is known when we captured it. Where nothing is known of the same instruments and times, the rows come back as they are.
+    """
     if rows.is_empty() or context.lake.version(table, partition) == 0:
         return rows
     low, high = rows["start_ns"].min(), rows["start_ns"].max()
     assert isinstance(low, int)
     assert isinstance(high, int)
-    identity = list(table.dataset.identity)
     names = rows["instrument"].unique().to_list()
-    known = context.lake.read(
-        table, as_of_ns=FAR_FUTURE_NS, instruments=names, start_ns=low, end_ns=high + 1, columns=[*identity, "known_ns"]
-    )
+    known = context.lake.versions(table, instruments=names, start_ns=low, end_ns=high + 1)
     if known.is_empty():
         return rows
-    joined = rows.join(known.rename({"known_ns": "earlier_ns"}), on=identity, how="left", maintain_order="left")
-    # A later version is known when we captured it, and a replayed clock never goes back behind what is known.
+    identity = list(table.dataset.identity)
+    latest = known.sort([*identity, "known_ns"]).unique(identity, keep="last", maintain_order=True)
+    fresh = rows.join(latest, on=[*identity, *compared], how="anti", nulls_equal=True)
+    fresh = fresh.join(known, on=[*identity, "known_ns", *compared], how="anti", nulls_equal=True)
+    earlier = latest.select(*identity, pl.col("known_ns").alias("earlier_ns"))
+    joined = fresh.join(earlier, on=identity, how="left", maintain_order="left", nulls_equal=True)
+    # A replayed clock may stand before what is known already; a later version is still a later one.
     later = pl.max_horizontal("captured_ns", pl.col("earlier_ns") + NS_PER_US)
-    return joined.with_columns(pl.when(pl.col("earlier_ns").is_null()).then("known_ns").otherwise(later).alias("known_ns")).drop(
-        "earlier_ns"
-    )
+    is_early = (pl.col("known_ns") <= pl.col("earlier_ns")).fill_null(False)
+    return joined.with_columns(pl.when(is_early).then(later).otherwise("known_ns").alias("known_ns")).drop("earlier_ns")
 
 
 def _by_partition(dataset: Dataset, partition: str | None, items: Sequence[_Parsed]) -> Iterator[tuple[str, list[_Parsed]]]:
