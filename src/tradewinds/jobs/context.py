@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from tradewinds.core.observation import Table
 from tradewinds.core.ports import Clock, Lake, RawStore, Vendor
 from tradewinds.core.record import RunResult
 from tradewinds.jobs.config import Config
@@ -19,7 +20,8 @@ def _silent(message: str) -> None:
 class Context:
     """Everything a job may touch. `vendor(name)` builds the vendor configured under that name.
 
-    `job` and `partition` name the run, so that a job can write a row for each symbol of it.
+    `job` and `partition` name the run, so that a job can write a row for each symbol of it. `pack(table, as_of_ns)` makes a new vintage
+    of a table's pack and returns its name; `marts` and `warehouse` build and load what BI tools read and say what they wrote.
     """
 
     config: Config
@@ -33,6 +35,9 @@ class Context:
     airflow_run: str | None = None
     log_link: str | None = None
     progress: Callable[[str], None] = _silent
+    pack: Callable[[Table, int], str] | None = None
+    marts: Callable[[int], Mapping[str, int]] | None = None
+    warehouse: Callable[[Table], int] | None = None
 
     def open_subjects(self, subjects: Iterable[str]) -> dict[str | None, int]:
         """Open one job-run row per symbol; `close_subjects` ends them."""
