@@ -1,0 +1,22 @@
+"""What the shipped DAG files draw: the configuration's plans, with broken entries told apart from sound ones."""
+
+from __future__ import annotations
+
+from tradewinds.airflow.dag_factory import Drawing, draw_config
+from tradewinds.core.errors import Rejected, TradewindsError
+from tradewinds.wiring.settings import load_config
+
+
+def drawing() -> Drawing:
+    """The DAGs of the configuration in force, and the problems with it. Reads the local file and the environment, nothing else."""
+    try:
+        return draw_config(load_config())
+    except TradewindsError as error:
+        return Drawing({}, {"configuration": str(error)})
+
+
+def complain(drawn: Drawing) -> None:
+    """Raises Rejected naming every problem, if there is one."""
+    if drawn.problems:
+        lines = [f"  {name}: {problem}" for name, problem in sorted(drawn.problems.items())]
+        raise Rejected("tradewinds: these plans were not drawn, all others were:\n" + "\n".join(lines))
