@@ -60,7 +60,8 @@ def is_same_volume(one: Floats, other: Floats, limits: Limits) -> Bools:
     """Whether logarithms of volumes lie within tolerance; an unusable volume (NaN) contradicts nobody."""
     with np.errstate(invalid="ignore"):
         apart = np.abs(one - other)
-    return np.isnan(one) | np.isnan(other) | (one == other) | (apart <= np.log1p(limits.volume_tolerance))
+    same: Bools = np.isnan(one) | np.isnan(other) | (one == other) | (apart <= np.log1p(limits.volume_tolerance))
+    return same
 
 
 def episodes(block: Cells, disputed: Bools) -> list[Ints]:

@@ -9,6 +9,7 @@ late by the limit against that usual delay.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -19,16 +20,15 @@ from tradewinds.history.reconcile_limits import Limits
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """waiting: cells for which some vendor is still awaited; awaited: their names; due: (vendors, cells) until when a row is in time."""
+    """awaited: cell -> vendors that have not come yet; due: (vendors, cells) until when a row is in time."""
 
     faults: list[tuple[str, int, str | None, str, str]]
-    waiting: Bools
     awaited: dict[int, list[str]]
     due: Ints
 
 
-def arrival(block: Cells, limits: Limits, as_of_ns: int | None) -> Arrival:
-    """Late rows, gaps and awaited vendors, as known at `as_of_ns`."""
+def arrival(block: Cells, limits: Limits, as_of: Ints | None) -> Arrival:
+    """Late rows, gaps and awaited vendors, as known at `as_of` (cells,)."""
     vendors, n = block.present.shape
     due = np.broadcast_to(block.event + limits.lateness_ns, (vendors, n)).copy()
     for v in range(vendors):
@@ -54,12 +54,12 @@ def arrival(block: Cells, limits: Limits, as_of_ns: int | None) -> Arrival:
         found.append((block.vendors[v], int(t), None, "gap", "no row, while other vendors have one"))
     waiting = after.any(axis=0)
     awaited = {t: [block.vendors[v] for v in np.flatnonzero(after[:, t])] for t in np.flatnonzero(waiting).tolist()}
-    if as_of_ns is not None:
-        for v, t in zip(*np.nonzero(after & (due < as_of_ns)), strict=True):
+    if as_of is not None:
+        for v, t in zip(*np.nonzero(after & (due < as_of)), strict=True):
             found.append(
                 (block.vendors[v], int(t), None, "late", f"has not come within {limits.lateness_ns / NS_PER_HOUR:g} h of the close")
             )
-    return Arrival(found, waiting, awaited, due)
+    return Arrival(found, awaited, due)
 
 
 def _spans(block: Cells, limits: Limits) -> tuple[Bools, Bools]:
@@ -67,7 +67,7 @@ def _spans(block: Cells, limits: Limits) -> tuple[Bools, Bools]:
     vendors, n = block.present.shape
     inside, after = np.zeros((vendors, n), dtype=bool), np.zeros((vendors, n), dtype=bool)
     edges = [*np.flatnonzero(~block.is_neighbour(-1)).tolist(), n]
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         for v in range(vendors):
             at = np.flatnonzero(block.present[v, low:high])
             if len(at):

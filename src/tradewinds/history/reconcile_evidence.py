@@ -21,7 +21,8 @@ USUAL_VOLUME_SPREAD = 0.5
 LEAST_MOVE = 1e-3
 LEAST_VOLUME_SPREAD = 0.25
 OBSERVATIONS_MIN = 8
-REPEAT = -12.0  # log-odds that a traded bar repeats the one beside it to the last digit of five numbers
+RANGE_PER_MOVE = 1.67  # range over standard deviation of a random walk: Parkinson (1980), square root of 4 log 2
+REPEAT = -6.0  # log-odds that four prices repeat to the last digit; volume repeats with odds of one in the volume
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Usual:
     within: float
     volume: float
     volume_spread: float
+    volume_step: float
 
 
 def series(block: Cells, price: Floats, volume: Floats, choice: Ints, settled: Bools, shares: Floats) -> Series:
@@ -67,7 +69,9 @@ def usual(course: Series, at: int, limits: Limits) -> Usual:
     enough = len(traded) >= OBSERVATIONS_MIN
     middle = float(np.median(traded)) if enough else math.nan
     spread = 1.4826 * float(np.median(np.abs(traded - middle))) if enough else USUAL_VOLUME_SPREAD
-    return Usual(_scale(overnight), _scale(within), middle, max(spread, LEAST_VOLUME_SPREAD))
+    steps = np.abs(np.diff(traded))
+    step = 1.4826 * float(np.median(steps)) if enough else USUAL_VOLUME_SPREAD
+    return Usual(_scale(overnight), _scale(within), middle, max(spread, LEAST_VOLUME_SPREAD), max(step, LEAST_VOLUME_SPREAD))
 
 
 def _scale(moves: Floats) -> float:
@@ -82,29 +86,44 @@ def move_odds(move: float, scale: float) -> float:
     return 0.0 if math.isnan(move) else -2.0 * math.log1p((move / scale) ** 2 / 3.0)
 
 
-def volume_odds(volume: float, normal: Usual) -> float:
-    """Log-density of a logarithm of volume, up to a constant; nothing traded (-inf) is taken as far out."""
-    if math.isnan(volume) or math.isnan(normal.volume):
+def volume_odds(apart: float, scale: float) -> float:
+    """Log-density of a difference of logarithms of volume, up to a constant; nothing traded (infinite) is taken as far out."""
+    if math.isnan(apart):
         return 0.0
-    z = 12.0 if math.isinf(volume) else (volume - normal.volume) / normal.volume_spread
+    z = 12.0 if math.isinf(apart) else apart / scale
     return -4.5 * math.log1p(z * z / 8.0)
 
 
-def path_odds(course: Series, path: list[tuple[int, float, float, float]], normal: Usual) -> float:
-    """Log-odds of a reading: `path` holds (cell, open, close, volume) in logarithms after splits, in order."""
+def repeat_odds(volume: float) -> float:
+    """Log-odds that a bar repeats the one beside it to the last digit of five numbers. volume: its logarithm."""
+    return REPEAT - max(0.0, volume)
+
+
+def path_odds(course: Series, path: list[tuple[int, float, float, float, float]], normal: Usual) -> float:
+    """Log-odds of a reading: `path` holds (cell, open, close, volume, range) in logarithms after splits, in order.
+
+    range: from low to high, the smallest that any vendor states. After a wild bar a wild move is no surprise.
+    """
     first, last = path[0][0], path[-1][0]
-    before = _anchor(course, first, -1)
-    after = _anchor(course, last, 1)
-    total, close = 0.0, before
-    for _, o, c, v in path:
-        total += move_odds(o - close, normal.overnight) + move_odds(c - o, normal.within) + volume_odds(v, normal)
-        close = c
-    return total + move_odds(after - close, normal.overnight)
+    close, overnight, volume, total, level = (
+        _anchor(course, course.close, first, -1),
+        normal.overnight,
+        _anchor(course, course.volume, first, -1),
+        0.0,
+        0.0,
+    )
+    for _, o, c, v, spread in path:
+        within = max(normal.within, spread / RANGE_PER_MOVE)
+        total += move_odds(o - close, overnight) + move_odds(c - o, within) + volume_odds(v - volume, normal.volume_step)
+        level += volume_odds(v - normal.volume, normal.volume_spread) / len(path)
+        close, volume = c, v
+        overnight = max(normal.overnight, spread / RANGE_PER_MOVE * min(1.0, normal.overnight / normal.within))
+    total += move_odds(_anchor(course, course.open, last, 1) - close, overnight)
+    return total + level + volume_odds(_anchor(course, course.volume, last, 1) - volume, normal.volume_step)
 
 
-def _anchor(course: Series, at: int, step: int) -> float:
-    """The last settled close before (the first settled open after) a cell, NaN where there is none within five cells."""
-    values = course.close if step < 0 else course.open
+def _anchor(course: Series, values: Floats, at: int, step: int) -> float:
+    """The last settled value before (the first one after) a cell, NaN where there is none within five cells."""
     for k in range(1, 6):
         j = at + k * step
         if not 0 <= j < len(values) or course.instrument[j] != course.instrument[at]:

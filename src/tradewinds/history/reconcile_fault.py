@@ -42,6 +42,11 @@ class Rows:
         o, h, low, c = self.found.price[:, vendor, cell].tolist()
         return o, h, low, c, float(self.found.volume[vendor, cell])
 
+    def range(self, cell: int) -> float:
+        """Logarithm of high over low, the smallest that a usable vendor states."""
+        who = self.found.usable[:, cell]
+        return float((self.found.price[1, who, cell] - self.found.price[2, who, cell]).min())
+
     def beside(self, cell: int, step: int) -> int | None:
         """The neighbouring cell of the same instrument."""
         other = cell + step
@@ -61,16 +66,20 @@ class Rows:
 
 
 def rows(block: Cells, found: Agreement, limits: Limits) -> Rows:
-    """Prepare quick access; a repeat is a traded bar equal to the vendor's bar before in all five numbers."""
-    repeats = np.zeros(found.usable.shape, dtype=bool)
-    back = block.is_neighbour(-1)[1:]
-    equal = (block.price[:, :, 1:] == block.price[:, :, :-1]).all(axis=0) & (block.volume[:, 1:] == block.volume[:, :-1])
-    repeats[:, 1:] = equal & back & (block.volume[:, 1:] > 0) & found.usable[:, 1:] & found.usable[:, :-1]
-    disputed_at: dict[int, list[int]] = {}
+    """Prepare quick access."""
+    disputed_at: dict[tuple[int, int], list[int]] = {}
     for cell in np.flatnonzero(found.disputed).tolist():
-        disputed_at.setdefault(int(block.start[cell]), []).append(cell)
+        disputed_at.setdefault((int(block.replay[cell]), int(block.start[cell])), []).append(cell)
     peers = {cell: [c for c in same if c != cell] for same in disputed_at.values() for cell in same}
-    return Rows(block, found, limits, repeats, peers)
+    return Rows(block, found, limits, repeats(block), peers)
+
+
+def repeats(block: Cells) -> Bools:
+    """Where a traded bar equals the vendor's bar before in all five numbers: (vendors, cells)."""
+    found = np.zeros(block.present.shape, dtype=bool)
+    equal = (block.price[:, :, 1:] == block.price[:, :, :-1]).all(axis=0) & (block.volume[:, 1:] == block.volume[:, :-1])
+    found[:, 1:] = equal & block.is_neighbour(-1)[1:] & (block.volume[:, 1:] > 0)
+    return found
 
 
 def faults(data: Rows, wrong: int, right: int, cell: int) -> dict[str, str]:

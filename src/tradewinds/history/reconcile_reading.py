@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from tradewinds.history.reconcile_cells import Ints
-from tradewinds.history.reconcile_evidence import REPEAT, Series, Usual, move_odds, path_odds, usual
+from tradewinds.history.reconcile_evidence import Series, Usual, move_odds, path_odds, repeat_odds, usual
 from tradewinds.history.reconcile_fault import ORDER, Rows, faults, swapped_with
 from tradewinds.history.reconcile_limits import ANY_VENDOR, Limits
 
@@ -70,24 +71,27 @@ def _sides(data: Rows, vendors: list[int], episode: Ints) -> list[list[int]]:
 
 def _odds(data: Rows, course: Series, side: list[int], others: list[list[int]], episode: Ints, normal: Usual) -> tuple[float, list[Fault]]:
     right = side[0]
-    path = []
-    repeats = 0
-    for cell in range(int(episode[0]), int(episode[-1]) + 1):
-        if data.found.usable[right, cell]:
-            o, _, _, c, v = data.row(right, cell)
-            shares = float(course.shares[cell])
-            path.append((cell, o + shares, c + shares, v - shares))
+    total = path_odds(course, _path(data, course, right, range(int(episode[0]), int(episode[-1]) + 1)), normal)
     for cell in episode.tolist():
         after = data.beside(cell, 1)
-        repeats += int(data.repeats[right, cell]) + int(after is not None and after not in episode and data.repeats[right, after])
-    total = path_odds(course, path, normal) + REPEAT * repeats
+        is_repeat = bool(data.repeats[right, cell]) or (after is not None and after not in episode and bool(data.repeats[right, after]))
+        total += repeat_odds(data.row(right, cell)[4]) if is_repeat else 0.0
     found: list[Fault] = []
     for other in others:
         cost, kinds = _blame(data, other, right, episode)
-        total += cost
+        total += cost + _swap_odds(data, course, other[0], right, episode)
         found += kinds
-        total += _spread_odds(data, course, other[0], right, episode)
     return total, found
+
+
+def _path(data: Rows, course: Series, vendor: int, cells: Iterable[int]) -> list[tuple[int, float, float, float, float]]:
+    path = []
+    for cell in cells:
+        if data.found.usable[vendor, cell]:
+            o, _, _, c, v = data.row(vendor, cell)
+            shares = float(course.shares[cell])
+            path.append((cell, o + shares, c + shares, v - shares, data.range(cell)))
+    return path
 
 
 def _blame(data: Rows, side: list[int], right: int, episode: Ints) -> tuple[float, list[Fault]]:
@@ -118,23 +122,25 @@ def _difference(data: Rows, wrong: int, right: int, cell: int) -> str:
     return f"{names[at]} {math.exp(bad[at]):.6g}, the others {math.exp(good[at]):.6g}"
 
 
-def _spread_odds(data: Rows, course: Series, wrong: int, right: int, episode: Ints) -> float:
-    """Where two instruments' rows are swapped: how well their ratio goes on, if `right` is right.
+def _swap_odds(data: Rows, course: Series, wrong: int, right: int, episode: Ints) -> float:
+    """Where two instruments' rows are swapped: how plausible the other one is, and their ratio, if `right` is right.
 
+    In a crash the swapped row of a calm share can look the calmer of two; but then the calm share would have crashed.
     Two share classes of one company have nearly the same price, but their ratio hardly moves.
     """
-    cell = int(episode[0])
-    other = swapped_with(data, wrong, right, cell)
-    if other is None:
+    pairs = [(cell, other) for cell in episode.tolist() if (other := swapped_with(data, wrong, right, cell)) is not None]
+    if not pairs:
         return 0.0
+    partner = [other for _, other in pairs]
+    total = path_odds(course, _path(data, course, right, partner), usual(course, partner[0], data.limits))
+    cell, other = pairs[0]
     mine, theirs = _ratio_past(data, course, cell, other)
     if len(mine) < 2:
-        return 0.0
+        return total
     ratio = mine - theirs
-    moves = np.diff(ratio)
-    scale = max(1.4826 * float(np.median(np.abs(moves))), SPREAD_LEAST)
+    scale = max(1.4826 * float(np.median(np.abs(np.diff(ratio)))), SPREAD_LEAST)
     now = data.row(right, cell)[3] + float(course.shares[cell]) - data.row(right, other)[3] - float(course.shares[other])
-    return move_odds(now - float(ratio[-1]), scale)
+    return total + move_odds(now - float(ratio[-1]), scale)
 
 
 def _ratio_past(data: Rows, course: Series, cell: int, other: int) -> tuple[np.ndarray, np.ndarray]:

@@ -11,16 +11,15 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
-from tradewinds.calendars.sessions import Calendar, calendar as calendar_of
+from tradewinds.calendars.sessions import Calendar
+from tradewinds.calendars.sessions import calendar as calendar_of
 from tradewinds.core.errors import Missing
-from tradewinds.core.instant import NS_PER_DAY, NS_PER_HOUR, from_date
+from tradewinds.core.instant import NS_PER_HOUR, from_date
 from tradewinds.core.market import PRICES
 from tradewinds.core.observation import Finding
 from tradewinds.history.reconcile import reconcile
