@@ -1,0 +1,281 @@
+"""`Panel`: instruments by time, the way research reads history.
+
+A field is a float64 array (times, instruments), NaN where nothing is known. Two readings exist:
+
+    first    every cell holds the value that was known first; what backtests, training and parity read
+    latest   every cell holds its last correction; must be asked for, and the result says `is_point_in_time` False
+
+Nothing is filled in: a halted or missing bar is NaN until `filled` is called with a limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tradewinds.core.errors import DataFault, Rejected
+from tradewinds.core.instant import text
+from tradewinds.history.asof import first_known, latest_known
+
+View = Literal["first", "latest"]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+UNKNOWN_NS = np.iinfo(np.int64).max  # known_ns of a cell that holds nothing: later than any as-of
+_TIMES = ("start_ns", "event_ns", "known_ns")
+
+
+class PackReader(Protocol):
+    """What a panel needs of the packed history: first-known columns of one instrument, start_ns rising."""
+
+    def columns(self, instrument: str) -> Mapping[str, NDArray[np.generic]]:
+        """start_ns, event_ns, known_ns and the fields, all (rows,); empty arrays for an instrument without rows."""
+        ...
+
+
+@runtime_checkable
+class CorrectedPackReader(Protocol):
+    """A pack that also holds the later corrections, which the latest view needs."""
+
+    def columns(self, instrument: str) -> Mapping[str, NDArray[np.generic]]: ...
+
+    def corrections(self, instrument: str) -> Mapping[str, NDArray[np.generic]]:
+        """start_ns, known_ns and the fields of every later version, in the order in which they became known."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Panel:
+    """Build it with `panel_of_frame` or `panel_of_pack`; its arrays are read-only.
+
+    times: (times,) where each interval starts; event_ns: (times,) where it ends (the latest end among the instruments);
+    known_ns: (times, instruments), UNKNOWN_NS where a cell holds nothing.
+    """
+
+    instruments: tuple[str, ...]
+    times: Ints
+    event_ns: Ints
+    known_ns: Ints
+    fields: Mapping[str, Floats]
+    view: View = "first"
+
+    def __post_init__(self) -> None:
+        shape = (len(self.times), len(self.instruments))
+        wrong = [name for name, values in self.fields.items() if values.shape != shape]
+        if wrong or self.known_ns.shape != shape or self.event_ns.shape != self.times.shape:
+            raise Rejected(f"panel: {wrong or 'times'} do not have {shape[0]} times by {shape[1]} instruments")
+        if len(set(self.instruments)) != shape[1] or not bool((np.diff(self.times) > 0).all()):
+            raise Rejected("panel: instruments or times stand there twice or times do not rise, expected each once and in order")
+        for values in (self.times, self.event_ns, self.known_ns, *self.fields.values()):
+            values.setflags(write=False)
+        object.__setattr__(self, "fields", MappingProxyType(dict(self.fields)))
+
+    @property
+    def is_point_in_time(self) -> bool:
+        """Whether every cell is what somebody at the time could first have seen."""
+        return self.view == "first"
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(times, instruments)."""
+        return len(self.times), len(self.instruments)
+
+    def field(self, name: str) -> Floats:
+        """The values (times, instruments) of one field; raises Rejected naming the fields there are."""
+        if name not in self.fields:
+            raise Rejected(f"panel: field {name!r}, expected one of {', '.join(sorted(self.fields))}")
+        return self.fields[name]
+
+    def as_of(self, instant_ns: int) -> Panel:
+        """What was known at the instant: later-known cells become NaN and times with nothing known at the end are cut off.
+
+        Refused for the latest view, whose cells hold values from after the instant.
+        """
+        if not self.is_point_in_time:
+            raise Rejected(f"panel as of {text(instant_ns)}: it holds latest values, expected view first")
+        known = self.known_ns <= instant_ns
+        rows = int(np.flatnonzero(known.any(axis=1))[-1]) + 1 if known.any() else 0
+        seen = known[:rows]
+        return replace(
+            self,
+            times=self.times[:rows],
+            event_ns=self.event_ns[:rows],
+            known_ns=np.where(seen, self.known_ns[:rows], UNKNOWN_NS),
+            fields={name: np.where(seen, values[:rows], np.nan) for name, values in self.fields.items()},
+        )
+
+    def select(self, instruments: Sequence[str]) -> Panel:
+        """The named instruments in the given order."""
+        at = {name: index for index, name in enumerate(self.instruments)}
+        absent = [name for name in instruments if name not in at]
+        if absent:
+            raise Rejected(f"panel: instruments {absent} are absent, expected some of {len(at)}, such as {list(self.instruments[:3])}")
+        order = [at[name] for name in instruments]
+        fields = {name: values[:, order] for name, values in self.fields.items()}
+        return replace(self, instruments=tuple(instruments), known_ns=self.known_ns[:, order], fields=fields)
+
+    def window(self, start_ns: int, end_ns: int) -> Panel:
+        """The intervals that start in [start_ns, end_ns)."""
+        low, high = np.searchsorted(self.times, [start_ns, end_ns]).tolist()
+        return self._rows(low, max(low, high))
+
+    def last(self, count: int) -> Panel:
+        """The last `count` times, or all when there are fewer."""
+        if count < 0:
+            raise Rejected(f"panel: last {count} times, expected at least 0")
+        return self._rows(max(0, len(self.times) - count), len(self.times))
+
+    def align(self, times: Ints) -> Panel:
+        """The same instruments at the given rising start times; NaN at times that the panel does not have."""
+        wanted = np.array(times, dtype=np.int64)
+        at = np.searchsorted(self.times, wanted)
+        inside = at < len(self.times)
+        has = inside & (np.r_[self.times, 0][np.where(inside, at, -1)] == wanted)
+        source = at[has]
+        known = np.full((len(wanted), len(self.instruments)), UNKNOWN_NS)
+        known[has] = self.known_ns[source]
+        event = wanted.copy()
+        event[has] = self.event_ns[source]
+        fields = {}
+        for name, values in self.fields.items():
+            fields[name] = np.full(known.shape, np.nan)
+            fields[name][has] = values[source]
+        return replace(self, times=wanted, event_ns=event, known_ns=known, fields=fields)
+
+    def returns(self, field: str = "close", *, periods: int = 1, is_log: bool = False) -> Floats:
+        """(times, instruments) returns as fractions over `periods` rows; NaN where either end is missing or not positive."""
+        if periods < 1:
+            raise Rejected(f"panel returns: {periods} periods, expected at least 1")
+        values = self.field(field)
+        out = np.full(values.shape, np.nan)
+        if len(values) > periods:
+            usable = np.where(values > 0, values, np.nan)
+            ratio = usable[periods:] / usable[:-periods]
+            out[periods:] = np.log(ratio) if is_log else ratio - 1.0
+        return out
+
+    def filled(self, field: str, *, limit: int) -> Floats:
+        """The field carried forward over at most `limit` rows without a value; never before an instrument's first value."""
+        if limit < 1:
+            raise Rejected(f"panel: filling {field} over {limit} rows, expected a limit of at least 1")
+        values = self.field(field)
+        rows = np.arange(len(values))[:, None]
+        last = np.maximum.accumulate(np.where(np.isnan(values), -1, rows), axis=0)
+        carried = np.take_along_axis(values, np.maximum(last, 0), axis=0)
+        return np.where((last >= 0) & (rows - last <= limit), carried, np.nan)
+
+    def to_polars(self) -> pl.DataFrame:
+        """The cells that hold something, long: instrument, start_ns, event_ns, known_ns and the fields, by instrument and start."""
+        column, row = np.nonzero((self.known_ns != UNKNOWN_NS).T)
+        return pl.DataFrame(
+            {
+                "instrument": pl.Series(np.array(self.instruments, dtype=object)[column], dtype=pl.String),
+                "start_ns": self.times[row],
+                "event_ns": self.event_ns[row],
+                "known_ns": self.known_ns[row, column],
+                **{name: values[row, column] for name, values in self.fields.items()},
+            }
+        )
+
+    def _rows(self, low: int, high: int) -> Panel:
+        fields = {name: values[low:high] for name, values in self.fields.items()}
+        return replace(self, times=self.times[low:high], event_ns=self.event_ns[low:high], known_ns=self.known_ns[low:high], fields=fields)
+
+
+def panel_of_frame(
+    versions: pl.DataFrame,
+    fields: Sequence[str] | None = None,
+    *,
+    view: View = "first",
+    instruments: Sequence[str] | None = None,
+) -> Panel:
+    """A panel of a long frame that may hold several versions of a fact.
+
+    fields: the numeric columns to take, all where it is None. instruments: the columns of the panel in order, those of the frame
+    sorted where it is None; one without rows is all NaN.
+    """
+    _check_view(view)
+    absent = [name for name in ("instrument", *_TIMES, *(fields or ())) if name not in versions.columns]
+    if absent:
+        raise Rejected(f"panel of a frame: columns {absent} are absent, expected instrument, {', '.join(_TIMES)} and the fields")
+    frame = first_known(versions) if view == "first" else latest_known(versions, UNKNOWN_NS)
+    names = [name for name in frame.columns if name not in (*_TIMES, "captured_ns") and frame.schema[name].is_numeric()]
+    chosen = list(fields) if fields is not None else names
+    parts = {str(key): rows for (key,), rows in frame.group_by(["instrument"], maintain_order=True)}
+    order = tuple(sorted(parts) if instruments is None else instruments)
+    columns = [
+        {name: _numpy(parts[instrument], name) for name in (*_TIMES, *chosen)} if instrument in parts else {} for instrument in order
+    ]
+    return _assembled(order, columns, chosen, view)
+
+
+def panel_of_pack(reader: PackReader, instruments: Sequence[str], fields: Sequence[str], *, view: View = "first") -> Panel:
+    """A panel of packed history; the latest view needs a pack that holds corrections."""
+    _check_view(view)
+    columns: list[Mapping[str, NDArray[np.generic]]] = []
+    for instrument in instruments:
+        first = reader.columns(instrument)
+        absent = [name for name in (*_TIMES, *fields) if name not in first]
+        if absent:
+            raise DataFault(f"panel of a pack: {instrument} lacks columns {absent}, expected {', '.join((*_TIMES, *fields))}")
+        if view == "latest":
+            if not isinstance(reader, CorrectedPackReader):
+                raise Rejected(f"panel of a pack: {type(reader).__name__} holds no corrections, expected view first")
+            columns.append(_corrected(first, reader.corrections(instrument), fields, instrument))
+        else:
+            columns.append(first)
+    return _assembled(tuple(instruments), columns, fields, view)
+
+
+def _check_view(view: str) -> None:
+    if view not in ("first", "latest"):
+        raise Rejected(f"panel: view {view!r}, expected first or latest")
+
+
+def _numpy(rows: pl.DataFrame, name: str) -> NDArray[np.generic]:
+    if name in _TIMES:
+        return rows[name].to_numpy()
+    return rows[name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+
+
+def _corrected(
+    first: Mapping[str, NDArray[np.generic]], later: Mapping[str, NDArray[np.generic]], fields: Sequence[str], instrument: str
+) -> Mapping[str, NDArray[np.generic]]:
+    columns = {name: np.array(values) for name, values in first.items()}
+    at = np.searchsorted(columns["start_ns"], later["start_ns"])
+    missing = (at == len(columns["start_ns"])) | (np.r_[columns["start_ns"], 0][at] != later["start_ns"])
+    if missing.any():
+        raise DataFault(
+            f"panel of a pack: {instrument} has a correction of {text(int(later['start_ns'][missing][0]))}, which it does not hold"
+        )
+    for index in np.argsort(later["known_ns"], kind="stable"):
+        for name in ("known_ns", *fields):
+            columns[name][at[index]] = later[name][index]
+    return columns
+
+
+def _assembled(
+    instruments: tuple[str, ...], columns: Sequence[Mapping[str, NDArray[np.generic]]], fields: Sequence[str], view: View
+) -> Panel:
+    starts = [np.asarray(one["start_ns"], dtype=np.int64) for one in columns if one]
+    times = np.unique(np.concatenate(starts)) if starts else np.empty(0, dtype=np.int64)
+    shape = (len(times), len(instruments))
+    event, known = times.copy(), np.full(shape, UNKNOWN_NS)
+    values = {name: np.full(shape, np.nan) for name in fields}
+    for index, one in enumerate(columns):
+        if not one:
+            continue
+        at = np.searchsorted(times, one["start_ns"])
+        if len(np.unique(at)) != len(at):
+            raise DataFault(f"panel: {instruments[index]} has a start twice, expected each once")
+        np.maximum.at(event, at, np.asarray(one["event_ns"], dtype=np.int64))
+        known[at, index] = one["known_ns"]
+        for name in fields:
+            values[name][at, index] = one[name]
+    return Panel(instruments, times, event, known, values, view)
