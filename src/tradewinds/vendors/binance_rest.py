@@ -1,8 +1,4 @@
-"""Binance over REST: klines, aggregated trades, trades, the list of instruments, server time.
-
-Spot data comes from the keyless data host. Limits are read from the venue's own exchangeInfo once a day and machine; every request
-books its documented weight (the venue's table, not its limit) in the shared budget, and headers correct the count.
-"""
+"""Binance over REST: klines, aggregated trades, trades, the list of instruments, server time."""
 
 from __future__ import annotations
 
@@ -10,42 +6,24 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from urllib.parse import urlsplit
 
 import polars as pl
 
-from tradewinds.core.errors import Missing, Rejected, Unreadable
+from tradewinds.core.errors import Rejected, Unreadable
 from tradewinds.core.instant import NS_PER_MS
 from tradewinds.core.instrument import Instrument
 from tradewinds.core.market import TRADES, interval_of
 from tradewinds.core.observation import Capability, Dataset, Payload, Pull, Request
-from tradewinds.vendors.binance_instruments import instruments_in, windows_in
+from tradewinds.vendors.binance_client import PREFIXES, BinanceClient, market_of
+from tradewinds.vendors.binance_instruments import instruments_in
 from tradewinds.vendors.binance_json import agg_trade_rows, kline_rows, trade_rows
-from tradewinds.vendors.binance_venue import (
-    AGG_TRADES,
-    DATASETS,
-    EARLIEST_NS,
-    LAG_NS,
-    Market,
-    Venues,
-    checked_interval,
-    explained,
-    wire_interval,
-)
-from tradewinds.wire.budget import Cost
+from tradewinds.vendors.binance_venue import AGG_TRADES, DATASETS, EARLIEST_NS, LAG_NS, Market, Venues, checked_interval, wire_interval
 from tradewinds.wire.http import Answer, HttpClient
 from tradewinds.wire.secret import Secret
 
-HOSTS: dict[Market, str] = {"spot": "https://data-api.binance.vision", "um": "https://fapi.binance.com", "cm": "https://dapi.binance.com"}
-# The keyless data host has no old trades by id.
-OLD_TRADES_HOST = "https://api.binance.com"
-PREFIXES: dict[Market, str] = {"spot": "/api/v3", "um": "/fapi/v1", "cm": "/dapi/v1"}
 PAGE_ROWS = 1000
 PAGES_MAX = 10_000
 MONTH_NS_MAX = 31 * 86_400 * 1_000_000_000
-# The venue's table of weights; what it allows per minute is learned.
-WEIGHTS = {"klines": 2, "aggTrades": 4, "trades": 25, "historicalTrades": 25, "exchangeInfo": 20, "time": 1}
-FUTURES_WEIGHTS = {"klines": 5, "aggTrades": 20, "trades": 5, "historicalTrades": 20, "exchangeInfo": 1, "time": 1}
 
 
 class BinanceRest:
@@ -61,9 +39,7 @@ class BinanceRest:
         secret: Secret | None = None,
         options: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        self._http = http
-        self._base_url = base_url.rstrip("/") if base_url else None
-        self._secret = secret
+        self._client = BinanceClient(http, base_url, secret)
         self._venues = Venues.of(options)
         self.capability = Capability(
             datasets=tuple(dataset.name for dataset in DATASETS), lag_ns=LAG_NS, batch=PAGE_ROWS, revises=True, earliest_ns=EARLIEST_NS
@@ -96,12 +72,12 @@ class BinanceRest:
 
     def capture(self, pull: Pull) -> Iterator[Payload]:
         if pull.dataset not in (TRADES.name, AGG_TRADES.name):
-            answer = self._ask(pull)
+            answer = self._client.ask(pull)
             yield Payload(pull, answer.content, answer.captured_ns)
             return
         for _ in range(PAGES_MAX):
             sent = _page_of_trades(pull)
-            answer = self._ask(sent)
+            answer = self._client.ask(sent)
             yield Payload(sent, answer.content, answer.captured_ns)
             following = _following(pull, answer)
             if following is None:
@@ -133,7 +109,7 @@ class BinanceRest:
 
     def server_time_ns(self, market: Market = "spot") -> int:
         """The venue's clock."""
-        answer = self._ask(self._pull("time", market, "time", {}))
+        answer = self._client.ask(self._pull("time", market, "time", {}))
         try:
             return int(json.loads(answer.content)["serverTime"]) * NS_PER_MS
         except (ValueError, KeyError, TypeError):
@@ -143,7 +119,7 @@ class BinanceRest:
         """When the venue's first bar of an instrument starts; None where it has none. Raises Rejected for an unknown symbol."""
         symbol, market = self._venues.symbol(instrument)
         query = {"symbol": symbol, "interval": wire_interval(interval), "startTime": "0", "limit": "1"}
-        answer = self._ask(self._pull(f"bars-{interval}", market, "klines", query))
+        answer = self._client.ask(self._pull(f"bars-{interval}", market, "klines", query))
         try:
             rows = json.loads(answer.content)
             return int(rows[0][0]) * NS_PER_MS if rows else None
@@ -165,54 +141,6 @@ class BinanceRest:
         if from_id is None:
             return self._pull(request.dataset, market, "trades", query)
         return self._pull(request.dataset, market, "historicalTrades", query | {"fromId": from_id} | until)
-
-    def _ask(self, pull: Pull) -> Answer:
-        market = market_of(pull.locator)
-        endpoint = pull.locator.rpartition("/")[2]
-        base_url = self._base_url or (OLD_TRADES_HOST if endpoint == "historicalTrades" and market == "spot" else HOSTS[market])
-        symbol = pull.params.get("symbol", "")
-        what = f"binance {endpoint} {symbol}".rstrip()
-        budget = f"binance@{urlsplit(base_url).netloc}"
-        if endpoint != "exchangeInfo":
-            self._learn_limits(base_url, budget, market, symbol)
-        weight = (WEIGHTS if market == "spot" else FUTURES_WEIGHTS)[endpoint]
-        answer = self._get(base_url + pull.locator, what, pull.params, Cost(budget, weight))
-        fault = explained(what, 200, answer.content, answer.captured_ns)
-        if fault is not None:
-            raise fault
-        return answer
-
-    def _get(self, url: str, what: str, params: Mapping[str, str], cost: Cost) -> Answer:
-        clock = self._http.clock
-        headers = {"X-MBX-APIKEY": self._secret} if self._secret else {}
-        return self._http.get(
-            url,
-            what=what,
-            params=params,
-            headers=headers,
-            cost=cost,
-            explain=lambda status, _, body: explained(what, status, body, clock.now_ns()),
-        )
-
-    def _learn_limits(self, base_url: str, budget: str, market: Market, symbol: str) -> None:
-        """Ask the venue what it allows, once a day and machine; a venue that does not say is limited by its 429 alone."""
-        if self._http.budgets is None or self._http.budgets.budget(budget).has_fresh_limits():
-            return
-        weight = (WEIGHTS if market == "spot" else FUTURES_WEIGHTS)["exchangeInfo"]
-        query = {"symbol": symbol} if market == "spot" and symbol else {}
-        try:
-            answer = self._get(f"{base_url}{PREFIXES[market]}/exchangeInfo", "binance limits", query, Cost(budget, weight))
-        except Missing:
-            return
-        self._http.budgets.budget(budget).learn(windows_in(answer.content))
-
-
-def market_of(locator: str) -> Market:
-    """The market that a path such as /fapi/v1/klines belongs to."""
-    for market, prefix in PREFIXES.items():
-        if locator.startswith(prefix + "/"):
-            return market
-    raise Rejected(f"binance path: {locator!r}, expected to begin with one of {', '.join(PREFIXES.values())}")
 
 
 def _times(start_ns: int, end_ns: int) -> dict[str, str]:
