@@ -20,7 +20,7 @@ from tradewinds.core.errors import Missing, Rejected, Transient
 from tradewinds.core.observation import Publication, Table
 from tradewinds.stores import lake_log, lake_merge, lake_parquet
 from tradewinds.stores.lake_files import Files, LocalFiles
-from tradewinds.stores.lake_log import DataFile, State
+from tradewinds.stores.lake_log import DataFile, State, stored_digests
 from tradewinds.stores.lake_read import Partition, PartitionReader, Span
 from tradewinds.stores.lake_schema import Schema, conform, empty, schema_of
 
@@ -82,10 +82,17 @@ class FileLake:
         return empty(schema, names) if rows is None else rows
 
     def versions(
-        self, table: Table, *, instruments: Sequence[str] | None = None, start_ns: int | None = None, end_ns: int | None = None
+        self,
+        table: Table,
+        *,
+        instruments: Sequence[str] | None = None,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        columns: Sequence[str] | None = None,
     ) -> pl.DataFrame:
+        names = _chosen(schema_of(table), columns)
         chosen = None if instruments is None else sorted(set(instruments))
-        return self._versions(table, self._between(table, start_ns, end_ns), chosen, (start_ns, end_ns))
+        return self._versions(table, self._between(table, start_ns, end_ns), chosen, (start_ns, end_ns), names)
 
     def tables(self) -> list[str]:
         vendors = [f"vendor/{vendor}" for vendor in self._files.folders("vendor")]
@@ -113,6 +120,11 @@ class FileLake:
             for file in self._state(table, partition).files
         ]
 
+    def digests(self, table: Table, *, as_of_ns: int, start_ns: int | None = None) -> dict[str, str]:
+        """For each instrument a digest of where its facts known at as_of_ns are stored: equal digests, equal facts."""
+        partitions = self._between(table, start_ns, None)
+        return stored_digests([(partition.folder, partition.state) for partition in partitions], as_of_ns)
+
     def compact(self, table: Table, partition: str) -> int:
         schema = schema_of(table)
         written: dict[str, int] = {}
@@ -137,12 +149,13 @@ class FileLake:
             raise Rejected(f"retaining {table.name}: keep_ns {keep_ns}, expected none or more")
         return sum(self._retain_partition(table, partition, now_ns - keep_ns) for partition in self.partitions(table))
 
-    def _versions(self, table: Table, partitions: Sequence[Partition], chosen: list[str] | None, span: Span) -> pl.DataFrame:
+    def _versions(
+        self, table: Table, partitions: Sequence[Partition], chosen: list[str] | None, span: Span, names: list[str] | None = None
+    ) -> pl.DataFrame:
         schema = schema_of(table)
-        rows = self._reader.versions(partitions, schema, chosen, span)
-        if rows is None:
-            return empty(schema)
-        return rows if lake_merge.is_single(rows, [*schema.identity, "known_ns"]) else lake_merge.in_order(rows, schema)
+        names = schema.names if names is None else names
+        rows = self._reader.versions(partitions, schema, names, chosen, span)
+        return empty(schema, names) if rows is None else rows
 
     def _changes(self, table: Table, partition: str, state: State, incoming: pl.DataFrame) -> lake_merge.Changes:
         """Compare with what is there, reading only the instruments and times that could clash."""

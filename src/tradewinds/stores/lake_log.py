@@ -6,8 +6,9 @@ one) with the index of their row groups, and the notes. Entries are JSON, so tha
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -85,6 +86,20 @@ def entry_version(name: str) -> int | None:
     """The number of a log entry's file name, None for any other file."""
     stem, _, suffix = name.partition(".")
     return int(stem) if suffix == "json" and len(stem) == _WIDTH and stem.isdigit() else None
+
+
+def stored_digests(partitions: Sequence[tuple[str, State]], as_of_ns: int) -> dict[str, str]:
+    """Per instrument the SHA-256 of the row groups that hold what was known at as_of_ns; a group known only in part adds the time."""
+    digests: dict[str, hashlib._Hash] = {}
+    for folder, state in partitions:
+        for file in state.files:
+            for position, group in enumerate(file.groups):
+                if group.known_min_ns > as_of_ns:
+                    continue
+                part = f"{folder}/{file.name} {position}"
+                part += f" until {as_of_ns}\n" if group.known_max_ns > as_of_ns else "\n"
+                digests.setdefault(group.instrument, hashlib.sha256()).update(part.encode())
+    return {instrument: digest.hexdigest() for instrument, digest in digests.items()}
 
 
 _COLUMNS = tuple(Group.__dataclass_fields__)

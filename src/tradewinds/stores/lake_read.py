@@ -92,13 +92,21 @@ class PartitionReader:
             pieces.append(_cut(rows, cluster, span).select(names))
         return pl.concat(pieces, rechunk=True)
 
-    def versions(self, partitions: Sequence[Partition], schema: Schema, chosen: list[str] | None, span: Span) -> pl.DataFrame | None:
-        """Every version of each fact, by instrument in commit order: sorted only where no two files overlap."""
+    def versions(
+        self, partitions: Sequence[Partition], schema: Schema, names: list[str], chosen: list[str] | None, span: Span
+    ) -> pl.DataFrame | None:
+        """Every version of each fact, sorted by identity and known time; None where nothing matches."""
         plan = _plan(partitions, chosen, None, span)
         if not plan.clusters:
             return None
-        decoded = self._decode(plan, schema, lambda _: schema.names)
-        return pl.concat([_cut(decoded[part], [part], span) for cluster, _ in plan.clusters for part in cluster], rechunk=True)
+        order = [*schema.identity, "known_ns"]
+        decoded = self._decode(plan, schema, lambda _: _with(names, order))
+        pieces = []
+        for cluster, _ in plan.clusters:
+            parts = [_cut(decoded[part], [part], span) for part in cluster]
+            rows = parts[0] if len(parts) == 1 else pl.concat(parts).sort(order, maintain_order=True)
+            pieces.append(rows.select(names))
+        return pl.concat(pieces, rechunk=True)
 
     def _decode(self, plan: _Plan, schema: Schema, names: Callable[[bool], list[str]]) -> dict[_Part, pl.DataFrame]:
         tasks = [(parts, names(merges)) for (_, _, merges), parts in plan.wanted.items()]
