@@ -21,6 +21,9 @@ from tradewinds.jobs.config import Config
 FILE_NAME = "tradewinds.yaml"
 PREFIX = "TRADEWINDS_"
 _PLAIN = ("HOME", "CONFIG", "SHARED_DATA")
+# Sections whose entries stand alone; vendors first, because the others ask them.
+_APART = ("vendors", "crypto", "equities", "datasets")
+_VENDOR_KEYS = ("vendor", "archive", "rest", "funding", "source")
 _URL_ALIASES = {"binance": "binance_rest"}
 
 
@@ -52,13 +55,30 @@ def load_config(path: Path | None = None, environment: Mapping[str, str] | None 
     """The checked configuration. Reads one local file and the environment, nothing else."""
     env = os.environ if environment is None else environment
     place = path if path is not None else find_config(env)
-    values: dict[str, Any] = {} if place is None else _read(place)
-    _overlay(values, env)
-    values.setdefault("home", str(default_home(env)))
-    if place is not None:
-        values.setdefault("workspace", str(place.parent))
-    values["home"] = str(Path(str(values["home"])).expanduser().absolute())
-    return _checked(values, place)
+    return _checked(_values(place, env), place)
+
+
+def load_sound_config(path: Path | None = None, environment: Mapping[str, str] | None = None) -> tuple[Config, dict[str, str]]:
+    """The configuration without its broken entries, and why each was set aside, by place (`datasets.cot`).
+
+    One broken market, dataset or vendor disables only itself and what asks it. What is broken elsewhere raises Rejected.
+    """
+    from pydantic import ValidationError
+
+    env = os.environ if environment is None else environment
+    place = path if path is not None else find_config(env)
+    values = _values(place, env)
+    reasons: dict[str, str] = {}
+    while True:
+        try:
+            return _validated(values), reasons
+        except ValidationError as error:
+            entries = {tuple(one["loc"][:2]): _complaint(one, place) for one in reversed(error.errors())}
+        for where, why in entries.items():
+            if len(where) < 2 or where[0] not in _APART:
+                raise Rejected(why)
+            if where[1] in values[where[0]]:
+                reasons |= _set_aside(values, where[0], where[1], why)
 
 
 def secret_of(vendor: str, environment: Mapping[str, str] | None = None) -> str | None:
@@ -66,6 +86,16 @@ def secret_of(vendor: str, environment: Mapping[str, str] | None = None) -> str 
     env = os.environ if environment is None else environment
     name = f"{PREFIX}VENDORS__{vendor.upper()}__SECRET"
     return _value(name, env)
+
+
+def _values(place: Path | None, env: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {} if place is None else _read(place)
+    _overlay(values, env)
+    values.setdefault("home", str(default_home(env)))
+    if place is not None:
+        values.setdefault("workspace", str(place.parent))
+    values["home"] = str(Path(str(values["home"])).expanduser().absolute())
+    return values
 
 
 def _value(name: str, env: Mapping[str, str]) -> str | None:
@@ -130,16 +160,49 @@ def _set(values: dict[str, Any], keys: list[str], value: object, name: str) -> N
 
 
 def _checked(values: dict[str, Any], place: Path | None) -> Config:
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
+
+    try:
+        return _validated(values)
+    except ValidationError as error:
+        raise Rejected(_complaint(error.errors()[0], place)) from None
+
+
+def _validated(values: dict[str, Any]) -> Config:
+    from pydantic import TypeAdapter
 
     for vendor, given in (values.get("vendors") or {}).items():
         if isinstance(given, dict):
             given.setdefault("use", vendor)
-    try:
-        return TypeAdapter(Config).validate_python(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        what = "unknown key" if first["type"] == "unexpected_keyword_argument" else first["msg"]
-        given = "" if first["type"] in ("unexpected_keyword_argument", "missing_argument") else f" is {first.get('input')!r}"
-        raise Rejected(f"configuration {place or 'from the environment'}: {where}{given}: {what}; see docs/configuration.md") from None
+    return TypeAdapter(Config).validate_python(values)
+
+
+def _complaint(first: Mapping[str, Any], place: Path | None) -> str:
+    where = ".".join(str(part) for part in first["loc"])
+    what = "unknown key" if first["type"] == "unexpected_keyword_argument" else first["msg"]
+    given = "" if first["type"] in ("unexpected_keyword_argument", "missing_argument") else f" is {first.get('input')!r}"
+    return f"configuration {place or 'from the environment'}: {where}{given}: {what}; see docs/configuration.md"
+
+
+def _set_aside(values: dict[str, Any], section: str, name: str, why: str) -> dict[str, str]:
+    """Takes one entry out of the values and, if it is a vendor, every entry that asks it; returns the reasons by place."""
+    del values[section][name]
+    reasons = {f"{section}.{name}": why}
+    if section == "vendors":
+        for other in _APART[1:]:
+            for entry, given in list((values.get(other) or {}).items()):
+                if _asks(given, name):
+                    del values[other][entry]
+                    reasons[f"{other}.{entry}"] = f"asks the vendor {name!r}, whose entry is broken"
+        if _asks(values.get("fx"), name):
+            del values["fx"]
+            reasons["fx"] = f"asks the vendor {name!r}, whose entry is broken"
+    return reasons
+
+
+def _asks(given: object, vendor: str) -> bool:
+    """Whether an entry names this vendor anywhere."""
+    if isinstance(given, Mapping):
+        named = [given.get(key) for key in _VENDOR_KEYS]
+        return vendor in named or vendor in (given.get("vendors") or ()) or any(_asks(inner, vendor) for inner in given.values())
+    return False
