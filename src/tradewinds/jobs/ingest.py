@@ -215,17 +215,21 @@ def _publish_partition(
         context.records.record(findings)
     outcome.total.bytes_written += publication.bytes_written
     outcome.total.rows_restated += publication.rows_restated
+    unclaimed = dict(publication.changed)
     for item in items:
         assert item.rows is not None
         tally = outcome.by_subject[item.subject]
         names = set(item.rows["instrument"].unique())
         tally.rows_in += item.rows.height
-        tally.rows_changed += sum(publication.changed.get(name, 0) for name in names)
-        tally.findings += sum(finding.instrument in names for finding in findings)
+        # Several files of one instrument make one change of it.
+        tally.rows_changed += sum(unclaimed.pop(name, 0) for name in names)
         if item.rows.height:
             last = item.rows["event_ns"].max()
             assert isinstance(last, int)
             tally.last_event_ns = max(tally.last_event_ns or last, last)
+    subjects = {item.subject for item in items}
+    for finding in findings:
+        outcome.by_subject[finding.instrument if finding.instrument in subjects else items[0].subject].findings += 1
 
 
 def publish(
