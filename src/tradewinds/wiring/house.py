@@ -36,14 +36,17 @@ if TYPE_CHECKING:
 __all__ = ["House", "check_ready", "load_config", "open_house", "run_job"]
 
 ERROR_CHARS_MAX = 2_000
+Connection = Callable[[str], tuple[str | None, str | None] | None]
 
 
 class House:
     """Stores, vendors and clock as configured. Each is built when first asked for."""
 
-    def __init__(self, config: Config, *, clock: Clock | None = None) -> None:
+    def __init__(self, config: Config, *, clock: Clock | None = None, connection: Connection | None = None) -> None:
+        """connection: gives the address and secret of a vendor for which neither file nor environment has one (Airflow's)."""
         self.config = config
         self.clock: Clock = clock if clock is not None else clock_of(config.clock)
+        self._connection = connection
         self._vendors: dict[str, Vendor] = {}
 
     @property
@@ -130,6 +133,9 @@ class House:
         workspace = self.config.workspace
         secret = secret_of(name)
         url = settings.url
+        if self._connection is not None and (secret is None or url is None):
+            address, key = self._connection(name) or (None, None)
+            url, secret = url or address, secret or key
         if settings.use == "drops" or "path" in settings.options:
             place = Path(settings.options.get("path", f"drops/{name}")).expanduser()
             url = str(place if place.is_absolute() or workspace is None else Path(workspace) / place)
@@ -152,12 +158,12 @@ def clock_of(setting: str | None) -> Clock:
 _houses: dict[tuple[str, str], House] = {}
 
 
-def open_house(config: Config | None = None, *, clock: str | None = None) -> House:
+def open_house(config: Config | None = None, *, clock: str | None = None, connection: Connection | None = None) -> House:
     """The house of a configuration (read from its usual place when None), kept for this process."""
     chosen = config if config is not None else load_config(find_config(os.environ))
     key = (repr(chosen), clock or "")
     if key not in _houses:
-        _houses[key] = House(chosen, clock=clock_of(clock) if clock else None)
+        _houses[key] = House(chosen, clock=clock_of(clock) if clock else None, connection=connection)
     return _houses[key]
 
 
