@@ -1,0 +1,63 @@
+"""What a sandbox is started with; it travels as JSON to a sandbox in its own process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from tradewinds.core.errors import Rejected
+from tradewinds.sandbox.faults import Fault, fault
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxConfig:
+    """seed: of the market. now_ns: the venues' time (None: the machine's); it stands still unless `speed` is positive.
+
+    archive: folders of recorded Binance files; where any is given, the Binance venues serve these symbols and no others.
+    weight_limit: Binance request weight a minute. coingecko_limit: CoinGecko calls a minute. *_token: what the venue accepts.
+    zip_cache_bytes: the bound of the cache of made archive files.
+    """
+
+    seed: int = 7
+    now_ns: int | None = None
+    speed: float = 0.0
+    host: str = "127.0.0.1"
+    port: int = 0
+    archive: tuple[str, ...] = ()
+    symbols: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    weight_limit: int = 6000
+    coingecko_limit: int = 100
+    oanda_token: str = field(default="sandbox-oanda-token", repr=False)
+    tiingo_token: str = field(default="sandbox-tiingo-token", repr=False)
+    zip_cache_bytes: int = 64 * 2**20
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65_535:
+            raise Rejected(f"sandbox: port {self.port}, expected 0 (any free one) to 65535")
+        if self.weight_limit < 1 or self.coingecko_limit < 1:
+            raise Rejected(f"sandbox: limits {self.weight_limit} and {self.coingecko_limit}, expected at least 1")
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return json.dumps(asdict(self))
+
+
+def config_from_json(text: str) -> SandboxConfig:
+    """The configuration that `to_json` wrote."""
+    return config_from(json.loads(text))
+
+
+def config_from(facts: Mapping[str, Any]) -> SandboxConfig:
+    """A configuration from a mapping; unknown names are refused."""
+    known = {each.name for each in fields(SandboxConfig)}
+    unknown = sorted(set(facts) - known)
+    if unknown:
+        raise Rejected(f"sandbox configuration: {unknown}, expected any of {', '.join(sorted(known))}")
+    given = dict(facts)
+    for name in ("archive", "symbols"):
+        given[name] = tuple(map(str, given.get(name, ())))
+    given["faults"] = tuple(each if isinstance(each, Fault) else fault(each) for each in given.get("faults", ()))
+    return replace(SandboxConfig(), **given)
