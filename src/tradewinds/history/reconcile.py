@@ -16,12 +16,13 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from tradewinds.core.observation import Finding, Severity
+from tradewinds.core.observation import Finding
 from tradewinds.history.reconcile_calendar import off_calendar, without_bar
-from tradewinds.history.reconcile_cells import Cells, Ints, cells
-from tradewinds.history.reconcile_decision import HELD, STATUS, Decided, decide
-from tradewinds.history.reconcile_limits import ANY_VENDOR, Limits
-from tradewinds.history.reconcile_reading import Fault
+from tradewinds.history.reconcile_cells import Ints, cells
+from tradewinds.history.reconcile_decision import HELD, decide
+from tradewinds.history.reconcile_limits import Limits
+from tradewinds.history.reconcile_published import finding, published
+from tradewinds.history.reconcile_versions import versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +32,13 @@ class Reconciled:
     `vendor` names whose row it is; `alpha;volume=bravo` where the volume comes from another vendor.
     known_ns: when the newest row behind the values was known.
     holds: the findings whose rows are held until somebody releases them, or later data decides.
+    versions: the rows in all states in which they were published, known_ns being when; None unless asked for.
     """
 
     rows: pl.DataFrame
     findings: list[Finding]
     holds: list[Finding]
+    versions: pl.DataFrame | None = None
 
 
 def reconcile(
@@ -45,6 +48,7 @@ def reconcile(
     as_of_ns: int | None = None,
     expected: Ints | None = None,
     limits: Limits | None = None,
+    with_versions: bool = False,
 ) -> Reconciled:
     """Reconcile vendors' bars as known at `as_of_ns` (all of them where it is None).
 
@@ -58,42 +62,6 @@ def reconcile(
     decided = decide(block, limits, None if as_of_ns is None else np.full(block.size, as_of_ns))
     found = [finding(block, dataset, fault) for fault in decided.faults]
     holds = [f for f, fault in zip(found, decided.faults, strict=True) if decided.status[fault[1]] == HELD]
-    return Reconciled(published(block, decided), [*found, *strays, *without_bar(block, expected, dataset)], holds)
-
-
-def published(block: Cells, decided: Decided) -> pl.DataFrame:
-    """The published rows: the chosen vendor's row, with the volume of another where that was decided."""
-    at = np.arange(block.size)
-    rows = block.rows[block.row[decided.price_from, at]]
-    vendors = np.array(block.vendors, dtype=object)
-    mixed = decided.price_from != decided.volume_from
-    names = vendors[decided.price_from]
-    if mixed.any():
-        names = np.where(mixed, names + ";volume=" + vendors[decided.volume_from], names)
-    return rows.with_columns(
-        pl.Series("volume", block.volume[decided.volume_from, at]),
-        pl.Series("known_ns", decided.known),
-        pl.Series("split_factor", decided.split),
-        pl.Series("vendor", names.tolist(), dtype=pl.String),
-        pl.Series("status", [STATUS[k] for k in decided.status.tolist()], dtype=pl.String),
-        pl.Series("reason", decided.reason, dtype=pl.String),
-    )
-
-
-def finding(block: Cells, dataset: str, fault: Fault) -> Finding:
-    """A fault as the ledger keeps it."""
-    vendor, cell, field, kind, detail = fault
-    severity: Severity = (
-        "error" if vendor == ANY_VENDOR or kind == "conflict" else "info" if kind in ("duplicate", "revised") else "warning"
-    )
-    return Finding(
-        vendor=vendor,
-        instrument=block.instruments[int(block.instrument[cell])],
-        dataset=dataset,
-        start_ns=int(block.start[cell]),
-        end_ns=int(block.event[cell]),
-        kind=kind,
-        field=field,
-        detail=detail,
-        severity=severity,
-    )
+    rows = published(block, decided)
+    states = versions(rows_by_vendor, rows, block, decided, limits) if with_versions else None
+    return Reconciled(rows, [*found, *strays, *without_bar(block, expected, dataset)], holds, states)

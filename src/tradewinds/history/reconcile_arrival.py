@@ -9,7 +9,6 @@ late by the limit against that usual delay.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -29,15 +28,16 @@ class Arrival:
 
 def arrival(block: Cells, limits: Limits, as_of: Ints | None) -> Arrival:
     """Late rows, gaps and awaited vendors, as known at `as_of` (cells,)."""
-    vendors, n = block.present.shape
+    present = block.present
+    vendors, n = present.shape
     due = np.broadcast_to(block.event + limits.lateness_ns, (vendors, n)).copy()
     for v in range(vendors):
-        delays = (block.first[v] - block.event)[block.present[v]]
+        delays = (block.first[v] - block.event)[present[v]]
         habit = int(np.median(delays)) if len(delays) else 0
         if habit > limits.lateness_ns:
             due[v] += habit
     found: list[tuple[str, int, str | None, str, str]] = []
-    late = block.present & (block.first > due)
+    late = present & (block.first > due)
     for v, t in zip(*np.nonzero(late), strict=True):
         hours = (block.first[v, t] - block.event[t]) / NS_PER_HOUR
         found.append(
@@ -49,11 +49,10 @@ def arrival(block: Cells, limits: Limits, as_of: Ints | None) -> Arrival:
                 f"came {hours:.1f} h after the close, expected within {limits.lateness_ns / NS_PER_HOUR:g} h",
             )
         )
-    inside, after = _spans(block, limits)
-    for v, t in zip(*np.nonzero(inside & ~block.present), strict=True):
+    inside, after = coverage(block, limits.absence)
+    for v, t in zip(*np.nonzero(inside & ~present), strict=True):
         found.append((block.vendors[v], int(t), None, "gap", "no row, while other vendors have one"))
-    waiting = after.any(axis=0)
-    awaited = {t: [block.vendors[v] for v in np.flatnonzero(after[:, t])] for t in np.flatnonzero(waiting).tolist()}
+    awaited = {t: [block.vendors[v] for v in np.flatnonzero(after[:, t])] for t in np.flatnonzero(after.any(axis=0)).tolist()}
     if as_of is not None:
         for v, t in zip(*np.nonzero(after & (due < as_of)), strict=True):
             found.append(
@@ -62,17 +61,15 @@ def arrival(block: Cells, limits: Limits, as_of: Ints | None) -> Arrival:
     return Arrival(found, awaited, due)
 
 
-def _spans(block: Cells, limits: Limits) -> tuple[Bools, Bools]:
-    """(cells within each vendor's coverage, cells after it for which the vendor is still awaited)."""
-    vendors, n = block.present.shape
-    inside, after = np.zeros((vendors, n), dtype=bool), np.zeros((vendors, n), dtype=bool)
-    edges = [*np.flatnonzero(~block.is_neighbour(-1)).tolist(), n]
-    for low, high in pairwise(edges):
-        for v in range(vendors):
-            at = np.flatnonzero(block.present[v, low:high])
-            if len(at):
-                first, last = low + int(at[0]), low + int(at[-1])
-                inside[v, first : last + 1] = True
-                if high - 1 - last <= limits.absence:
-                    after[v, last + 1 : high] = True
-    return inside, after
+def coverage(block: Cells, absence: int) -> tuple[Bools, Bools]:
+    """(cells within each vendor's coverage, cells after it for which the vendor is still awaited), both (vendors, cells)."""
+    at = np.arange(block.size)
+    begins = np.maximum.accumulate(np.where(block.is_neighbour(-1), 0, at))
+    ends = np.minimum.accumulate(np.where(block.is_neighbour(1), block.size, at)[::-1])[::-1]
+    there = block.present
+    before = np.maximum.accumulate(np.where(there, at, -1), axis=1)
+    after = np.minimum.accumulate(np.where(there, at, block.size)[:, ::-1], axis=1)[:, ::-1]
+    has_begun, goes_on = before >= begins, after <= ends
+    awaited: Bools = has_begun & ~goes_on & (ends - before <= absence)
+    inside: Bools = has_begun & goes_on
+    return inside, awaited

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
@@ -39,17 +39,22 @@ def reconcile_drops(
     sessions = calendar_of(calendar)
     limits = Limits(lateness_ns=int(lateness_hours * NS_PER_HOUR), preference=preference)
     raw = read_vendors(drops)
-    frames = {vendor: observed(frame, sessions, limits) for vendor, frame in raw.items()}
-    result = reconcile(frames, dataset=DATASET, limits=limits)
-    history = _history(result.rows)
-    findings = _findings(result.findings)
+    grid = session_grid([frame["session"] for frame in raw.values()], sessions)
+    frames = {vendor: observed(frame, grid, limits) for vendor, frame in raw.items()}
+    expected = grid.filter("is_session")["start_ns"].to_numpy()
+    result = reconcile(frames, dataset=DATASET, limits=limits, expected=expected, with_versions=True)
+    assert result.versions is not None
+    published = result.versions.group_by("instrument", "start_ns").agg(pl.col("known_ns").max().alias("published_ns"))
+    history = _history(result.rows.join(published, on=["instrument", "start_ns"], how="left", maintain_order="left"))
+    findings = _findings(result.findings, grid)
     out.mkdir(parents=True, exist_ok=True)
-    for name, frame in (("findings", findings), ("versions", history), ("history", history)):
+    for name, frame in (("findings", findings), ("versions", _history(result.versions)), ("history", history)):
         _write(frame, out / f"{name}.parquet")
     return {
         "vendors": {vendor: frame.height for vendor, frame in sorted(raw.items())},
         "symbols": history["symbol"].n_unique(),
         "sessions": history.height,
+        "versions": result.versions.height,
         "status": dict(sorted(Counter(history["status"]).items())),
         "findings": dict(sorted(Counter(findings["kind"]).items())),
     }
@@ -68,62 +73,56 @@ def read_vendors(drops: Path) -> dict[str, pl.DataFrame]:
     return frames
 
 
-def observed(frame: pl.DataFrame, sessions: Calendar, limits: Limits) -> pl.DataFrame:
-    """Rows as observations: a session begins at its open and ends at its close; a day that is none is taken whole.
+def session_grid(days: list[pl.Series], sessions: Calendar) -> pl.DataFrame:
+    """(session, start_ns, event_ns, is_session): every session of the calendar in the span of the data, and every other day in the data.
 
-    Without `received_at` a row counts as known when its lateness limit passes: the latest time at which it was in time.
+    A session begins at its open and ends at its close; a day that is none is taken whole.
     """
-    days = frame["session"].unique().sort()
-    edges = [_edges(day, sessions) for day in days.to_list()]
-    known = pl.DataFrame(
-        {"session": days, "start_ns": [e[0] for e in edges], "event_ns": [e[1] for e in edges]},
-        schema_overrides={"start_ns": pl.Int64, "event_ns": pl.Int64},
-    )
-    rows = frame.join(known, on="session", how="left", maintain_order="left").rename({"symbol": "instrument"})
-    unstated = pl.col("event_ns") + limits.lateness_ns
-    return rows.with_columns(pl.coalesce("received_ns", unstated).alias("known_ns"))
+    seen = set(pl.concat(days).unique().to_list())
+    first, last = max(min(seen), sessions.truth_from), min(max(seen), sessions.truth_until)
+    known = set(sessions.sessions(first, last))
+    rows = []
+    for day in sorted(seen | known):
+        edges = (sessions.open_ns(day), sessions.close_ns(day)) if day in known else (from_date(day), from_date(day + timedelta(days=1)))
+        rows.append((day, *edges, day in known))
+    schema = {"session": pl.Date, "start_ns": pl.Int64, "event_ns": pl.Int64, "is_session": pl.Boolean}
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def _edges(day: date, sessions: Calendar) -> tuple[int, int]:
-    if sessions.truth_from <= day <= sessions.truth_until and sessions.is_session(day):
-        return sessions.open_ns(day), sessions.close_ns(day)
-    return from_date(day), from_date(day + timedelta(days=1))
+def observed(frame: pl.DataFrame, grid: pl.DataFrame, limits: Limits) -> pl.DataFrame:
+    """Rows as observations. Without `received_at` a row counts as known when its lateness limit passes: the last time that is not late."""
+    rows = frame.join(grid.drop("is_session"), on="session", how="left", maintain_order="left").rename({"symbol": "instrument"})
+    return rows.with_columns(pl.coalesce("received_ns", pl.col("event_ns") + limits.lateness_ns).alias("known_ns"))
 
 
 def _history(rows: pl.DataFrame) -> pl.DataFrame:
+    stamps = [_stamp("known_ns", "known_at")] + ([_stamp("published_ns", "published_at")] if "published_ns" in rows.columns else [])
     return rows.select(
         pl.col("instrument").alias("symbol"),
         "session",
         *PRICES,
         "volume",
         pl.col("vendor").alias("source"),
-        pl.from_epoch(pl.col("known_ns"), time_unit="ns")
-        .dt.replace_time_zone("UTC")
-        .dt.truncate("1s")
-        .dt.cast_time_unit("us")
-        .alias("known_at"),
+        stamps[0],
         "status",
         "reason",
         "split_factor",
+        *stamps[1:],
     )
 
 
-def _findings(findings: list[Finding]) -> pl.DataFrame:
-    rows = [(f.vendor, f.instrument, f.start_ns, f.end_ns, f.field, f.kind, f.detail) for f in findings]
-    schema = {
-        "vendor": pl.String,
-        "symbol": pl.String,
-        "start_ns": pl.Int64,
-        "end_ns": pl.Int64,
-        "field": pl.String,
-        "kind": pl.String,
-        "detail": pl.String,
-    }
-    frame = pl.DataFrame(rows, schema=schema, orient="row")
-    # A session lies within one UTC day of its close in every calendar we know, so its name is the day of its last instant.
-    return frame.select(
-        "vendor", "symbol", pl.from_epoch(pl.col("end_ns") - 1, time_unit="ns").dt.date().alias("session"), "field", "kind", "detail"
+def _stamp(column: str, name: str) -> pl.Expr:
+    """Whole seconds, rounded down."""
+    return pl.from_epoch(pl.col(column), time_unit="ns").dt.truncate("1s").dt.cast_time_unit("us").dt.replace_time_zone("UTC").alias(name)
+
+
+def _findings(findings: list[Finding], grid: pl.DataFrame) -> pl.DataFrame:
+    rows = [(f.vendor, f.instrument, f.start_ns, f.field, f.kind, f.detail) for f in findings]
+    schema = {"vendor": pl.String, "symbol": pl.String, "start_ns": pl.Int64, "field": pl.String, "kind": pl.String, "detail": pl.String}
+    frame = pl.DataFrame(rows, schema=schema, orient="row").join(
+        grid.select("start_ns", "session"), on="start_ns", how="left", maintain_order="left"
     )
+    return frame.select("vendor", "symbol", "session", "field", "kind", "detail")
 
 
 def _write(frame: pl.DataFrame, path: Path) -> None:
