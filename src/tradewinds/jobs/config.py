@@ -70,13 +70,17 @@ class CryptoConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EquitiesConfig:
-    """One exchange's equities from several vendors, reconciled after each close."""
+    """One exchange's equities from several vendors, reconciled after each close.
+
+    `second_opinions`: vendors of adjusted closes alone, which check returns but supply no bars.
+    """
 
     __pydantic_config__: ClassVar[Any] = _STRICT
     calendar: str
     instruments: tuple[str, ...]
     vendors: tuple[str, ...]
     since: date
+    second_opinions: tuple[str, ...] = ()
     currency: str = "USD"
     delay_minutes: int = 60
     lateness_hours: float = 12.0

@@ -29,7 +29,7 @@ from tradewinds.core.ports import Vendor
 from tradewinds.core.record import Hold
 from tradewinds.history.reconcile import reconcile as reconcile_rows
 from tradewinds.history.reconcile_limits import Limits
-from tradewinds.jobs import corporate_actions
+from tradewinds.jobs import corporate_actions, second_opinion
 from tradewinds.jobs.capture import capture_vendor
 from tradewinds.jobs.config import EquitiesConfig
 from tradewinds.jobs.context import Context
@@ -88,7 +88,7 @@ def plan(context: Context, partition: str, params: Mapping[str, Any]) -> JobResu
     context.records.upsert_instruments(
         [Instrument(id=one, kind="equity", currency=config.currency, calendar=config.calendar) for one in fresh]
     )
-    shards = [Shard(vendor, {"market": name, "vendor": vendor}) for vendor in config.vendors]
+    shards = [Shard(vendor, {"market": name, "vendor": vendor}) for vendor in (*config.vendors, *config.second_opinions)]
     return JobResult(state="done", detail={"shards": [asdict(shard) for shard in shards]})
 
 
@@ -146,12 +146,13 @@ def reconcile(context: Context, partition: str, params: Mapping[str, Any]) -> Jo
     decided = reconcile_rows(by_vendor, dataset=BARS.name, as_of_ns=now_ns, limits=limits)
     revisited_ns = _sessions_before(sessions, span, SESSIONS_REVISITED)
     is_meant = pl.col("start_ns").is_between(revisited_ns, span.end_ns)
-    rows = decided.rows.filter(is_meant).with_columns(pl.lit(now_ns).alias("captured_ns"))
+    rows, disputed = _with_second_opinions(context, config, decided.rows)
+    rows = rows.filter(is_meant).with_columns(pl.lit(now_ns).alias("captured_ns"))
     rows = _with_releases(context, rows)
     staged = _publish(context, STAGED, rows.rename(dict(zip(("vendor", "status", "reason"), DECISION, strict=True))))
-    meant = [finding for finding in decided.findings if revisited_ns <= finding.start_ns < span.end_ns]
+    meant = [finding for finding in [*decided.findings, *disputed] if revisited_ns <= finding.start_ns < span.end_ns]
     found = context.records.record(replace(finding, found_ns=now_ns) for finding in meant)
-    holds = [_hold(finding, now_ns) for finding in decided.holds if revisited_ns <= finding.start_ns < span.end_ns]
+    holds = [_hold(finding, now_ns) for finding in [*decided.holds, *disputed] if revisited_ns <= finding.start_ns < span.end_ns]
     opened = context.records.open_holds(holds)
     actions = corporate_actions.record(context, config, by_vendor, rows)
     return JobResult(
@@ -213,6 +214,29 @@ def _vendor_rows(context: Context, config: EquitiesConfig, sessions: Calendar, s
         if not rows.is_empty():
             found[name] = corporate_actions.with_splits(context, name, rows)
     return found
+
+
+def _with_second_opinions(context: Context, config: EquitiesConfig, rows: pl.DataFrame) -> tuple[pl.DataFrame, list[Finding]]:
+    """Rows that a vendor of adjusted closes contradicts are held; returns the rows and the findings."""
+    if not config.second_opinions or rows.is_empty():
+        return rows, []
+    low, high = rows["start_ns"].min(), rows["start_ns"].max()
+    assert isinstance(low, int)
+    assert isinstance(high, int)
+    dividends = [corporate_actions.told(context, vendor, corporate_actions.DIVIDEND, list(config.instruments)) for vendor in config.vendors]
+    told = pl.concat(dividends).unique(["instrument", "start_ns"], keep="first", maintain_order=True)
+    now_ns = context.clock.now_ns()
+    found: list[Finding] = []
+    for name in config.second_opinions:
+        table = Table(BARS, vendor=name)
+        adjusted = context.lake.read(table, as_of_ns=now_ns, instruments=config.instruments, start_ns=low, end_ns=high + 1)
+        found += [second_opinion.finding(one, name, BARS.name) for one in second_opinion.disputes(rows, told, adjusted)]
+    marks = pl.DataFrame(
+        [(one.instrument, one.start_ns, "held", f"disputed: {one.detail}") for one in found],
+        schema={"instrument": pl.String, "start_ns": pl.Int64, "status": pl.String, "reason": pl.String},
+        orient="row",
+    ).unique(["instrument", "start_ns"], keep="first", maintain_order=True)
+    return rows.update(marks, on=["instrument", "start_ns"]), found
 
 
 def _sessions_before(sessions: Calendar, span: Span, count: int) -> int:
