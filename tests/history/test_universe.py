@@ -115,6 +115,13 @@ def test_a_venue_that_scales_a_coin_is_matched_by_the_shipped_list() -> None:
     assert members(Rule("crypto", top=5), [coin("1000sats-ordinals", "SATS", 3)], usdt("1000SATS")) == ["1000SATSUSDT.BINANCE"]
 
 
+def test_a_pair_named_in_letters_that_an_id_cannot_hold_is_passed_over_by_name() -> None:
+    found = select(Rule("crypto", top=5), [coin("binance-life", "币安人生", 9), *COINS], usdt("币安人生", "BTC"), DAY, KNOWN)
+
+    assert [member.instrument for member in found.universe.members] == ["BTCUSDT.BINANCE"]
+    assert ("binance-life", "name that no instrument id can hold") in [(one.id, one.reason) for one in found.passed_over]
+
+
 def test_the_rule_may_leave_coins_out_by_id_and_keep_stable_ones() -> None:
     pairs = usdt("BTC", "ETH", "USDT")
 

@@ -68,6 +68,7 @@ def test_a_list_of_pairs_begins_and_ends_tickers() -> None:
         Pair("BTCUSDT", "BTC", "USDT"),
         Pair("FTTUSDT", "FTT", "USDT", is_trading=False),
         Pair("NEWUSDT", "NEW", "USDT"),
+        Pair("币安人生USDT", "币安人生", "USDT"),
         Pair("SOONUSDT", "SOON", "USDT", is_trading=False),
     ]
 

@@ -18,7 +18,7 @@ NS_PER_HOUR = 60 * NS_PER_MINUTE
 NS_PER_DAY = 24 * NS_PER_HOUR
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TEXT = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2})?)(?:\.(\d{1,9}))?)?\s*(Z|[+-]\d{2}:?\d{2})?")
+_TEXT = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?))?\s*(Z|[+-]\d{2}:?\d{2})?", re.ASCII)
 
 
 def from_datetime(moment: datetime) -> int:
@@ -52,13 +52,14 @@ def parse(text: str) -> int:
     match = _TEXT.fullmatch(text.strip())
     if match is None:
         raise Rejected(f"instant: {text!r}, expected ISO 8601 such as 2024-01-31 or 2024-01-31T16:00:00Z")
-    day, clock, fraction, zone = match.groups()
+    day, moment, zone = match.groups()
+    clock, _, fraction = (moment or "00:00").partition(".")
     offset = "+00:00" if zone in (None, "Z") else zone
     try:
-        whole = datetime.fromisoformat(f"{day}T{clock or '00:00'}{offset}")
+        whole = datetime.fromisoformat(f"{day}T{clock}{offset}")
     except ValueError as error:
         raise Rejected(f"instant: {text!r} is no time that exists ({error})") from None
-    return from_datetime(whole) + int((fraction or "0").ljust(9, "0"))
+    return from_datetime(whole) + int(fraction.ljust(9, "0"))
 
 
 def text(instant_ns: int) -> str:

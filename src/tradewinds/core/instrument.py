@@ -20,10 +20,14 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-/&+. ]{0,62}\.[A-Z0-9_]{2,16}")
 
 def instrument_id(symbol: str, venue: str) -> str:
     """The id `SYMBOL.VENUE`; raises Rejected when the parts cannot make one."""
-    text = f"{symbol}.{venue}"
-    if _ID.fullmatch(text) is None:
-        raise Rejected(f"instrument id: {text!r}, expected SYMBOL.VENUE such as AAPL.XNAS")
-    return text
+    if not is_instrument_name(symbol, venue):
+        raise Rejected(f"instrument id: {f'{symbol}.{venue}'!r}, expected SYMBOL.VENUE such as AAPL.XNAS")
+    return f"{symbol}.{venue}"
+
+
+def is_instrument_name(symbol: str, venue: str) -> bool:
+    """Whether the parts can make an id; venues list a few symbols in letters that it cannot hold."""
+    return _ID.fullmatch(f"{symbol}.{venue}") is not None
 
 
 def split_id(instrument: str) -> tuple[str, str]:
@@ -52,7 +56,7 @@ class Instrument:
     is_tradable: bool = True
 
     def __post_init__(self) -> None:
-        split_id(self.id)
+        instrument_id(*split_id(self.id))
         for field in ("tick", "lot", "minimum_notional", "multiplier"):
             value = getattr(self, field)
             if value is not None and (not value.is_finite() or value <= 0):
@@ -88,5 +92,6 @@ class CorporateAction:
     detail: str | None = None
 
     def __post_init__(self) -> None:
-        if self.kind in ("split", "dividend") and (self.value is None or self.value <= 0):
+        is_number = self.value is not None and self.value.is_finite() and self.value > 0
+        if self.kind in ("split", "dividend") and not is_number:
             raise Rejected(f"{self.kind} of {self.instrument}: value {self.value}, expected a positive number")

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_HALF_EVEN, Decimal, InvalidOperation
+import math
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation, localcontext
 
 from tradewinds.core.errors import Rejected
+
+# The quotient of any price or quantity by any step must be exact; the usual 28 digits round it.
+_EXACT_DIGITS = 80
 
 
 def decimal(value: str | int | Decimal, *, what: str) -> Decimal:
     """A finite Decimal of wire text. Floats are not accepted: their text is the caller's choice."""
+    if isinstance(value, float | bool):
+        raise Rejected(f"{what}: {value!r} is a {type(value).__name__}, expected decimal text, an integer or a Decimal")
     try:
         number = Decimal(value)
-    except (InvalidOperation, ValueError):
+    except (InvalidOperation, ValueError, TypeError):
         raise Rejected(f"{what}: {value!r}, expected a decimal number") from None
     if not number.is_finite():
         raise Rejected(f"{what}: {value!r}, expected a finite number")
@@ -22,14 +28,22 @@ def round_to_step(value: Decimal, step: Decimal, *, up: bool = False) -> Decimal
     """The multiple of `step` at or below `value` in size (at or above with `up`); the sign is kept."""
     if step <= 0:
         raise Rejected(f"rounding {value}: step {step}, expected a positive step")
-    count = (abs(value) / step).to_integral_value(ROUND_CEILING if up else ROUND_DOWN)
-    return (count * step).copy_sign(value).normalize() + 0
+    with localcontext(prec=_EXACT_DIGITS):
+        count, rest = divmod(abs(value), step)
+        size = (count + (1 if up and rest else 0)) * step
+        return size.copy_sign(value).normalize() + 0
 
 
 def from_float(value: float, step: Decimal) -> Decimal:
     """The multiple of `step` nearest to a research float, ties to even."""
-    count = (Decimal(repr(value)) / step).to_integral_value(ROUND_HALF_EVEN)
-    return count * step
+    if not math.isfinite(value):
+        raise Rejected(f"rounding {value} to {step}: expected a finite number")
+    if step <= 0:
+        raise Rejected(f"rounding {value}: step {step}, expected a positive step")
+    with localcontext(prec=_EXACT_DIGITS):
+        # float() first: the text of a numpy float names its type.
+        count = (Decimal(repr(float(value))) / step).to_integral_value(ROUND_HALF_EVEN)
+        return count * step + 0
 
 
 def plain(value: Decimal) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from tradewinds.core.errors import DataFault, Rejected
 from tradewinds.core.instant import text
-from tradewinds.core.instrument import Ticker, instrument_id
+from tradewinds.core.instrument import Ticker, instrument_id, is_instrument_name
 from tradewinds.history.universe import Pair
 
 
@@ -87,10 +87,11 @@ def renamed(tickers: Iterable[Ticker], instrument: str, symbol: str, at_ns: int)
 def listings(tickers: Iterable[Ticker], pairs: Iterable[Pair], venue: str, at_ns: int) -> Listings:
     """What the venue's list of pairs, seen at the instant, says: newly trading pairs begin a ticker, vanished ones end theirs.
 
+    Pairs whose name no instrument id can hold (letters outside ASCII) are passed over.
     A pair that is listed but does not trade keeps its ticker and begins none: a halt and a delisting look alike until it vanishes.
     """
     every = tuple(tickers)
-    seen = {pair.symbol: pair for pair in pairs}
+    seen = {pair.symbol: pair for pair in pairs if is_instrument_name(pair.symbol, venue)}
     current = {t.symbol: t for t in every if t.venue == venue and is_valid_at(t, at_ns)}
     gone = [symbol for symbol in sorted(current) if symbol not in seen]
     fresh = [symbol for symbol in sorted(seen) if symbol not in current and seen[symbol].is_trading]

@@ -21,7 +21,7 @@ from types import MappingProxyType
 from typing import Any
 
 from tradewinds.core.errors import DataFault, Invariant, Rejected, Unreadable
-from tradewinds.core.instrument import instrument_id
+from tradewinds.core.instrument import instrument_id, is_instrument_name
 from tradewinds.core.money import decimal
 from tradewinds.core.record import Member, Universe
 
@@ -82,7 +82,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class PassedOver:
-    """A coin that did not become a member, and why: stable, wrapped, named, no market cap, ambiguous, no pair."""
+    """A coin that did not become a member, and why: stable, wrapped, named, no market cap, ambiguous, no pair, or a name no id can hold."""
 
     id: str
     symbol: str
@@ -127,6 +127,8 @@ def select(
             reason = "ambiguous"
         if reason is None and base not in tradable:
             reason = "no pair"
+        if reason is None and not is_instrument_name(tradable[base], rule.venue):
+            reason = "name that no instrument id can hold"
         if reason is not None:
             passed.append(PassedOver(coin.id, coin.symbol, reason))
             continue
