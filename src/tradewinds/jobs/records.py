@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from tradewinds.core.instrument import CorporateAction, Instrument
+from tradewinds.core.instrument import CorporateAction, Instrument, Ticker
 from tradewinds.core.observation import Capability
 from tradewinds.core.ports import Findings
 from tradewinds.core.record import Bookmark, Hold, Member, RunResult, Universe
@@ -25,6 +25,10 @@ class Records(Findings, Protocol):
     def instrument(self, instrument_id: str) -> Instrument | None: ...
 
     def instruments(self, *, ids: Sequence[str] | None = None, venue: str | None = None) -> list[Instrument]: ...
+
+    def add_tickers(self, tickers: Sequence[Ticker]) -> int: ...
+
+    def tickers(self, instrument_id: str) -> list[Ticker]: ...
 
     def add_actions(self, actions: Sequence[CorporateAction]) -> int: ...
 
