@@ -192,7 +192,7 @@ def test_a_symbol_cannot_mean_two_instruments_at_once(ledger: Ledger) -> None:
 
 
 def test_a_ticker_of_an_unregistered_instrument_is_refused(ledger: Ledger) -> None:
-    with pytest.raises(DataFault, match="expected rows whose instrument is registered"):
+    with pytest.raises(DataFault, match="expected rows that fit its rules: registered instruments"):
         ledger.add_tickers([Ticker("NO.SUCH", "X", "XNAS", 0)])
 
 

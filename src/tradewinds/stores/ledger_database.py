@@ -86,7 +86,7 @@ class Database:
         said = _scrubbed(str(getattr(error, "orig", None) or error).strip().splitlines()[0], self.url)
         where = f"{self.what}, {doing}: {self.place}"
         if isinstance(error, sql_errors.IntegrityError):
-            return DataFault(f"{where} refused it ({said}); expected rows whose instrument is registered and whose values are allowed")
+            return DataFault(f"{where} refused it ({said}); expected rows that fit its rules: registered instruments, allowed values, new keys")
         if "no such table" in said or ("relation" in said and "does not exist" in said):
             return Rejected(f"{where} has no tables yet ({said}); expected a migrated ledger, run migrate first")
         if "malformed" in said or "not a database" in said:
