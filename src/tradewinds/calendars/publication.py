@@ -93,6 +93,11 @@ def local_ns(day: date, clock: time, zone: str) -> int:
     return from_datetime(datetime.combine(day, clock, ZoneInfo(zone)))
 
 
+def local_midnight_ns(day: date, zone: str) -> int:
+    """The UTC instant at which the day begins in `zone`."""
+    return local_ns(day, time(0), zone)
+
+
 def cot_publication_date(report_date: date, announced: Mapping[date, date] = MappingProxyType({})) -> date:
     """The day on which the CFTC published its report about `report_date`; `announced` goes before what is known here."""
     stated = announced.get(report_date) or BACKLOG.get(report_date)

@@ -30,7 +30,9 @@ def pairs(text: str, *, what: str) -> dict[str, str]:
 
 
 def lag_ns(text: str, *, what: str) -> int:
-    """The length of `30m`, `2h` or `1d`; raises Rejected for months, whose length varies."""
+    """The length of `0s`, `30m`, `2h` or `1d`; raises Rejected for months, whose length varies."""
+    if text == "0s":
+        return 0
     length = Interval(text).ns
     if length is None:
         raise Rejected(f"{what}: lag {text!r}, expected seconds to weeks such as 30m, 2h or 1d")
