@@ -17,10 +17,12 @@ KLINE_CELLS = 11
 _FLOATS = {"open": 1, "high": 2, "low": 3, "close": 4, "volume": 5, "quote_volume": 7, "taker_base": 9, "taker_quote": 10}
 
 
-def kline_rows(payload: Payload, instrument: str, interval: Interval, what: str, *, is_coin_margined: bool = False) -> pl.DataFrame:
+def kline_rows(
+    payload: Payload, instrument: str, interval: Interval, what: str, *, is_coin_margined: bool = False, dataset: Dataset | None = None
+) -> pl.DataFrame:
     """Bars of a klines answer; one that is not final at the capture is left out. Coin-margined: volume in the base coin."""
-    rows = _array(payload, what)
-    dataset = bars(interval)
+    rows = array_in(payload, what)
+    dataset = dataset or bars(interval)
     if not rows:
         return nothing(dataset)
     for row in rows:
@@ -56,7 +58,7 @@ def agg_trade_rows(payload: Payload, instrument: str, what: str) -> pl.DataFrame
 
 
 def _prints(payload: Payload, instrument: str, what: str, dataset: Dataset, names: dict[str, str]) -> pl.DataFrame:
-    rows = _array(payload, what)
+    rows = array_in(payload, what)
     if not rows:
         return nothing(dataset)
     kinds = {column.name: column.kind for column in dataset.columns} | {"time": "int"}
@@ -74,7 +76,8 @@ def _finished(table: pl.DataFrame, dataset: Dataset, payload: Payload, instrumen
     return observed(table.sort(order, maintain_order=True), dataset, payload, lag_ns=LAG_NS, instrument=instrument)
 
 
-def _array(payload: Payload, what: str) -> list[Any]:
+def array_in(payload: Payload, what: str) -> list[Any]:
+    """The JSON array of an answer; raises Unreadable for anything else, naming an error body."""
     try:
         body = json.loads(payload.content)
     except ValueError as error:
