@@ -3,7 +3,7 @@
 1. Each step becomes a `JobTask`. Steps with the same `over` and `group` become one task group, mapped over the shards that the
    step named by `over` returns; each shard passes through the group on its own and shows its label.
 2. Each table that a plan produces gets a `PublishedTask`, which reports it once for a run and only when rows were published.
-3. A plan with a step that runs in spite of failures gets an `OutcomeTask`, so that the run still fails.
+3. Where tasks run in spite of failures (2., and steps that ask for it), an `OutcomeTask` sees to it that the run still fails.
 
 Drawing reads nothing: no network, no store, no clock. A plan that cannot be drawn spoils no other.
 """
@@ -67,6 +67,7 @@ def dag(plan: Plan, *, is_replay: bool = False) -> DAG:
         description=plan.title,
         schedule=timetable(plan.schedule, is_replay=is_replay),
         catchup=False,
+        auto_register=False,
         max_active_runs=1,
         tags=["tradewinds", *plan.tags],
         deadline=late,
@@ -96,7 +97,7 @@ def _draw_steps(plan: Plan, poll_s: float) -> None:
                 if name != step.over:
                     tasks[name] >> tasks[step.name]
     _draw_published(plan, tasks)
-    if any(step.run_even_if_some_failed for step in plan.steps):
+    if any(step.run_even_if_some_failed or step.produces for step in plan.steps):
         list(tasks.values()) >> OutcomeTask(task_id="outcome", trigger_rule=TriggerRule.ONE_FAILED, retries=0)
 
 

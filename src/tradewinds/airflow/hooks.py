@@ -63,11 +63,12 @@ class EdgarHook(VendorHook):
 
 
 def vendor_connection(name: str) -> tuple[str | None, str | None] | None:
-    """(address, secret) of the Airflow connection whose id is `name` or `tradewinds_<name>`; None when there is neither.
+    """(address, secret) of the Airflow connection whose id is the vendor's name; None when there is none.
 
-    Works inside a task and wherever `AIRFLOW_CONN_<NAME>` is set. The secret is the password, and for EDGAR the contact.
+    `binance_rest` also takes the connection `binance`. Works inside a task, and wherever `AIRFLOW_CONN_<NAME>` is set. The
+    secret is the password; for EDGAR, which wants to know who asks, it is the login.
     """
-    for conn_id in (f"tradewinds_{name}", name):
+    for conn_id in dict.fromkeys((name, name.partition("_")[0])):
         try:
             found = BaseHook.get_connection(conn_id)
         except AirflowNotFoundException:

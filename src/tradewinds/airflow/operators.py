@@ -20,6 +20,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from tradewinds.airflow.partitions import partition_of
 from tradewinds.airflow.triggers import ReadyTrigger
+from tradewinds.airflow.work import check_ready, run_job
 from tradewinds.core.errors import TradewindsError, Transient
 from tradewinds.jobs.plan import Schedule
 
@@ -76,10 +77,8 @@ class JobTask(BaseOperator):
     def execute(self, context: Context) -> Any:
         """Waits where there is something to wait for, then runs the job."""
         if self.ready is not None:
-            from tradewinds.wiring.house import check_ready
-
             partition, params = self._question(context)
-            readiness = check_ready(self.ready, partition, params)
+            readiness = check_ready(self.ready, partition, params, in_task=True)
             self.log.info("%s %s: %s", self.ready, partition, readiness["detail"] or readiness)
             if not (readiness["is_ready"] or readiness["is_limit_passed"]):
                 self.defer(trigger=ReadyTrigger(self.ready, partition, params, self.poll_s), method_name="resume")
@@ -99,8 +98,6 @@ class JobTask(BaseOperator):
         return partition_of(self.schedule, context["dag_run"]), {**self.job_params, **asked, **shard}
 
     def _run(self, context: Context) -> Any:
-        from tradewinds.wiring.house import run_job
-
         partition, params = self._question(context)
         task = context["ti"]
         result = run_job(self.job, partition, params, airflow_run=f"{task.dag_id}/{task.run_id}", log_link=task.log_url)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from tradewinds.airflow.dag_factory import Drawing, draw_config
 from tradewinds.core.errors import Rejected, TradewindsError
-from tradewinds.wiring.settings import load_config
+from tradewinds.wiring.settings import load_sound_config
 
 
 def drawing() -> Drawing:
     """The DAGs of the configuration in force, and the problems with it. Reads the local file and the environment, nothing else."""
     try:
-        return draw_config(load_config())
+        config, broken = load_sound_config()
+        drawn = draw_config(config)
     except TradewindsError as error:
         return Drawing({}, {"configuration": str(error)})
+    return Drawing(drawn.dags, {**drawn.problems, **broken})
 
 
 def complain(drawn: Drawing) -> None:

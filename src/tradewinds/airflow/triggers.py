@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from tradewinds.airflow.work import check_ready
 from tradewinds.core.errors import TradewindsError, Transient
 from tradewinds.jobs.plan import Readiness
 
@@ -43,8 +44,6 @@ class ReadyTrigger(BaseTrigger):
             await asyncio.sleep(self.poll_s)
 
     def _ask(self) -> dict[str, Any]:
-        from tradewinds.wiring.house import check_ready
-
         try:
             return check_ready(self.check, self.partition, self.params)
         except Transient as error:

@@ -1,0 +1,40 @@
+"""What tasks and triggers ask of the platform: run a job, check a readiness, with the sound part of the configuration.
+
+Modules of jobs, stores and vendors are imported at the first call, inside the task's process, never when DAG files are parsed.
+Inside a task, a vendor for which neither file nor environment names an address or a secret is given Airflow's connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tradewinds.wiring.house import House
+
+
+def run_job(name: str, partition: str, params: Mapping[str, Any], *, airflow_run: str, log_link: str) -> dict[str, Any]:
+    """The JobResult of one job as a dict; raises core.errors. `params["clock"]` replays this run at that time."""
+    from tradewinds.wiring import house
+
+    given = dict(params)
+    at = given.pop("clock", None)
+    return house.run_job(name, partition, given, airflow_run=airflow_run, log_link=log_link, house=_house(at, in_task=True))
+
+
+def check_ready(name: str, partition: str, params: Mapping[str, Any], *, in_task: bool = False) -> dict[str, Any]:
+    """The Readiness of a step as a dict; raises core.errors. Connections are known inside a task only."""
+    from tradewinds.wiring import house
+
+    given = dict(params)
+    at = given.pop("clock", None)
+    return house.check_ready(name, partition, given, house=_house(at, in_task=in_task))
+
+
+def _house(clock: str | None, *, in_task: bool) -> House:
+    from tradewinds.airflow.hooks import vendor_connection
+    from tradewinds.wiring.house import open_house
+    from tradewinds.wiring.settings import load_sound_config
+
+    config, _ = load_sound_config()
+    return open_house(config, clock=clock, connection=vendor_connection if in_task else None)
