@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -11,9 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tradewinds.core.errors import DataFault, Rejected
+from tradewinds.core.errors import Missing, Rejected
+from tradewinds.core.market import bars
+from tradewinds.core.observation import Table
 from tradewinds.history.asof import corrections, first_known, latest_known
 from tradewinds.history.panel import UNKNOWN_NS, panel_of_frame, panel_of_pack
+from tradewinds.stores.memory import memory_lake
+from tradewinds.stores.pack import PackStore
 
 NAN = float("nan")
 SCHEMA = {
@@ -36,25 +41,25 @@ HISTORY = versions(
 )
 
 
+@dataclass(frozen=True)
+class Later:
+    rows: np.ndarray[Any, Any]
+    known_ns: np.ndarray[Any, Any]
+
+
 class Pack:
-    """The packed form of a frame: first versions by instrument."""
+    """The packed form of a frame: first versions by instrument, and where later ones go."""
 
     def __init__(self, frame: pl.DataFrame) -> None:
-        self._frame = first_known(frame)
+        self._first, self._later, self._latest = first_known(frame), corrections(frame), latest_known(frame, 10**9)
 
-    def columns(self, instrument: str) -> Mapping[str, np.ndarray[Any, Any]]:
-        rows = self._frame.filter(pl.col("instrument") == instrument)
-        return {name: rows[name].to_numpy() for name in rows.columns if name != "instrument"}
+    def read(self, instrument: str, column: str, *, view: str = "first") -> np.ndarray[Any, Any]:
+        rows = self._latest if view == "latest" and column != "known_ns" else self._first
+        return rows.filter(pl.col("instrument") == instrument)[column].to_numpy()
 
-
-class CorrectedPack(Pack):
-    def __init__(self, frame: pl.DataFrame) -> None:
-        super().__init__(frame)
-        self._later = corrections(frame)
-
-    def corrections(self, instrument: str) -> Mapping[str, np.ndarray[Any, Any]]:
-        rows = self._later.filter(pl.col("instrument") == instrument)
-        return {name: rows[name].to_numpy() for name in rows.columns if name != "instrument"}
+    def corrections(self, instrument: str) -> Later:
+        later = self._later.filter(pl.col("instrument") == instrument)
+        return Later(np.searchsorted(self.read(instrument, "start_ns"), later["start_ns"].to_numpy()), later["known_ns"].to_numpy())
 
 
 def same(left: Any, right: list[list[float]]) -> bool:
@@ -95,19 +100,24 @@ def test_as_of_hides_what_became_known_later_and_cuts_the_empty_end() -> None:
     assert panel.as_of(30).as_of(45).known_ns.max() == UNKNOWN_NS  # what is cut does not come back
 
 
-def test_a_pack_and_a_frame_give_the_same_panel() -> None:
-    for view, reader in (("first", Pack(HISTORY)), ("latest", CorrectedPack(HISTORY))):
-        of_pack = panel_of_pack(reader, ["A.X", "B.X"], ["close", "volume"], view=view)  # type: ignore[arg-type]  # a literal in a loop
-        of_frame = panel_of_frame(HISTORY, ["close", "volume"], view=view)  # type: ignore[arg-type]  # a literal in a loop
-        assert of_pack.to_polars().equals(of_frame.to_polars())
-        assert of_pack.view == view
+@pytest.mark.parametrize("view", ["first", "latest"])
+def test_the_pack_on_disk_and_the_frame_give_the_same_panel(tmp_path: Path, view: Literal["first", "latest"]) -> None:
+    times = {"start_ns": pl.col("start_ns") * 1000, "event_ns": pl.col("event_ns") * 1000, "known_ns": pl.col("known_ns") * 1000}
+    frame = HISTORY.with_columns(**times)  # the lake keeps microseconds
+    lake, table = memory_lake(), Table(bars("1m"))
+    for part in (first_known(frame), corrections(frame)):
+        lake.publish(table, "1970-01", part.with_columns(pl.col("known_ns").alias("captured_ns"), pl.lit("ab" * 32).alias("source")))
+    store = PackStore(tmp_path)
+    store.build(lake, table, as_of_ns=10**9)
 
+    of_pack = panel_of_pack(store.open(table), ["A.X", "B.X"], ["close", "volume"], view=view)
 
-def test_a_pack_without_corrections_cannot_give_the_latest_view() -> None:
-    with pytest.raises(Rejected, match="Pack holds no corrections"):
-        panel_of_pack(Pack(HISTORY), ["A.X"], ["close"], view="latest")
-    with pytest.raises(DataFault, match=r"A.X lacks columns \['vwap'\]"):
-        panel_of_pack(Pack(HISTORY), ["A.X"], ["vwap"])
+    assert of_pack.to_polars().equals(panel_of_frame(frame, ["close", "volume"], view=view).to_polars())
+    assert of_pack.is_point_in_time is (view == "first")
+    with pytest.raises(Missing, match=r"'C\.X', expected one of its 2 instruments"):
+        panel_of_pack(store.open(table), ["C.X"], ["close"])
+    with pytest.raises(Rejected, match="'vwap'"):
+        panel_of_pack(store.open(table), ["A.X"], ["vwap"])
 
 
 def test_an_instrument_without_rows_is_a_column_of_nothing() -> None:
@@ -205,7 +215,7 @@ def test_the_latest_view_is_the_last_version_of_every_cell(rows: list[tuple[str,
     names = ["A.X", "B.X", "C.X"]
 
     of_frame = panel_of_frame(frame, ["close"], view="latest", instruments=names).to_polars()
-    of_pack = panel_of_pack(CorrectedPack(frame), names, ["close"], view="latest").to_polars()
+    of_pack = panel_of_pack(Pack(frame), names, ["close"], view="latest").to_polars()
 
     assert of_frame.equals(latest_known(frame, 10**9).drop("volume"))
     assert of_pack.equals(of_frame)

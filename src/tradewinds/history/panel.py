@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import polars as pl
@@ -31,23 +31,25 @@ UNKNOWN_NS = np.iinfo(np.int64).max  # known_ns of a cell that holds nothing: la
 _TIMES = ("start_ns", "event_ns", "known_ns")
 
 
+class PackCorrections(Protocol):
+    """Later versions in the order they became known: `rows` are positions in the first-known arrays."""
+
+    @property
+    def rows(self) -> NDArray[Any]: ...
+
+    @property
+    def known_ns(self) -> NDArray[Any]: ...
+
+
 class PackReader(Protocol):
-    """What a panel needs of the packed history: first-known columns of one instrument, start_ns rising."""
+    """What a panel needs of packed history (`stores.pack.Pack`): columns of one instrument in order of time.
 
-    def columns(self, instrument: str) -> Mapping[str, NDArray[np.generic]]:
-        """start_ns, event_ns, known_ns and the fields, all (rows,); empty arrays for an instrument without rows."""
-        ...
+    start_ns, event_ns and known_ns (of the first version) are int64 and can be read like the fields, which are float64.
+    """
 
+    def read(self, instrument: str, column: str, *, view: View = "first") -> NDArray[Any]: ...
 
-@runtime_checkable
-class CorrectedPackReader(Protocol):
-    """A pack that also holds the later corrections, which the latest view needs."""
-
-    def columns(self, instrument: str) -> Mapping[str, NDArray[np.generic]]: ...
-
-    def corrections(self, instrument: str) -> Mapping[str, NDArray[np.generic]]:
-        """start_ns, known_ns and the fields of every later version, in the order in which they became known."""
-        ...
+    def corrections(self, instrument: str) -> PackCorrections: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -215,21 +217,18 @@ def panel_of_frame(
     return _assembled(order, columns, chosen, view)
 
 
-def panel_of_pack(reader: PackReader, instruments: Sequence[str], fields: Sequence[str], *, view: View = "first") -> Panel:
-    """A panel of packed history; the latest view needs a pack that holds corrections."""
+def panel_of_pack(pack: PackReader, instruments: Sequence[str], fields: Sequence[str], *, view: View = "first") -> Panel:
+    """A panel of packed history, in the given order; the pack refuses instruments and fields that it does not hold."""
     _check_view(view)
-    columns: list[Mapping[str, NDArray[np.generic]]] = []
+    columns = []
     for instrument in instruments:
-        first = reader.columns(instrument)
-        absent = [name for name in (*_TIMES, *fields) if name not in first]
-        if absent:
-            raise DataFault(f"panel of a pack: {instrument} lacks columns {absent}, expected {', '.join((*_TIMES, *fields))}")
+        one = {name: pack.read(instrument, name, view=view) for name in ("start_ns", "event_ns", *fields)}
+        known = pack.read(instrument, "known_ns")
         if view == "latest":
-            if not isinstance(reader, CorrectedPackReader):
-                raise Rejected(f"panel of a pack: {type(reader).__name__} holds no corrections, expected view first")
-            columns.append(_corrected(first, reader.corrections(instrument), fields, instrument))
-        else:
-            columns.append(first)
+            later = pack.corrections(instrument)
+            known = known.copy()
+            known[later.rows] = later.known_ns  # in the order they became known, so that the last one stays
+        columns.append(one | {"known_ns": known})
     return _assembled(tuple(instruments), columns, fields, view)
 
 
@@ -238,31 +237,13 @@ def _check_view(view: str) -> None:
         raise Rejected(f"panel: view {view!r}, expected first or latest")
 
 
-def _numpy(rows: pl.DataFrame, name: str) -> NDArray[np.generic]:
+def _numpy(rows: pl.DataFrame, name: str) -> NDArray[Any]:
     if name in _TIMES:
         return rows[name].to_numpy()
     return rows[name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
 
 
-def _corrected(
-    first: Mapping[str, NDArray[np.generic]], later: Mapping[str, NDArray[np.generic]], fields: Sequence[str], instrument: str
-) -> Mapping[str, NDArray[np.generic]]:
-    columns = {name: np.array(values) for name, values in first.items()}
-    at = np.searchsorted(columns["start_ns"], later["start_ns"])
-    missing = (at == len(columns["start_ns"])) | (np.r_[columns["start_ns"], 0][at] != later["start_ns"])
-    if missing.any():
-        raise DataFault(
-            f"panel of a pack: {instrument} has a correction of {text(int(later['start_ns'][missing][0]))}, which it does not hold"
-        )
-    for index in np.argsort(later["known_ns"], kind="stable"):
-        for name in ("known_ns", *fields):
-            columns[name][at[index]] = later[name][index]
-    return columns
-
-
-def _assembled(
-    instruments: tuple[str, ...], columns: Sequence[Mapping[str, NDArray[np.generic]]], fields: Sequence[str], view: View
-) -> Panel:
+def _assembled(instruments: tuple[str, ...], columns: Sequence[Mapping[str, NDArray[Any]]], fields: Sequence[str], view: View) -> Panel:
     starts = [np.asarray(one["start_ns"], dtype=np.int64) for one in columns if one]
     times = np.unique(np.concatenate(starts)) if starts else np.empty(0, dtype=np.int64)
     shape = (len(times), len(instruments))
