@@ -13,14 +13,14 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tradewinds.core.errors import DataFault, Missing, Rejected, TradewindsError, Transient
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Content = bytes | bytearray | memoryview
+Content = Any  # bytes, or anything with the buffer protocol, such as an Arrow buffer
 _PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EINTR, errno.EAGAIN, errno.EBUSY, errno.ESTALE}
 _TEMPORARY = ".tmp"
 

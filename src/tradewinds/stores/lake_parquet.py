@@ -8,7 +8,8 @@ about GROUP_ROWS rows, so that a day of many instruments does not decode their w
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -21,6 +22,7 @@ from tradewinds.stores.lake_merge import is_single
 from tradewinds.stores.lake_schema import Field, Schema, typed
 
 GROUP_ROWS = 16_384
+Array = np.ndarray[Any, np.dtype[Any]]
 _COMPRESSION = "lz4"
 _DICTIONARY = ("instrument", "source", "vendor", "status", "reason")
 _STATISTICS = ("instrument", "start", "event", "known")
@@ -34,48 +36,37 @@ _ARROW = {
 }
 
 
-def encode(rows: pl.DataFrame, schema: Schema) -> tuple[bytes, DataFile]:
+def encode(rows: pl.DataFrame, schema: Schema) -> tuple[pa.Buffer, DataFile]:
     """Parquet bytes of rows sorted by identity and known time, and their index. Same rows, same bytes, same name."""
+    rows = rows.rechunk()
     every_single = is_single(rows, schema.identity)
-    pieces = _pieces(rows, schema)
+    names = rows["instrument"]
+    known, start = rows["known_ns"].to_numpy(), rows["start_ns"].to_numpy()
+    columns = [_Column(field, rows[field.name]) for field in schema.fields]
     arrow = _arrow_schema(schema)
-    known = rows["known_ns"].to_numpy()
-    start = rows["start_ns"].to_numpy()
     sink = pa.BufferOutputStream()
-    texts = [field.stored for field in schema.fields if field.kind == "text"]
-    times = {field.stored: "DELTA_BINARY_PACKED" for field in schema.fields if field.kind == "time" and field.stored != "captured"}
-    writer = pq.ParquetWriter(
-        sink,
-        arrow,
-        compression=_COMPRESSION,
-        use_dictionary=[*texts, "captured"],
-        column_encoding=times,
-        write_statistics=list(_STATISTICS),
-        store_schema=False,
-    )
     groups = []
-    with writer:
-        for low, high in pieces:
-            piece = rows.slice(low, high - low)
+    with _writer(sink, arrow, schema) as writer:
+        for low, high in _pieces(names, start):
             before = sink.tell()
-            writer.write_table(_table(piece, schema, arrow), row_group_size=high - low)
-            times_known = known[low:high]
+            table = pa.Table.from_arrays([column.piece(low, high) for column in columns], schema=arrow)
+            writer.write_table(table, row_group_size=high - low)
             groups.append(
                 Group(
-                    instrument=piece["instrument"][0],
+                    instrument=names[low],
                     rows=high - low,
                     start_min_ns=int(start[low]),
                     start_max_ns=int(start[high - 1]),
-                    known_min_ns=int(times_known.min()),
-                    known_max_ns=int(times_known.max()),
+                    known_min_ns=int(known[low:high].min()),
+                    known_max_ns=int(known[low:high].max()),
                     offset=before,
                     length=sink.tell() - before,
-                    is_single=every_single or is_single(piece, schema.identity),
+                    is_single=every_single or is_single(rows.slice(low, high - low), schema.identity),
                 )
             )
-    content = sink.getvalue().to_pybytes()
+    content = sink.getvalue()
     name = f"{hashlib.sha256(content).hexdigest()[:32]}.parquet"
-    return content, DataFile(name, len(content), tuple(field.stored for field in schema.fields), tuple(groups))
+    return content, DataFile(name, content.size, tuple(field.stored for field in schema.fields), tuple(groups))
 
 
 def decode(
@@ -110,51 +101,63 @@ def _series(field: Field, column: pa.ChunkedArray) -> pl.Series:
     return series if series.dtype == typed(field) else series.cast(typed(field))
 
 
-def _pieces(rows: pl.DataFrame, schema: Schema) -> list[tuple[int, int]]:
+def _pieces(names: pl.Series, start: Array) -> Iterator[tuple[int, int]]:
     """[low, high) of each row group: one instrument, near equal parts of at most GROUP_ROWS, never between rows of one start."""
-    names = rows["instrument"]
-    edges = np.flatnonzero((names.slice(1) != names.slice(0, rows.height - 1)).to_numpy()) + 1 if rows.height > 1 else np.array([], int)
-    ends = [*edges.tolist(), rows.height]
-    start = rows["start_ns"].to_numpy()
-    pieces = []
     low = 0
-    for end in ends:
+    for end in [*_changes(names)[1:].tolist(), len(names)]:
         parts = -(-(end - low) // GROUP_ROWS)
-        for part in range(1, parts + 1):
-            if low >= end:
-                break
-            high = end if part == parts else low + (end - low) // (parts - part + 1)
+        while low < end:
+            high = low + -(-(end - low) // max(parts, 1))
             while high < end and start[high] == start[high - 1]:
                 high += 1
-            pieces.append((low, high))
-            low = high
-    return pieces
+            yield low, high
+            low, parts = high, parts - 1
+
+
+def _changes(series: pl.Series) -> Array:
+    """The positions at which a run of equal values begins."""
+    is_other: Array = series.slice(1).ne_missing(series.slice(0, series.len() - 1)).to_numpy()
+    return np.concatenate([[0], np.flatnonzero(is_other) + 1])
+
+
+def _arrow_type(field: Field) -> pa.DataType:
+    return pa.dictionary(pa.int32(), pa.string()) if field.stored in _DICTIONARY else _ARROW[field.kind]
 
 
 def _arrow_schema(schema: Schema) -> pa.Schema:
-    def type_of(field: Field) -> pa.DataType:
-        return pa.dictionary(pa.int32(), pa.string()) if field.stored in _DICTIONARY else _ARROW[field.kind]
-
-    return pa.schema([pa.field(field.stored, type_of(field), nullable=not field.is_required) for field in schema.fields])
+    return pa.schema([pa.field(field.stored, _arrow_type(field), nullable=not field.is_required) for field in schema.fields])
 
 
-def _table(rows: pl.DataFrame, schema: Schema, arrow: pa.Schema) -> pa.Table:
-    arrays = []
-    for field, target in zip(schema.fields, arrow, strict=True):
-        series = rows[field.name]
+def _writer(sink: pa.BufferOutputStream, arrow: pa.Schema, schema: Schema) -> pq.ParquetWriter:
+    return pq.ParquetWriter(
+        sink,
+        arrow,
+        compression=_COMPRESSION,
+        use_dictionary=[*(field.stored for field in schema.fields if field.kind == "text"), "captured"],
+        column_encoding={
+            field.stored: "DELTA_BINARY_PACKED" for field in schema.fields if field.kind == "time" and field.stored != "captured"
+        },
+        write_statistics=list(_STATISTICS),
+        store_schema=False,
+    )
+
+
+class _Column:
+    """One column on its way to Parquet, converted once and cut into row groups without copying."""
+
+    def __init__(self, field: Field, series: pl.Series) -> None:
+        self._series = series
+        self._runs: Array | None = _changes(series) if field.stored in _DICTIONARY else None
         if field.kind == "time":
-            array = (series // NS_PER_US).to_arrow().cast(target.type)
-        elif field.stored in _DICTIONARY:
-            array = _dictionary(series)
-        else:
-            array = series.to_arrow().cast(target.type)
-        arrays.append(array)
-    return pa.Table.from_arrays(arrays, schema=arrow)
+            self._array = (series // NS_PER_US).to_arrow().view(_ARROW["time"])
+        elif self._runs is None:
+            self._array = series.to_arrow().cast(_ARROW[field.kind])
 
-
-def _dictionary(series: pl.Series) -> pa.DictionaryArray:
-    """Dictionary-encoded text holding only the values of this piece; one repeated value, the usual case, costs no hashing."""
-    first = series[0]
-    if first is not None and series.null_count() == 0 and (series == first).all():
-        return pa.DictionaryArray.from_arrays(pa.array(np.zeros(series.len(), np.int32)), pa.array([first], pa.string()))
-    return series.to_arrow().cast(pa.string()).dictionary_encode()
+    def piece(self, low: int, high: int) -> pa.Array:
+        if self._runs is None:
+            return self._array.slice(low, high - low)
+        if np.searchsorted(self._runs, low, "right") != np.searchsorted(self._runs, high):  # more than one value
+            return self._series.slice(low, high - low).to_arrow().cast(pa.string()).dictionary_encode()
+        value = self._series[low]
+        codes = pa.nulls(high - low, pa.int32()) if value is None else pa.array(np.zeros(high - low, np.int32))
+        return pa.DictionaryArray.from_arrays(codes, pa.array([] if value is None else [value], pa.string()))

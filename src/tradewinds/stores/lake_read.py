@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +30,7 @@ from tradewinds.stores.lake_schema import Schema
 FOOTERS_MAX = 512
 THREADS_MAX = 4
 _ROWS_WORTH_THREADS = 40_000
+_PIECE_ROWS_MIN = 8_192
 Span = tuple[int | None, int | None]
 
 
@@ -56,15 +57,15 @@ class _Part:
 
 @dataclass(slots=True)
 class _Plan:
-    """Row groups to decode, by (folder, file) and by whether they must be merged."""
+    """Row groups to decode, by (folder, file) and by the columns that merging them needs (none where nothing merges)."""
 
-    wanted: dict[tuple[str, int, bool], list[_Part]] = field(default_factory=dict)
-    clusters: list[tuple[list[_Part], bool]] = field(default_factory=list)
+    wanted: dict[tuple[str, int, tuple[str, ...]], list[_Part]] = field(default_factory=dict)
+    clusters: list[tuple[list[_Part], tuple[str, ...]]] = field(default_factory=list)
 
-    def add(self, cluster: list[_Part], *, merges: bool) -> None:
-        self.clusters.append((cluster, merges))
+    def add(self, cluster: list[_Part], needed: tuple[str, ...]) -> None:
+        self.clusters.append((cluster, needed))
         for part in cluster:
-            self.wanted.setdefault((part.partition.folder, part.file, merges), []).append(part)
+            self.wanted.setdefault((part.partition.folder, part.file, needed), []).append(part)
 
 
 class PartitionReader:
@@ -79,37 +80,35 @@ class PartitionReader:
         self, partitions: Sequence[Partition], schema: Schema, names: list[str], as_of_ns: int, chosen: list[str] | None, span: Span
     ) -> pl.DataFrame | None:
         """The last version known at as_of_ns of each fact, sorted by identity; None where nothing matches."""
-        plan = _plan(partitions, chosen, as_of_ns, span)
+        plan = _plan(partitions, chosen, schema, as_of_ns, span)
         if not plan.clusters:
             return None
-        plain = names if span == (None, None) else _with(names, ["start_ns"])
-        merging = _with(names, [*schema.identity, "known_ns"])
-        decoded = self._decode(plan, schema, lambda merges: merging if merges else plain)
+        decoded = self._decode(plan, schema, names if span == (None, None) else _with(names, ["start_ns"]))
         pieces = []
-        for cluster, merges in plan.clusters:
+        for cluster, needed in plan.clusters:
             frames = [(part.group, decoded[part]) for part in cluster]
-            rows = _overlaid(frames, schema, as_of_ns) if merges else frames[0][1]
-            pieces.append(_cut(rows, cluster, span).select(names))
-        return pl.concat(pieces, rechunk=True)
+            rows = _overlaid(frames, schema, as_of_ns) if needed else frames[0][1]
+            pieces.append(_only(_cut(rows, cluster, span), names))
+        return _joined(pieces)
 
     def versions(
         self, partitions: Sequence[Partition], schema: Schema, names: list[str], chosen: list[str] | None, span: Span
     ) -> pl.DataFrame | None:
         """Every version of each fact, sorted by identity and known time; None where nothing matches."""
-        plan = _plan(partitions, chosen, None, span)
+        plan = _plan(partitions, chosen, schema, None, span)
         if not plan.clusters:
             return None
-        order = [*schema.identity, "known_ns"]
-        decoded = self._decode(plan, schema, lambda _: _with(names, order))
+        order = ["start_ns", *schema.keys, "known_ns"]
+        decoded = self._decode(plan, schema, _with(names, order))
         pieces = []
         for cluster, _ in plan.clusters:
             parts = [_cut(decoded[part], [part], span) for part in cluster]
             rows = parts[0] if len(parts) == 1 else pl.concat(parts).sort(order, maintain_order=True)
-            pieces.append(rows.select(names))
-        return pl.concat(pieces, rechunk=True)
+            pieces.append(_only(rows, names))
+        return _joined(pieces)
 
-    def _decode(self, plan: _Plan, schema: Schema, names: Callable[[bool], list[str]]) -> dict[_Part, pl.DataFrame]:
-        tasks = [(parts, names(merges)) for (_, _, merges), parts in plan.wanted.items()]
+    def _decode(self, plan: _Plan, schema: Schema, names: list[str]) -> dict[_Part, pl.DataFrame]:
+        tasks = [(parts, _with(names, needed)) for (_, _, needed), parts in plan.wanted.items()]
         total = sum(part.group.rows for parts, _ in tasks for part in parts)
         workers = min(len(tasks), THREADS_MAX, os.cpu_count() or 1)
         if workers < 2 or total < _ROWS_WORTH_THREADS:
@@ -145,11 +144,21 @@ class PartitionReader:
                 self._footers.popitem(last=False)
 
 
-def _with(names: list[str], more: list[str]) -> list[str]:
+def _only(rows: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+    return rows if rows.columns == names else rows.select(names)
+
+
+def _joined(pieces: list[pl.DataFrame]) -> pl.DataFrame:
+    """The pieces one after the other; copied together only where they are so small that later work would feel them."""
+    rows = sum(piece.height for piece in pieces)
+    return pl.concat(pieces, rechunk=rows < _PIECE_ROWS_MIN * len(pieces))
+
+
+def _with(names: list[str], more: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([*names, *more]))
 
 
-def _plan(partitions: Sequence[Partition], chosen: list[str] | None, as_of_ns: int | None, span: Span) -> _Plan:
+def _plan(partitions: Sequence[Partition], chosen: list[str] | None, schema: Schema, as_of_ns: int | None, span: Span) -> _Plan:
     """Clusters in order of instrument, then time (partitions come in order of time). Without an as-of nothing merges."""
     plan = _Plan()
     if chosen is None:
@@ -162,8 +171,7 @@ def _plan(partitions: Sequence[Partition], chosen: list[str] | None, as_of_ns: i
                 if _is_wanted((part := _Part(partition, file, position)).group, as_of_ns, span)
             ]
             for cluster in _clusters(parts):
-                merges = as_of_ns is not None and (len(cluster) > 1 or not _is_plain(cluster[0].group, as_of_ns))
-                plan.add(cluster, merges=merges)
+                plan.add(cluster, () if as_of_ns is None else _needed(cluster, schema, as_of_ns))
     return plan
 
 
@@ -176,8 +184,13 @@ def _is_wanted(group: Group, as_of_ns: int | None, span: Span) -> bool:
     )
 
 
-def _is_plain(group: Group, as_of_ns: int) -> bool:
-    return group.is_single and group.known_max_ns <= as_of_ns
+def _needed(cluster: list[_Part], schema: Schema, as_of_ns: int) -> tuple[str, ...]:
+    """The columns without which the cluster cannot be merged; none where it is one group whose facts were all known, once."""
+    if any(part.group.known_max_ns > as_of_ns for part in cluster):
+        return ("start_ns", *schema.keys, "known_ns")
+    if len(cluster) > 1 or not cluster[0].group.is_single:
+        return ("start_ns", *schema.keys)
+    return ()
 
 
 def _clusters(parts: list[_Part]) -> list[list[_Part]]:
@@ -215,7 +228,7 @@ def _overlaid(frames: list[tuple[Group, pl.DataFrame]], schema: Schema, as_of_ns
     result: pl.DataFrame | None = None
     for group, stored in frames:
         rows = stored if group.known_max_ns <= as_of_ns else stored.filter(pl.col("known_ns") <= as_of_ns)
-        rows = rows if group.is_single else latest(rows, schema.identity)
+        rows = rows if group.is_single else latest(rows, ["start_ns", *schema.keys])
         if result is None or result.is_empty():
             result = rows
         elif not rows.is_empty():
@@ -226,8 +239,11 @@ def _overlaid(frames: list[tuple[Group, pl.DataFrame]], schema: Schema, as_of_ns
 
 def _overlay(below: pl.DataFrame, above: pl.DataFrame, schema: Schema) -> pl.DataFrame:
     """`above` laid over `below`: its rows replace the same facts and join the others in order. Both hold each fact once."""
-    if schema.keys:
-        return latest(pl.concat([below, above]).sort(schema.identity, maintain_order=True), schema.identity)
+    if schema.keys:  # two facts may start at once: lined up and thinned instead
+        identity = ["start_ns", *schema.keys]
+        return latest(pl.concat([below, above]).sort(identity, maintain_order=True), identity)
+    if above["start_ns"][0] > below["start_ns"][-1]:
+        return pl.concat([below, above])
     old, new = below["start_ns"].to_numpy(), above["start_ns"].to_numpy()
     places = np.searchsorted(old, new)
     hits = np.zeros(len(new), bool)
@@ -242,6 +258,4 @@ def _overlay(below: pl.DataFrame, above: pl.DataFrame, schema: Schema) -> pl.Dat
 
 
 def _replaced(column: pl.Series, places: np.ndarray[Any, np.dtype[np.int64]], values: pl.Series) -> pl.Series:
-    if column.dtype == pl.String and column.name == "instrument":
-        return column
-    return column.clone().scatter(places.tolist() if column.dtype == pl.Boolean else pl.Series(places), values)
+    return column if column.name in ("instrument", "start_ns") else column.clone().scatter(pl.Series(places), values)
