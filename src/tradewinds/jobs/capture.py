@@ -8,7 +8,7 @@ from __future__ import annotations
 import polars as pl
 
 from tradewinds.core.errors import Missing
-from tradewinds.core.observation import Dataset, Pull, Request, Table
+from tradewinds.core.observation import Dataset, Finding, Pull, Request, Table
 from tradewinds.core.ports import Vendor
 from tradewinds.core.record import Bookmark
 from tradewinds.jobs.config import EquitiesConfig
@@ -62,6 +62,7 @@ def _capture_pull(context: Context, vendor: Vendor, name: str, dataset: Dataset,
             context.raw.put(payload)
             rows = vendor.parse(payload)
             arrived = rows.filter(pl.col("known_ns") <= now_ns)
+            context.records.record(_duplicates(name, dataset, arrived))
             for partition, part in split_by_partition(dataset, arrived):
                 compared = ["event_ns", *(column.name for column in dataset.columns if column.name not in dataset.keys)]
                 publication = context.lake.publish(table, partition, changes(context, table, partition, part, compared))
@@ -72,3 +73,17 @@ def _capture_pull(context: Context, vendor: Vendor, name: str, dataset: Dataset,
     except Missing:
         return rows_in, new, restated, files, skipped
     return rows_in, new, restated, files, skipped
+
+
+def _duplicates(vendor: str, dataset: Dataset, rows: pl.DataFrame) -> list[Finding]:
+    """Rows that one file holds more than once, to the letter; the lake keeps one of them, so this is the last moment to see it."""
+    same = ["instrument", "start_ns", "known_ns", *(column.name for column in dataset.columns)]
+    repeated = (
+        rows.filter(rows.select(same).is_duplicated()).group_by("instrument", "start_ns", "event_ns").len().sort("instrument", "start_ns")
+    )
+    return [
+        Finding(
+            vendor, name, dataset.name, start_ns, "duplicate", f"the same row stands there {count} times", end_ns=end_ns, severity="info"
+        )
+        for name, start_ns, end_ns, count in repeated.iter_rows()
+    ]
