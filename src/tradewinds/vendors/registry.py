@@ -17,6 +17,7 @@ VENDORS: dict[str, str] = {
     "binance_archive": "tradewinds.vendors.binance_archive:BinanceArchive",
     "binance_rest": "tradewinds.vendors.binance_rest:BinanceRest",
     "binance_funding": "tradewinds.vendors.binance_funding:BinanceFunding",
+    "drops": "tradewinds.vendors.drops:Drops",
     "coingecko": "tradewinds.vendors.coingecko:CoinGecko",
     "oanda": "tradewinds.vendors.oanda:Oanda",
 }
