@@ -20,6 +20,13 @@ VENDORS: dict[str, str] = {
     "drops": "tradewinds.vendors.drops:Drops",
     "coingecko": "tradewinds.vendors.coingecko:CoinGecko",
     "oanda": "tradewinds.vendors.oanda:Oanda",
+    "files": "tradewinds.vendors.bar_files:BarFiles",
+    "declared": "tradewinds.vendors.declared:Declared",
+    "tiingo": "tradewinds.vendors.tiingo:Tiingo",
+    "baostock": "tradewinds.vendors.baostock:Baostock",
+    "cftc": "tradewinds.vendors.cftc:Cftc",
+    "edgar": "tradewinds.vendors.edgar:Edgar",
+    "ecb": "tradewinds.vendors.ecb:Ecb",
 }
 
 
