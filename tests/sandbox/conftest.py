@@ -21,14 +21,14 @@ def venues() -> Iterator[Sandbox]:
         yield running
 
 
-@pytest.fixture()
+@pytest.fixture
 def own_venues() -> Iterator[Sandbox]:
     """Venues of one test, to be changed at will."""
     with Sandbox(SandboxConfig(seed=7, now_ns=parse(NOW))) as running:
         yield running
 
 
-@pytest.fixture()
+@pytest.fixture
 def http() -> Iterator[httpx.Client]:
     """A plain HTTP client."""
     with httpx.Client(timeout=60) as client:

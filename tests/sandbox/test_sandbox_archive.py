@@ -148,9 +148,9 @@ def test_an_s3_client_pages_through_the_listing(venues: Sandbox, monkeypatch: py
 
 
 def test_the_cache_of_made_files_is_bounded(http: httpx.Client) -> None:
+    from tradewinds.sandbox.application import make_world
     from tradewinds.sandbox.archive import ArchiveFiles
     from tradewinds.sandbox.archive_keys import archive_key
-    from tradewinds.sandbox.application import make_world
     from tradewinds.sandbox.config import SandboxConfig
 
     files = ArchiveFiles(make_world(SandboxConfig(now_ns=parse("2025-03-14"), zip_cache_bytes=20_000)))

@@ -18,7 +18,7 @@ def get(http: httpx.Client, venues: Sandbox, path: str, **params: Any) -> httpx.
     return http.get(venues.urls["binance_rest"] + "/api/v3/" + path, params=params)
 
 
-@pytest.fixture()
+@pytest.fixture
 def python_binance(venues: Sandbox) -> Any:
     client_module = pytest.importorskip("binance.client")
     client = client_module.Client(ping=False)
@@ -81,7 +81,7 @@ def test_the_last_candle_may_be_unfinished(venues: Sandbox, http: httpx.Client) 
     rows = get(http, venues, "klines", symbol="BTCUSDT", interval="1m", limit=2).json()
     assert rows[-1][0] == 1741955640000
     assert rows[-1][6] == 1741955699999 > 1741955696000
-    assert 0 < float(rows[-1][5])
+    assert float(rows[-1][5]) > 0
     finished = get(http, venues, "klines", symbol="BTCUSDT", interval="1m", endTime=1741955639999, limit=1).json()
     assert finished[0][6] == 1741955639999
 

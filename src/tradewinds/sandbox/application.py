@@ -25,6 +25,7 @@ VENUES = {
     "binance_archive": ("/binance-archive", "tradewinds.sandbox.archive"),
     "binance_rest": ("/binance", "tradewinds.sandbox.binance_rest"),
     "binance_futures": ("/binance-futures", "tradewinds.sandbox.binance_futures"),
+    "binance_stream": ("/binance-stream", "tradewinds.sandbox.binance_stream"),
 }
 # What the settings of production call the same venues, where that differs from the key.
 SETTINGS = {

@@ -58,7 +58,7 @@ def _day(question: Question, day: int) -> Prints:
     first, last = market.days_listed(symbol)
     if not first <= day <= last:
         return _no_prints(market)
-    found = _kept_day(market, symbol, day, question.kind)
+    found = kept_day(market, symbol, day, question.kind)
     now_us = question.world.clock.now_ns() // 1000
     return found.take(slice(0, int(np.searchsorted(found.time_us, now_us))))
 
@@ -97,7 +97,8 @@ def _from_id(question: Question, wanted: int, limit: int, *, aggregate: bool) ->
 
 
 @lru_cache(_DAYS_KEPT)
-def _kept_day(market: SeededMarket, symbol: str, day: int, kind: Kind) -> Prints:
+def kept_day(market: SeededMarket, symbol: str, day: int, kind: Kind) -> Prints:
+    """Every trade of a day, kept while it is one of the last few asked for."""
     return prints(market, symbol, day, kind)
 
 
