@@ -8,7 +8,7 @@ and one that is announced but not yet effective does not either, because prices 
 3. A dividend multiplies every price before its ex-session by 1 - cash / close of the session before, both as traded.
 
 Source of 3: the factor to adjust prices of CRSP (Data Descriptions Guide), in the form that Yahoo publishes as adjusted close; Quandl's
-WIKI reinvests at the close of the ex-session instead, which differs by less than a basis point a dividend. `total` gives the same returns but anchors the level at the first row, so that a new
+WIKI reinvests at the close of the ex-session instead, which differs by the yield times that session's move. `total` gives the same returns but anchors the level at the first row, so that a new
 dividend appends to the series and never changes its past.
 """
 

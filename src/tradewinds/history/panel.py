@@ -209,27 +209,41 @@ def panel_of_frame(
     frame = first_known(versions) if view == "first" else latest_known(versions, UNKNOWN_NS)
     names = [name for name in frame.columns if name not in (*_TIMES, "captured_ns") and frame.schema[name].is_numeric()]
     chosen = list(fields) if fields is not None else names
-    parts = {str(key): rows for (key,), rows in frame.group_by(["instrument"], maintain_order=True)}
-    order = tuple(sorted(parts) if instruments is None else instruments)
-    columns = [
-        {name: _numpy(parts[instrument], name) for name in (*_TIMES, *chosen)} if instrument in parts else {} for instrument in order
-    ]
-    return _assembled(order, columns, chosen, view)
+    order = tuple(frame["instrument"].unique().sort() if instruments is None else instruments)
+    place = pl.DataFrame({"instrument": order, "_column": range(len(order))}, schema={"instrument": pl.String, "_column": pl.Int64})
+    placed = frame.join(place, on="instrument", how="inner", maintain_order="left")
+    cells = _Cells(placed["_column"].to_numpy(), *(placed[name].to_numpy() for name in _TIMES))
+    values = {name: placed[name].cast(pl.Float64).fill_null(float("nan")).to_numpy() for name in chosen}
+    return _assembled(order, cells, values, view)
 
 
 def panel_of_pack(pack: PackReader, instruments: Sequence[str], fields: Sequence[str], *, view: View = "first") -> Panel:
     """A panel of packed history, in the given order; the pack refuses instruments and fields that it does not hold."""
     _check_view(view)
-    columns = []
-    for instrument in instruments:
-        one = {name: pack.read(instrument, name, view=view) for name in ("start_ns", "event_ns", *fields)}
+    columns: dict[str, list[NDArray[Any]]] = {name: [] for name in ("column", *_TIMES, *fields)}
+    for index, instrument in enumerate(instruments):
+        for name in ("start_ns", "event_ns", *fields):
+            columns[name].append(pack.read(instrument, name, view=view))
         known = pack.read(instrument, "known_ns")
         if view == "latest":
             later = pack.corrections(instrument)
             known = known.copy()
             known[later.rows] = later.known_ns  # in the order they became known, so that the last one stays
-        columns.append(one | {"known_ns": known})
-    return _assembled(tuple(instruments), columns, fields, view)
+        columns["known_ns"].append(known)
+        columns["column"].append(np.full(len(known), index))
+    flat: dict[str, NDArray[Any]] = {name: np.concatenate(parts) if parts else np.empty(0, np.int64) for name, parts in columns.items()}
+    cells = _Cells(flat["column"], *(flat[name] for name in _TIMES))
+    return _assembled(tuple(instruments), cells, {name: flat[name] for name in fields}, view)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Cells:
+    """Where each cell of a long form goes, all (cells,): the column of its instrument, and its times."""
+
+    column: Ints
+    start_ns: Ints
+    event_ns: Ints
+    known_ns: Ints
 
 
 def _check_view(view: str) -> None:
@@ -237,26 +251,19 @@ def _check_view(view: str) -> None:
         raise Rejected(f"panel: view {view!r}, expected first or latest")
 
 
-def _numpy(rows: pl.DataFrame, name: str) -> NDArray[Any]:
-    if name in _TIMES:
-        return rows[name].to_numpy()
-    return rows[name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
-
-
-def _assembled(instruments: tuple[str, ...], columns: Sequence[Mapping[str, NDArray[Any]]], fields: Sequence[str], view: View) -> Panel:
-    starts = [np.asarray(one["start_ns"], dtype=np.int64) for one in columns if one]
-    times = np.unique(np.concatenate(starts)) if starts else np.empty(0, dtype=np.int64)
+def _assembled(instruments: tuple[str, ...], cells: _Cells, values: Mapping[str, Floats], view: View) -> Panel:
+    times = np.unique(cells.start_ns)
     shape = (len(times), len(instruments))
+    row = np.searchsorted(times, cells.start_ns)
+    twice = np.bincount(row * len(instruments) + cells.column, minlength=0) > 1
+    if twice.any():
+        at = divmod(int(np.argmax(twice)), len(instruments))
+        raise DataFault(f"panel: {instruments[at[1]]} has two cells that start at {text(int(times[at[0]]))}, expected one")
     event, known = times.copy(), np.full(shape, UNKNOWN_NS)
-    values = {name: np.full(shape, np.nan) for name in fields}
-    for index, one in enumerate(columns):
-        if not one:
-            continue
-        at = np.searchsorted(times, one["start_ns"])
-        if len(np.unique(at)) != len(at):
-            raise DataFault(f"panel: {instruments[index]} has a start twice, expected each once")
-        np.maximum.at(event, at, np.asarray(one["event_ns"], dtype=np.int64))
-        known[at, index] = one["known_ns"]
-        for name in fields:
-            values[name][at, index] = one[name]
-    return Panel(instruments, times, event, known, values, view)
+    np.maximum.at(event, row, cells.event_ns)
+    known[row, cells.column] = cells.known_ns
+    fields = {}
+    for name, flat in values.items():
+        fields[name] = np.full(shape, np.nan)
+        fields[name][row, cells.column] = flat
+    return Panel(instruments, times, event, known, fields, view)

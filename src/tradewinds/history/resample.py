@@ -39,11 +39,15 @@ def resample(
     `source` and `vendor` are kept where all parts share them, else null; `status` is the worst of the parts'.
     """
     length = Interval(interval) if isinstance(interval, str) else interval
-    _checked(frame)
+    absent = [name for name in (*_TIMES, "known_ns") if name not in frame.columns]
+    if absent:
+        raise Rejected(f"resampling: columns {absent} are absent, expected instrument, start_ns, event_ns and known_ns")
     if frame.is_empty():
         return frame
+    frame = frame.sort("instrument", "start_ns")
+    _check_once(frame)
     bar = _bar_of(frame, calendar, length, start_ns, end_ns)
-    inside = frame.with_columns(bar).filter(pl.col("_bar_start").is_not_null()).sort("instrument", "start_ns")
+    inside = frame.with_columns(bar).filter(pl.col("_bar_start").is_not_null())
     names = [name for name in frame.columns if name not in _TIMES]
     longer = (
         inside.group_by("instrument", "_bar_start", "_bar_end", maintain_order=True)
@@ -59,11 +63,9 @@ def resample(
     return longer.join(extents, on="instrument", how="left", maintain_order="left").filter(whole).select(frame.columns)
 
 
-def _checked(frame: pl.DataFrame) -> None:
-    absent = [name for name in (*_TIMES, "known_ns") if name not in frame.columns]
-    if absent:
-        raise Rejected(f"resampling: columns {absent} are absent, expected instrument, start_ns, event_ns and known_ns")
-    twice = frame.filter(frame.select("instrument", "start_ns").is_duplicated())
+def _check_once(frame: pl.DataFrame) -> None:
+    same = (pl.col("instrument") == pl.col("instrument").shift(1)) & (pl.col("start_ns") == pl.col("start_ns").shift(1))
+    twice = frame.filter(same)
     if not twice.is_empty():
         row = twice.row(0, named=True)
         raise DataFault(f"resampling {row['instrument']}: two bars start at {text(row['start_ns'])}, expected each once")
