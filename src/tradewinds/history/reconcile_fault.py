@@ -3,7 +3,7 @@
 A fault explains a row when it turns the right row into the wrong one with nothing left over:
 
     stale         the vendor repeats its own row of the bar before, to the last digit
-    swapped       the row belongs to another instrument, whose row stands here
+    swapped       the row is that of another instrument
     shift         the row belongs to the bar after or before
     unit          all four prices are off by one factor (cents for dollars, another currency)
     spike         one price is off; high or low follow it, everything else agrees
@@ -42,6 +42,10 @@ class Rows:
         o, h, low, c = self.found.price[:, vendor, cell].tolist()
         return o, h, low, c, float(self.found.volume[vendor, cell])
 
+    def apart(self, one: int, other: int, cell: int) -> float:
+        """The largest difference of the logarithms of two vendors' prices."""
+        return float(self.found.apart[one, other, cell])
+
     def range(self, cell: int) -> float:
         """Logarithm of high over low, the smallest that a usable vendor states."""
         who = self.found.usable[:, cell]
@@ -67,10 +71,13 @@ class Rows:
 
 def rows(block: Cells, found: Agreement, limits: Limits) -> Rows:
     """Prepare quick access."""
-    disputed_at: dict[tuple[int, int], list[int]] = {}
-    for cell in np.flatnonzero(found.disputed).tolist():
-        disputed_at.setdefault((int(block.replay[cell]), int(block.start[cell])), []).append(cell)
-    peers = {cell: [c for c in same if c != cell] for same in disputed_at.values() for cell in same}
+    disputed = np.flatnonzero(found.disputed).tolist()
+    same_time: dict[tuple[int, int], list[int]] = {(int(block.replay[cell]), int(block.start[cell])): [] for cell in disputed}
+    for cell in np.flatnonzero(np.isin(block.start, block.start[disputed])).tolist():
+        place = (int(block.replay[cell]), int(block.start[cell]))
+        if place in same_time:
+            same_time[place].append(cell)
+    peers = {cell: [c for c in same_time[int(block.replay[cell]), int(block.start[cell])] if c != cell] for cell in disputed}
     return Rows(block, found, limits, repeats(block), peers)
 
 
@@ -88,9 +95,9 @@ def faults(data: Rows, wrong: int, right: int, cell: int) -> dict[str, str]:
     found: dict[str, str] = {}
     if data.repeats[wrong, cell]:
         found["stale"] = "repeats the bar before to the last digit"
-    swap = swapped_with(data, wrong, right, cell)
-    if swap is not None:
-        found["swapped"] = f"holds the row of {data.block.instruments[int(data.block.instrument[swap])]}, which holds its row"
+    source = row_of(data, wrong, right, cell)
+    if source is not None:
+        found["swapped"] = f"holds the row of {data.block.instruments[int(data.block.instrument[source])]}"
     for step, word in ((1, "after"), (-1, "before")):
         other = data.beside(cell, step)
         if other is None or not data.found.usable[right, other]:
@@ -102,16 +109,21 @@ def faults(data: Rows, wrong: int, right: int, cell: int) -> dict[str, str]:
     return found
 
 
-def swapped_with(data: Rows, wrong: int, right: int, cell: int) -> int | None:
-    """The cell of another instrument at the same time whose row stands here, while this one's row stands there."""
-    bad, good = data.row(wrong, cell), data.row(right, cell)
+def row_of(data: Rows, wrong: int, right: int, cell: int) -> int | None:
+    """The cell of another instrument at the same time whose row stands here."""
+    bad = data.row(wrong, cell)
     for other in data.peers.get(cell, ()):
-        usable = data.found.usable
-        if not (usable[wrong, other] and usable[right, other]):
-            continue
-        if data.is_same(bad, data.row(right, other)) and data.is_same(data.row(wrong, other), good):
+        if data.found.usable[right, other] and data.is_same(bad, data.row(right, other)):
             return other
     return None
+
+
+def swapped_with(data: Rows, wrong: int, right: int, cell: int) -> int | None:
+    """The same, where this instrument's row also stands there: the two have changed places."""
+    other = row_of(data, wrong, right, cell)
+    if other is None or not data.found.usable[wrong, other]:
+        return None
+    return other if data.is_same(data.row(wrong, other), data.row(right, cell)) else None
 
 
 def _scale_faults(data: Rows, bad: Row, good: Row) -> dict[str, str]:

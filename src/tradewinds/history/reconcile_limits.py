@@ -31,6 +31,9 @@ class Limits:
 
     margin: log-odds by which one reading of a dispute must beat the next before it is published as resolved (3 is 20 to 1).
     corroboration: log-odds that each further vendor on the same side adds; low, because vendors share upstreams.
+    spike_least: a single price that is off by less is called a conflict, not a spike: vendors' prints differ that much.
+    minor: differences up to this fraction that nothing decides are settled by `preference`, where some vendor there is preferred, and
+    listed as a conflict; None: they are held like all others.
     window: bars before a session from which its usual moves are measured.
     lateness_ns: how long after its end a bar may arrive. absence: bars after which a silent vendor is no longer waited for.
     preference: vendors to take values from first where several agree; otherwise the one nearest to the others.
@@ -40,6 +43,8 @@ class Limits:
     volume_tolerance: float = 0.2
     margin: float = 3.0
     corroboration: float = 1.4
+    spike_least: float = 0.02
+    minor: float | None = None
     window: int = 60
     lateness_ns: int = 12 * NS_PER_HOUR
     absence: int = 5

@@ -12,6 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -54,9 +55,11 @@ def read(data: Rows, course: Series, episode: Ints, limits: Limits) -> list[Read
     ranked = sorted(range(len(sides)), key=lambda k: (-odds[k], sides[k]))
     best = ranked[0]
     margin = odds[best] - odds[ranked[1]] if len(ranked) > 1 else math.inf
-    decided = margin >= limits.margin
-    found = blamed[best] if decided else _undecided(data, blamed[best], episode, sides)
-    return [Reading(episode, tuple(sides[best]), decided, found, margin)]
+    if margin >= limits.margin:
+        return [Reading(episode, tuple(sides[best]), True, blamed[best], margin)]
+    preferred = _preferred(data, sides, episode)
+    found = _undecided(data, blamed[best], episode, sides, is_settled=preferred is not None)
+    return [Reading(episode, tuple(preferred or sides[best]), preferred is not None, found, margin)]
 
 
 def _sides(data: Rows, vendors: list[int], episode: Ints) -> list[list[int]]:
@@ -110,7 +113,9 @@ def _blame(data: Rows, side: list[int], right: int, episode: Ints) -> tuple[floa
         elif kind != main:
             cost += FAULT
         detail = kinds.get(kind) or _difference(data, wrong, right, cell)
-        field = detail.split(" ", 1)[0] if kind in ("spike", "volume_scale") else None
+        field = detail.split(" ", 1)[0] if kind in ("spike", "volume_scale") or kind not in kinds else None
+        if kind == "spike" and data.apart(wrong, right, cell) < math.log1p(data.limits.spike_least):
+            kind = "conflict"
         found += [(data.block.vendors[v], cell, field, kind, detail) for v in side]
     return max(cost, -40.0), found
 
@@ -157,12 +162,28 @@ def _ratio_past(data: Rows, course: Series, cell: int, other: int) -> tuple[np.n
     return np.array([mine[s] for s in shared]), np.array([theirs[s] for s in shared])
 
 
-def _undecided(data: Rows, likely: list[Fault], episode: Ints, sides: list[list[int]]) -> list[Fault]:
+def _preferred(data: Rows, sides: list[list[int]], episode: Ints) -> list[int] | None:
+    """The side of the most preferred vendor, where preference may decide: every difference is minor."""
+    limits, names = data.limits, data.block.vendors
+    if limits.minor is None:
+        return None
+    near = math.log1p(limits.minor)
+    for one, other in combinations([side[0] for side in sides], 2):
+        for cell in episode.tolist():
+            is_near = data.apart(one, other, cell) <= near and data.is_same_volume(data.row(one, cell)[4], data.row(other, cell)[4])
+            if not is_near:
+                return None
+    ranked = sorted((limits.preference.index(names[v]), k) for k, side in enumerate(sides) for v in side if names[v] in limits.preference)
+    return sides[ranked[0][1]] if ranked else None
+
+
+def _undecided(data: Rows, likely: list[Fault], episode: Ints, sides: list[list[int]], *, is_settled: bool) -> list[Fault]:
     """One finding of vendor `*` per cell, of the kind that would be named were the likelier reading right."""
     names = " against ".join(",".join(data.block.vendors[v] for v in side) for side in sides)
     found = []
     for cell in episode.tolist():
         first = next((f for f in likely if f[1] == cell), None)
         field, kind, detail = (first[2], first[3], first[4]) if first else (None, "conflict", "vendors differ")
-        found.append((ANY_VENDOR, cell, field, kind, f"{names}: {detail}; the data does not tell who is right"))
+        end = "a minor difference, settled by preference" if is_settled else "the data does not tell who is right"
+        found.append((ANY_VENDOR, cell, field, kind, f"{names}: {detail}; {end}"))
     return found
