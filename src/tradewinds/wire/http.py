@@ -12,7 +12,6 @@ Only GET lives here: repeating it is always safe.
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import random
 import time
@@ -29,6 +28,7 @@ from tradewinds.core.errors import Missing, Rejected, TradewindsError, Transient
 from tradewinds.core.instant import NS_PER_SECOND, from_datetime
 from tradewinds.core.ports import Clock
 from tradewinds.wire.budget import BudgetBook, Cost
+from tradewinds.wire.loopback import is_loopback
 from tradewinds.wire.secret import Secret
 
 USER_AGENT = "tradewinds/0.1"
@@ -178,8 +178,7 @@ class HttpClient:
             budget.penalise(fault.retry_after_s if fault.retry_after_s is not None else self.limits.backoff_s_max)
 
     def _client(self, url: str) -> httpx.Client:
-        """Loopback never goes through a proxy that the environment names: the proxy's loopback is another machine."""
-        if _is_loopback(url):
+        if is_loopback(url):
             if self._loopback is None:
                 self._loopback = self._open(trust_env=False)
             return self._loopback
@@ -290,13 +289,3 @@ def _revealed(values: Mapping[str, str | Secret]) -> dict[str, str]:
 
 def _host(url: str) -> str:
     return urlsplit(url).netloc.rpartition("@")[2]
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
