@@ -48,31 +48,32 @@ def plan(context: Context, partition: str, params: Mapping[str, Any]) -> JobResu
 
 
 def run_batch(context: Context, partition: str, params: Mapping[str, Any]) -> JobResult:
-    """Bring these symbols up to now, and move their bookmarks."""
+    """Bring these symbols up to now (or params `to`), and move their bookmarks. params `is_from_since`: whatever the bookmarks say."""
     market, config = crypto.market_of(context, params)
     interval = Interval(str(params["interval"]))
     instruments = list(params["instruments"])
     job = f"{market}:bars-{interval.name}"
     rows = context.open_subjects(instruments)
-    done = bring_up_to_now(context, instruments, bars(interval), (config.archive, config.rest), int(params["since_ns"]), job)
+    since_ns, now_ns = int(params["since_ns"]), context.clock.now_ns()
+    end_ns = min(parse(str(params["to"])), now_ns) if "to" in params else now_ns
+    dataset = bars(interval)
+    starts = dict.fromkeys(instruments, since_ns) if params.get("is_from_since") else _starts(context, instruments, dataset, since_ns, job)
+    done = bring_up_to(context, dataset, (config.archive, config.rest), starts, end_ns, job)
     return crypto.finished(context, done, rows)
 
 
-def bring_up_to_now(
-    context: Context, instruments: list[str], dataset: Dataset, vendors: tuple[str, str], since_ns: int, job: str
-) -> Ingested:
-    """Fetch from each bookmark until now, archive before REST, and move the bookmarks."""
+def bring_up_to(context: Context, dataset: Dataset, vendors: tuple[str, str], starts: dict[str, int], end_ns: int, job: str) -> Ingested:
+    """Fetch each instrument from its start until end_ns, archive before REST, and move the bookmarks."""
     archive, rest = context.vendor(vendors[0]), context.vendor(vendors[1])
     now_ns = context.clock.now_ns()
-    starts = _starts(context, instruments, dataset, since_ns, job)
     interval = Interval(dataset.name.partition("-")[2])
     done = Ingested(Tally(), {})
-    behind = {name: start for name, start in starts.items() if now_ns - start > _far(rest, interval)}
+    behind = {name: start for name, start in starts.items() if end_ns - start > _far(rest, interval)}
     until_ns = archive.published_until(now_ns) if isinstance(archive, PublishesUntil) else now_ns // NS_PER_DAY * NS_PER_DAY
     if behind:
-        done.add(_fetch(context, archive, dataset, behind, until_ns))
+        done.add(_fetch(context, archive, dataset, behind, min(until_ns, end_ns)))
         starts |= {name: _next_start(done, name, starts[name]) for name in behind}
-    done.add(_fetch(context, rest, dataset, starts, now_ns))
+    done.add(_fetch(context, rest, dataset, starts, end_ns))
     marks = {name: Bookmark(tally.last_event_ns) for name, tally in done.by_subject.items() if tally.last_event_ns is not None}
     context.records.set_bookmarks(job, marks)
     return done

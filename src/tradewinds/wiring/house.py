@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from tradewinds.core.errors import Invariant, TradewindsError
 from tradewinds.core.instant import parse
+from tradewinds.core.observation import Table
 from tradewinds.core.ports import Clock, Lake, RawStore, Vendor
 from tradewinds.core.record import RunResult
 from tradewinds.jobs import catalog
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from tradewinds.stores.ledger import Ledger
     from tradewinds.wire.http import HttpClient
 
-__all__ = ["House", "check_ready", "load_config", "open_house", "run_job"]
+__all__ = ["House", "check_ready", "load_config", "open_house", "run_job", "vendor_of_file"]
 
 ERROR_CHARS_MAX = 2_000
 Connection = Callable[[str], tuple[str | None, str | None] | None]
@@ -106,7 +107,18 @@ class House:
             partition=partition,
             airflow_run=airflow_run,
             log_link=log_link,
+            pack=self._pack,
         )
+
+    def _pack(self, table: Table, as_of_ns: int) -> str:
+        from tradewinds.stores.lake import FileLake
+        from tradewinds.stores.pack import PackStore
+
+        assert isinstance(self.lake, FileLake)
+        store = PackStore(self.storage_place(self.config.storage.pack, "pack"))
+        vintage = store.build(self.lake, table, as_of_ns=as_of_ns).vintage
+        store.retain(table, keep=self.config.pack_keep)
+        return vintage
 
     def storage_place(self, named: str | None, name: str) -> str:
         """Where a store lives: as configured, relative to the workspace, or `name` below the home."""
@@ -144,6 +156,14 @@ class House:
             options.setdefault("name", name)
         make = load(settings.use, folder=Path(workspace) / "vendors" if workspace else None)
         return make(self.http, base_url=url, secret=Secret(secret) if secret else None, options=options)
+
+
+def vendor_of_file(context: Context, file: Path, options: Mapping[str, str]) -> Vendor:
+    """A vendor that reads one local file of bars."""
+    from tradewinds.vendors.bar_files import BarFiles
+    from tradewinds.wire.http import HttpClient
+
+    return BarFiles(HttpClient(context.clock, random=random.Random(0)), base_url=str(file.absolute()), options=options)  # noqa: S311 - unused
 
 
 def clock_of(setting: str | None) -> Clock:

@@ -1,0 +1,34 @@
+"""Imports a file of bars: the file is captured like any vendor's bytes, judged, and published as the vendor `import`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tradewinds.core.market import bars
+from tradewinds.core.observation import Request, Table
+from tradewinds.jobs.context import Context
+from tradewinds.jobs.crypto import finished
+from tradewinds.jobs.ingest import FAR_FUTURE_NS, Chunk, ingest
+from tradewinds.jobs.judge import judge_bars
+from tradewinds.wiring.house import vendor_of_file
+
+NAME = "import"
+
+
+def import_bars(
+    context: Context, file: Path, instrument: str, interval: str, columns: str | None, options: Mapping[str, str]
+) -> dict[str, Any]:
+    """Import one file and return what became of it. Raises DataFault when it cannot be read."""
+    given = {"name": NAME, "interval": interval, "instrument": instrument, **options}
+    if columns:
+        given["columns"] = columns
+    vendor = vendor_of_file(context, file, given)
+    dataset = bars(interval)
+    request = Request(dataset.name, (instrument,), 0, FAR_FUTURE_NS, context.clock.now_ns())
+    rows = context.open_subjects([instrument])
+    chunks = [Chunk(tuple((instrument, pull) for pull in vendor.plan(request)))]
+    done = ingest(context, vendor, Table(dataset), chunks, judge=judge_bars(context, dataset, vendor.name))
+    return {"instrument": instrument, "interval": interval, **asdict(finished(context, done, rows))}
