@@ -21,7 +21,8 @@ from tradewinds.calendars.sessions import calendar
 from tradewinds.core.errors import DataFault, Rejected
 from tradewinds.core.instant import parse
 from tradewinds.core.instrument import CorporateAction
-from tradewinds.history.adjust import adjust, applicable, factors
+from tradewinds.history.adjust import actions_of_frame, adjust, adjust_panel, applicable, factors
+from tradewinds.history.panel import panel_of_frame
 
 XNYS = calendar("XNYS")
 AAPL = "AAPL.XNAS"
@@ -150,6 +151,41 @@ def test_a_frame_of_several_instruments_is_adjusted_each_by_its_own_actions() ->
     assert found["close"].round(4).to_list() == [92.2243, 93.7, 41.48, 41.27]
     assert found["volume"].to_list() == [84.0, 75.0, 24.0, 15.0]
     assert adjust(frame.clear(), [], 0).is_empty()
+
+
+def test_a_panel_is_adjusted_as_it_was_known() -> None:
+    starts = opens(*DAYS)
+    frame = pl.DataFrame(
+        {
+            "instrument": [AAPL] * 4,
+            "start_ns": starts,
+            "event_ns": starts + 1,
+            "known_ns": starts + 2,
+            "close": [647.35, 645.57, 93.70, 94.25],
+            "volume": [1.0, 1.0, 7.0, 7.0],
+        }
+    )
+    panel = panel_of_frame(frame)
+    actions = actions_of_frame(
+        pl.DataFrame({"instrument": [AAPL], "kind": ["split"], "start_ns": [starts[2]], "known_ns": [starts[2]], "value": [7.0]})
+    )
+
+    before = adjust_panel(panel, actions, int(starts[1]) + 2)
+    after = adjust_panel(panel, actions, int(starts[3]) + 2)
+
+    assert before.field("close").ravel().tolist() == [647.35, 645.57]
+    assert after.field("close").ravel().round(4).tolist() == [92.4786, 92.2243, 93.7, 94.25]
+    assert after.field("volume").ravel().tolist() == [7.0, 7.0, 7.0, 7.0]
+
+
+def test_actions_come_from_the_rows_of_their_dataset_with_exact_values() -> None:
+    rows = {"instrument": [AAPL], "kind": ["dividend"], "start_ns": [5], "known_ns": [3], "value": [0.47], "currency": ["USD"]}
+
+    assert actions_of_frame(pl.DataFrame(rows)) == [CorporateAction(AAPL, "dividend", 5, 3, Decimal("0.47"), "USD")]
+    with pytest.raises(Rejected, match="'value'"):
+        actions_of_frame(pl.DataFrame(rows).drop("value"))
+    with pytest.raises(Rejected, match=r"value -0\.47, expected a positive number"):
+        actions_of_frame(pl.DataFrame(rows | {"value": [-0.47]}))
 
 
 @settings(max_examples=60, deadline=None)

@@ -7,15 +7,16 @@ and one that is announced but not yet effective does not either, because prices 
 2. A split of `value` new shares per old divides every price before its ex-session by `value` and multiplies the volume.
 3. A dividend multiplies every price before its ex-session by 1 - cash / close of the session before, both as traded.
 
-Source of 3: the factor to adjust prices of CRSP (Data Descriptions Guide), in the form that Yahoo publishes as adjusted close; Quandl's
-WIKI reinvests at the close of the ex-session instead, which differs by the yield times that session's move. `total` gives the same returns but anchors the level at the first row, so that a new
-dividend appends to the series and never changes its past.
+Source of 3: Yahoo's help page "What is the adjusted close?", which says that it follows the standards of CRSP. Quandl's WIKI reinvests
+at the close of the ex-session instead, which differs by the yield times that session's move. `total` gives the same returns but
+anchors the level at the first row, so that a new dividend appends to the series and never changes its past.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Literal
 
 import numpy as np
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 from tradewinds.core.errors import DataFault, Rejected
 from tradewinds.core.instant import text
 from tradewinds.core.instrument import CorporateAction
+from tradewinds.history.panel import Panel
 
 Mode = Literal["splits", "splits+dividends", "total"]
 MODES: tuple[Mode, ...] = ("splits", "splits+dividends", "total")
@@ -113,6 +115,44 @@ def adjust(
     scaled = [ordered[name].cast(pl.Float64) * price for name in PRICE_COLUMNS if name in frame.columns]
     scaled += [ordered[name].cast(pl.Float64) * share for name in SHARE_COLUMNS if name in frame.columns]
     return ordered.with_columns(scaled)
+
+
+def adjust_panel(
+    panel: Panel, actions: Sequence[CorporateAction], as_of_ns: int, mode: Mode = "splits", *, currency: str | None = None
+) -> Panel:
+    """What was known of the panel at `as_of_ns`, with prices and share counts made comparable by the actions known by then."""
+    seen = panel.as_of(as_of_ns)
+    price, share = np.ones(seen.shape), np.ones(seen.shape)
+    for column, instrument in enumerate(seen.instruments):
+        closes = seen.fields["close"][:, column] if "close" in seen.fields else None
+        found = factors(actions, instrument, seen.times, as_of_ns, mode, closes=closes, currency=currency)
+        price[:, column], share[:, column] = found.price, found.volume
+    by_name = dict.fromkeys(PRICE_COLUMNS, price) | dict.fromkeys(SHARE_COLUMNS, share)
+    return replace(seen, fields={name: values * by_name[name] if name in by_name else values for name, values in seen.fields.items()})
+
+
+def actions_of_frame(versions: pl.DataFrame) -> list[CorporateAction]:
+    """Actions of dataset rows: instrument, kind, start_ns (effective), known_ns, value, and currency and detail where they stand there.
+
+    The frame may hold several versions of an action; which one counts is decided by the as-of.
+    """
+    absent = sorted({"instrument", "kind", "start_ns", "known_ns", "value"} - set(versions.columns))
+    if absent:
+        raise Rejected(
+            f"corporate actions of a frame: columns {absent} are absent, expected instrument, kind, start_ns, known_ns and value"
+        )
+    return [
+        CorporateAction(
+            row["instrument"],
+            row["kind"],
+            row["start_ns"],
+            row["known_ns"],
+            None if row["value"] is None else Decimal(repr(float(row["value"]))),
+            row.get("currency"),
+            row.get("detail"),
+        )
+        for row in versions.sort("instrument", "start_ns", "kind", "known_ns").iter_rows(named=True)
+    ]
 
 
 def _yield(action: CorporateAction, closes: Floats | None, before: int, currency: str | None) -> float:
