@@ -1,0 +1,1 @@
+"""Figures to reach: `python -m benchmarks` runs all; each module prints one JSON object."""
