@@ -108,7 +108,20 @@ class House:
             airflow_run=airflow_run,
             log_link=log_link,
             pack=self._pack,
+            marts=self._marts,
+            warehouse=self._warehouse if self.config.storage.warehouse else None,
         )
+
+    def _marts(self, as_of_ns: int) -> Mapping[str, int]:
+        from tradewinds.stores.marts import build
+
+        return build(self.lake, self.ledger, Path(self.storage_place(self.config.storage.marts, "marts")), as_of_ns=as_of_ns).rows
+
+    def _warehouse(self, table: Table) -> int:
+        from tradewinds.stores.warehouse import load
+
+        assert self.config.storage.warehouse is not None
+        return load(self.lake, table, self.config.storage.warehouse).rows_new
 
     def _pack(self, table: Table, as_of_ns: int) -> str:
         from tradewinds.stores.lake import FileLake
@@ -128,12 +141,14 @@ class House:
             return named
         return str(Path(self.config.workspace or ".") / Path(named).expanduser())
 
+    def files_of_lake(self) -> Any:
+        """The files below the lake, for those who read them directly."""
+        return self._files(self.config.storage.lake, "lake")
+
     def _files(self, named: str | None, name: str) -> Any:
         place = self.storage_place(named, name)
         if place.startswith("s3://"):
-            from tradewinds.stores.lake_s3 import S3Files
-
-            return S3Files(place)
+            return _s3_files(place)
         from tradewinds.stores.lake_files import LocalFiles
 
         return LocalFiles(place.removeprefix("file://"))
@@ -156,6 +171,16 @@ class House:
             options.setdefault("name", name)
         make = load(settings.use, folder=Path(workspace) / "vendors" if workspace else None)
         return make(self.http, base_url=url, secret=Secret(secret) if secret else None, options=options)
+
+
+def _s3_files(place: str) -> Any:
+    """Files of an `s3://bucket/prefix` address; credentials and endpoint come from where boto3 looks for them (AWS_ENDPOINT_URL too)."""
+    import boto3
+
+    from tradewinds.stores.lake_s3 import S3Files
+
+    bucket, _, prefix = place.removeprefix("s3://").partition("/")
+    return S3Files(boto3.client("s3"), bucket, prefix.strip("/"))
 
 
 def vendor_of_file(context: Context, file: Path, options: Mapping[str, str]) -> Vendor:

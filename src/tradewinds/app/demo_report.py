@@ -1,0 +1,66 @@
+"""Shows what came of the demo, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from tradewinds.app.output import print_table
+
+
+def show(report: Mapping[str, Any]) -> None:
+    """Tables: what ran, what came in, what was wrong and what was decided, the restatement, the lineage."""
+    runs = report["airflow"]["runs"]
+    print_table(
+        f"Airflow runs (metadata in {report['airflow']['metadata']})",
+        ("plan", "for", "state", "seconds"),
+        [(run["dag"], run["partition"], run["state"], report["seconds"].get(f"{run['dag']} {run['partition']}")) for run in runs],
+    )
+    rows = report["rows"]
+    print_table(
+        "What was ingested",
+        ("rows in", "published", "restated", "minute bars", "coins", "daily bars"),
+        [(rows["in"], rows["published"], rows["restated"], rows["minutes"], rows["coins"], rows["sessions"])],
+    )
+    planted = report["planted"]
+    print_table(
+        f"What was found wrong: {planted['found']} of {planted['planted']} planted errors",
+        ("planted", "symbol", "sessions", "found as"),
+        [(one["kind"], one["symbol"], _span(one["sessions"]), ", ".join(one["found_as"]) or "NOT FOUND") for one in planted["each"]],
+    )
+    if report["disagreements"]:
+        print_table(
+            "Real disagreements between the two real vendors (held until somebody decides)",
+            ("instrument", "session", "detail"),
+            [(one["instrument"], one["session"], one["detail"]) for one in report["disagreements"]],
+        )
+    decided = ", ".join(f"{count:,} {status}" for status, count in report["decided"].items())
+    click.echo(f"What was decided: {decided}; {report['held']} held for a person\n")
+    _restatement(report["as_of"])
+    click.echo("Lineage of that bar, back to vendor bytes")
+    for line in report["lineage"]["lines"]:
+        click.echo("  " + _short(line))
+    there = "is" if report["lineage"]["is_in_raw_store"] else "IS NOT"
+    click.echo(f"\nSHA-256 {report['lineage']['sha256']} {there} in the raw store.")
+    seconds = report["seconds"]["total"]
+    click.echo(f"{seconds:.0f} s in all; processes left: {report['processes_left']}; everything stands in {report['folder']}")
+
+
+def _restatement(as_of: Mapping[str, Any]) -> None:
+    rows = []
+    for name in ("before", "after"):
+        value = as_of[name]
+        if value is not None:
+            rows.append((value["as_of"], value["close"], value["status"], value["vendor"], value["reason"]))
+    title = f"One restatement: {as_of['instrument']} {as_of['session']}, asked as of two times"
+    print_table(title, ("as of", "close", "status", "vendor", "reason"), rows)
+
+
+def _span(sessions: list[str]) -> str:
+    return sessions[0] if len(sessions) == 1 else f"{sessions[0]} .. {sessions[-1]}"
+
+
+def _short(line: str) -> str:
+    return line if len(line) <= 180 else line[:177] + "..."
