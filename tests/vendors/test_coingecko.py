@@ -116,7 +116,7 @@ def test_an_impossible_top_is_refused(http, top):
 
 
 def test_an_unknown_plan_or_dataset_is_refused(http):
-    with pytest.raises(Rejected, match="expected demo or pro"):
+    with pytest.raises(Rejected, match="expected one of demo, pro"):
         CoinGecko(http, options={"plan": "free"})
     with pytest.raises(Rejected, match="expected coin-markets"):
         CoinGecko(http).plan(Request("bars-1d", (), 0, 1, 1))

@@ -158,7 +158,7 @@ def test_an_impossible_question_is_refused(oanda, question):
 
 
 def test_an_unknown_environment_is_refused(http):
-    with pytest.raises(Rejected, match="expected practice or trade"):
+    with pytest.raises(Rejected, match="expected one of practice, trade"):
         Oanda(http, options={"environment": "live"})
 
 

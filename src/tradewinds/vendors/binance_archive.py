@@ -21,7 +21,8 @@ from tradewinds.core.instant import NS_PER_DAY, NS_PER_HOUR, from_date, to_date
 from tradewinds.core.market import interval_of
 from tradewinds.core.observation import Capability, Dataset, Finding, Payload, Pull, Request
 from tradewinds.vendors.binance_files import ArchiveFile, archive_file, read_file
-from tradewinds.vendors.binance_venue import DATASETS, EARLIEST_NS, LAG_NS, Market, Venues, checked_interval
+from tradewinds.vendors.binance_venue import DATASETS, EARLIEST_NS, LAG_NS, MARKETS, Market, Venues, checked_interval
+from tradewinds.vendors.options import checked
 from tradewinds.wire.budget import Cost
 from tradewinds.wire.http import HttpClient
 from tradewinds.wire.secret import Secret
@@ -53,7 +54,7 @@ class BinanceArchive:
     ) -> None:
         self._http = http
         self._base_url = (base_url or BASE_URL).rstrip("/")
-        self._venues = Venues.of(options)
+        self._venues = Venues.of(checked(options, self.name, venue=(), market=MARKETS, daily_fallback=("recent", "always")))
         self._falls_back_always = options.get("daily_fallback", "recent") == "always"
         self.capability = Capability(
             datasets=tuple(dataset.name for dataset in DATASETS),

@@ -20,8 +20,9 @@ from tradewinds.core.market import PRICES, Interval
 from tradewinds.core.observation import Capability, Column, Dataset, Payload, Pull, Request
 from tradewinds.vendors.binance_client import PREFIXES, BinanceClient, market_of
 from tradewinds.vendors.binance_json import array_in, kline_rows
-from tradewinds.vendors.binance_venue import LAG_NS, Venues, checked_interval, to_ns, wire_interval
+from tradewinds.vendors.binance_venue import LAG_NS, MARKETS, Venues, checked_interval, to_ns, wire_interval
 from tradewinds.vendors.observed import nothing, observed
+from tradewinds.vendors.options import checked
 from tradewinds.wire.http import HttpClient
 from tradewinds.wire.secret import Secret
 
@@ -69,7 +70,7 @@ class BinanceFunding:
         options: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._client = BinanceClient(http, base_url, secret)
-        self._venues = Venues.of(options)
+        self._venues = Venues.of(checked(options, self.name, venue=(), market=MARKETS))
         self.capability = Capability(
             datasets=tuple(dataset.name for dataset in DATASETS), lag_ns=LAG_NS, batch=PAGE_ROWS, earliest_ns=EARLIEST_NS
         )

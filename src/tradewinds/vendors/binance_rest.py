@@ -17,7 +17,18 @@ from tradewinds.core.observation import Capability, Dataset, Payload, Pull, Requ
 from tradewinds.vendors.binance_client import PREFIXES, BinanceClient, market_of
 from tradewinds.vendors.binance_instruments import instruments_in
 from tradewinds.vendors.binance_json import agg_trade_rows, kline_rows, trade_rows
-from tradewinds.vendors.binance_venue import AGG_TRADES, DATASETS, EARLIEST_NS, LAG_NS, Market, Venues, checked_interval, wire_interval
+from tradewinds.vendors.binance_venue import (
+    AGG_TRADES,
+    DATASETS,
+    EARLIEST_NS,
+    LAG_NS,
+    MARKETS,
+    Market,
+    Venues,
+    checked_interval,
+    wire_interval,
+)
+from tradewinds.vendors.options import checked
 from tradewinds.wire.http import Answer, HttpClient
 from tradewinds.wire.secret import Secret
 
@@ -40,7 +51,7 @@ class BinanceRest:
         options: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._client = BinanceClient(http, base_url, secret)
-        self._venues = Venues.of(options)
+        self._venues = Venues.of(checked(options, self.name, venue=(), market=MARKETS))
         self.capability = Capability(
             datasets=tuple(dataset.name for dataset in DATASETS), lag_ns=LAG_NS, batch=PAGE_ROWS, revises=True, earliest_ns=EARLIEST_NS
         )

@@ -20,6 +20,7 @@ from tradewinds.core.instant import text
 from tradewinds.core.instrument import instrument_id, split_id
 from tradewinds.core.observation import Capability, Column, Dataset, Payload, Pull, Request
 from tradewinds.vendors.observed import nothing, observed
+from tradewinds.vendors.options import checked
 from tradewinds.wire.budget import Cost
 from tradewinds.wire.http import HttpClient
 from tradewinds.wire.secret import Secret
@@ -82,9 +83,7 @@ class CoinGecko:
         secret: Secret | None = None,
         options: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        plan = options.get("plan", "demo")
-        if plan not in ("demo", "pro"):
-            raise Rejected(f"coingecko option plan: {plan!r}, expected demo or pro")
+        plan = checked(options, self.name, plan=("demo", "pro"), currency=()).get("plan", "demo")
         self._http = http
         self._base_url = (base_url or (PRO_URL if plan == "pro" else DEMO_URL)).rstrip("/")
         self._headers = {PRO_HEADER if plan == "pro" else DEMO_HEADER: secret} if secret else {}

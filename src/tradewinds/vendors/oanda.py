@@ -22,6 +22,7 @@ from tradewinds.core.instrument import instrument_id, split_id
 from tradewinds.core.market import PRICES, Interval, bars, quotes
 from tradewinds.core.observation import Capability, Dataset, Payload, Pull, Request
 from tradewinds.vendors.observed import nothing, observed
+from tradewinds.vendors.options import checked
 from tradewinds.wire.budget import Cost
 from tradewinds.wire.http import HttpClient
 from tradewinds.wire.secret import Secret
@@ -66,9 +67,7 @@ class Oanda:
         secret: Secret | None = None,
         options: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        environment = options.get("environment", "practice")
-        if environment not in ("practice", "trade"):
-            raise Rejected(f"oanda option environment: {environment!r}, expected practice or trade")
+        environment = checked(options, self.name, environment=("practice", "trade")).get("environment", "practice")
         self._http = http
         self._base_url = (base_url or (TRADE_URL if environment == "trade" else PRACTICE_URL)).rstrip("/")
         self._headers = {"Authorization": secret.behind("Bearer ")} if secret else {}
