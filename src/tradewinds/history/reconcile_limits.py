@@ -30,6 +30,8 @@ class Limits:
     """Tolerances are fractions: two vendors agree where prices differ by at most `price_tolerance` and volumes by `volume_tolerance`.
 
     margin: log-odds by which one reading of a dispute must beat the next before it is published as resolved (3 is 20 to 1).
+    margin_unexplained: the same where a reading leaves rows unexplained, or explains them as those of another bar: in the middle of such a
+    run either side can look like the one that runs ahead.
     corroboration: log-odds that each further vendor on the same side adds; low, because vendors share upstreams.
     spike_least: a single price that is off by less is called a conflict, not a spike: vendors' prints differ that much.
     minor: differences up to this fraction that nothing decides are settled by `preference`, where some vendor there is preferred, and
@@ -42,6 +44,7 @@ class Limits:
     price_tolerance: float = 1e-3
     volume_tolerance: float = 0.2
     margin: float = 3.0
+    margin_unexplained: float = 8.0
     corroboration: float = 1.4
     spike_least: float = 0.02
     minor: float | None = None

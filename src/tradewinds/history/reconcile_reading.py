@@ -55,7 +55,8 @@ def read(data: Rows, course: Series, episode: Ints, limits: Limits) -> list[Read
     ranked = sorted(range(len(sides)), key=lambda k: (-odds[k], sides[k]))
     best = ranked[0]
     margin = odds[best] - odds[ranked[1]] if len(ranked) > 1 else math.inf
-    if margin >= limits.margin:
+    is_explained = all(kind not in ("shift", "conflict") for _, _, _, kind, _ in blamed[best])
+    if margin >= (limits.margin if is_explained else max(limits.margin, limits.margin_unexplained)):
         return [Reading(episode, tuple(sides[best]), True, blamed[best], margin)]
     preferred = _preferred(data, sides, episode)
     found = _undecided(data, blamed[best], episode, sides, is_settled=preferred is not None)
