@@ -114,11 +114,14 @@ class Payload:
     content: bytes
     captured_ns: int
     published_ns: int | None = None
+    _sha256: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def sha256(self) -> str:
-        """The name under which the raw store keeps these bytes."""
-        return hashlib.sha256(self.content).hexdigest()
+        """The name under which the raw store keeps these bytes; computed once, because files are large and many ask."""
+        if not self._sha256:
+            self._sha256.append(hashlib.sha256(self.content).hexdigest())
+        return self._sha256[0]
 
 
 @dataclass(frozen=True, slots=True)

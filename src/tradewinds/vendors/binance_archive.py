@@ -6,7 +6,6 @@ enough of them is wanted, days to bridge since then; what is newer is REST's (`p
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -143,14 +142,14 @@ class BinanceArchive:
         found = stated = ""
         # Twice: the archive replaces files, and one may change between the file and its checksum.
         for _ in range(2):
-            content, captured_ns = self._get(pull.locator, f"binance archive {name}", None)
+            payload = Payload(pull, *self._get(pull.locator, f"binance archive {name}", None))
             try:
                 stated = self.stated_sha256(pull)
             except Missing:
                 raise Unreadable(f"binance archive {name}: no CHECKSUM beside it, expected one") from None
-            found = hashlib.sha256(content).hexdigest()
+            found = payload.sha256
             if found == stated:
-                return Payload(pull, content, captured_ns)
+                return payload
         raise Unreadable(f"binance archive {name}: SHA-256 {found}, expected {stated} as its CHECKSUM states")
 
     def _days_instead(self, pull: Pull) -> Iterator[Payload]:
