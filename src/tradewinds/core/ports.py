@@ -29,8 +29,11 @@ class Vendor(Protocol):
     columns, sorted by (instrument, keys, start_ns); an unfinished bar is never among them. It raises Unreadable.
     """
 
-    name: str
-    capability: Capability
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def capability(self) -> Capability: ...
 
     def datasets(self) -> Sequence[Dataset]: ...
 

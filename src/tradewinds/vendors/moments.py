@@ -60,6 +60,9 @@ def _counted(sheet: Sheet, name: str, form: TimeForm) -> pl.Series:
     series = sheet.cells[name]
     if series.dtype.is_integer():
         return series.cast(pl.Int64) * scale + form.since_ns
+    direct = series.cast(pl.Int64, strict=False)
+    if direct.null_count() == series.null_count():
+        return (direct * scale + form.since_ns).alias(name)
     text = sheet.texts(name)
     if form.unit == "s":
         parts = text.to_frame("text").select(

@@ -17,6 +17,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 import polars as pl
 
@@ -69,8 +70,15 @@ class Sheet:
         series = self.cells[name]
         if series.dtype.is_numeric():
             return series.cast(pl.Float64).fill_nan(None)
-        text = self._stripped(name)
-        absent = _is_absent(text)
+        direct = series.cast(pl.Float64, strict=False).fill_nan(None)
+        odd = (direct.is_null() & series.is_not_null()).arg_true()
+        if not len(odd):
+            return direct.alias(name)
+        return direct.scatter(odd, self._odd_numbers(name, odd, has_suffixes=has_suffixes)).alias(name)
+
+    def _odd_numbers(self, name: str, rows: pl.Series, *, has_suffixes: bool) -> pl.Series:
+        """The numbers in those rows, whose text is none as it stands."""
+        text = self._stripped(name).gather(rows)
         frame = pl.DataFrame({"text": text}).with_columns(factor=pl.lit(1.0), digits=pl.col("text"))
         if has_suffixes:
             letter = pl.col("text").str.extract(_SUFFIX).str.to_lowercase()
@@ -80,8 +88,10 @@ class Sheet:
             )
         plain = pl.when(pl.col("digits").str.contains(_THOUSANDS)).then(pl.col("digits").str.replace_all(",", "")).otherwise("digits")
         value = plain.cast(pl.Float64, strict=False)
-        number = frame.select(pl.when(pl.col("factor") == 1.0).then(value).otherwise(value * pl.col("factor")).alias(name)).to_series()
-        self.refuse(name, number.is_null() & ~absent, "a number")
+        number = frame.select(pl.when(pl.col("factor") == 1.0).then(value).otherwise(value * pl.col("factor"))).to_series()
+        bad = rows.filter(number.is_null() & ~_is_absent(text))
+        if len(bad):
+            self._refuse_row(name, int(bad[0]), "a number")
         return number.fill_nan(None)
 
     def dates(self, name: str, formats: Sequence[str] = ()) -> pl.Series:
@@ -91,6 +101,9 @@ class Sheet:
             return series
         if series.dtype.is_temporal():
             return series.dt.date()
+        direct = series.str.to_date("%Y-%m-%d", strict=False, exact=True) if not formats else None
+        if direct is not None and direct.null_count() == series.null_count():
+            return direct
         text = self._stripped(name)
         if formats:
             day = pl.coalesce([pl.col(name).str.to_date(form, strict=False) for form in formats])
@@ -131,8 +144,10 @@ class Sheet:
     def refuse(self, name: str, bad: pl.Series, expected: str) -> None:
         """Raises Unreadable for the first row where `bad` holds, with its line and value."""
         if bad.any():
-            row = bad.fill_null(value=False).arg_true()[0]
-            raise Unreadable(f"{self.what} line {self.cells[LINE][row]}: {name} {self.cells[name][row]!r}, expected {expected}")
+            self._refuse_row(name, int(bad.fill_null(value=False).arg_true()[0]), expected)
+
+    def _refuse_row(self, name: str, row: int, expected: str) -> NoReturn:
+        raise Unreadable(f"{self.what} line {self.cells[LINE][row]}: {name} {self.cells[name][row]!r}, expected {expected}")
 
     def _stripped(self, name: str) -> pl.Series:
         series = self.cells[name]
