@@ -1,7 +1,8 @@
 """CFTC Commitments of Traders: the weekly positions of futures traders, from the Socrata API or the yearly archive.
 
 A row is about the report's day (a Tuesday, as a rule) and known from its publication (Friday 15:30 New York, later around
-holidays and after shutdowns: `calendars.publication`), never later than the moment we held it ourselves.
+holidays and after shutdowns: `calendars.publication`). Nobody can foresee a shutdown: when the next one comes, give its dates
+in the option `announced`, or its reports would seem to have been known on their Fridays.
 The instrument is `<contract market code>.CFTC`; codes are text (`001602`).
 
 Options: `source` (socrata, the default, or archive), `report` (futures, the default, or combined), `page` (rows of one
@@ -163,7 +164,7 @@ class Cftc:
                 codes.replace_strict(instruments, return_dtype=pl.String).alias("instrument"),
                 start.alias("start_ns"),
                 start.alias("event_ns"),
-                known.clip(upper_bound=payload.captured_ns).alias("known_ns"),
+                known.alias("known_ns"),
                 *texts,
                 *numbers,
             ]
