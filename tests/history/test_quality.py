@@ -266,7 +266,7 @@ def test_gaps_say_exactly_which_minutes_are_missing(gone: set[int]) -> None:
 
 
 def klines(path: Path) -> pl.DataFrame:
-    frame = pl.read_csv(gzip.open(path).read()) if path.suffix == ".gz" else pl.read_parquet(path)
+    frame = pl.read_csv(gzip.decompress(path.read_bytes())) if path.suffix == ".gz" else pl.read_parquet(path)
     values = [pl.col(name).cast(pl.Float64) for name in (*NAMES, "quote_volume")]
     return frame.select(
         pl.lit("X.BINANCE").alias("instrument"), (pl.col("open_time").cast(pl.Int64) * 1_000_000).alias("start_ns"), *values

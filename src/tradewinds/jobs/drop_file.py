@@ -28,7 +28,7 @@ OPTIONAL = ("received_at", "currency", "split_factor", "dividend")
 def read_drop(path: Path) -> pl.DataFrame:
     """The rows of a file, with `received_ns` in the place of received_at; raises Unreadable."""
     try:
-        frame = pl.read_parquet(path) if path.suffix.lower() == ".parquet" else pl.read_csv(path, infer_schema=False)
+        frame = pl.read_parquet(path) if path.suffix.lower() == ".parquet" else _csv(path)
     except pl.exceptions.NoDataError:
         raise Unreadable(f"drop file {path}: it is empty, expected a header with {', '.join(NEEDED)}") from None
     except (pl.exceptions.PolarsError, OSError) as error:
@@ -42,6 +42,17 @@ def read_drop(path: Path) -> pl.DataFrame:
         raise Unreadable(f"drop file {path}: columns {missing} are missing, found {frame.columns}")
     text = frame.select(pl.col(name).cast(pl.String).str.strip_chars() for name in (*NEEDED, *OPTIONAL) if name in frame.columns)
     return _typed(path, text)
+
+
+def _csv(path: Path) -> pl.DataFrame:
+    """All columns as text. A last line that is shorter than the header is a file that breaks off; elsewhere missing values are empty."""
+    content = path.read_bytes()
+    lines = content.rstrip(b"\r\n").count(b"\n")
+    header, last = content.split(b"\n", 1)[0], content.rstrip(b"\r\n").rsplit(b"\n", 1)[-1]
+    if lines and b'"' not in last and last.count(b",") < header.count(b","):
+        there, expected = last.count(b",") + 1, header.count(b",") + 1
+        raise Unreadable(f"drop file {path} line {lines + 1}: {there} values, expected {expected}: the file breaks off")
+    return pl.read_csv(content, infer_schema=False)
 
 
 def _typed(path: Path, text: pl.DataFrame) -> pl.DataFrame:
