@@ -130,14 +130,14 @@ def test_a_report_of_the_shutdown_is_known_when_its_backlog_came_out(http: HttpC
     assert instant.text(rows["known_ns"][0]) == "2025-11-19T20:30:00Z"
 
 
-def test_an_announced_date_counts_and_what_we_already_hold_is_known(http: HttpClient) -> None:
+def test_an_announced_date_goes_before_the_rule(http: HttpClient) -> None:
     vendor = Cftc(http, options={"announced": "2026-11-24=2026-12-15,2027-01-05=2027-06-01"})
     pull = Pull("cftc", "cot", "x/6dca-aqww.json", {"report": "futures", "$limit": "50000"})
     body = json.dumps([socrata_row("2026-11-24", "001602"), socrata_row("2027-01-05", "001602")]).encode()
 
     rows = vendor.parse(Payload(pull, body, CAPTURED_NS))
 
-    assert [instant.text(known) for known in rows["known_ns"]] == ["2026-12-15T20:30:00Z", "2027-01-15T08:00:00Z"]
+    assert [instant.text(known) for known in rows["known_ns"]] == ["2026-12-15T20:30:00Z", "2027-06-01T19:30:00Z"]
 
 
 def test_the_archive_and_the_api_spell_the_same_report_differently(http: HttpClient, loopback: Loopback) -> None:

@@ -153,8 +153,8 @@ class Baostock:
             announced.replace_strict(known, default=None, return_dtype=pl.Int64).alias("announced_ns"),
         ]
         rows = self._at_sessions(sheet, "dividOperateDate", columns, payload).filter(pl.col("start_ns").is_not_null())
-        at = pl.min_horizontal(pl.col("announced_ns").fill_null(pl.col("start_ns")), pl.lit(payload.captured_ns))
-        return actions(rows.with_columns(at.alias("known_ns"), pl.lit("CNY").alias("currency")))
+        known = pl.col("announced_ns").fill_null(pl.col("start_ns")).alias("known_ns")
+        return actions(rows.with_columns(known, pl.lit("CNY").alias("currency")))
 
     def _at_sessions(self, sheet: Sheet, name: str, columns: Sequence[pl.Series], payload: Payload) -> pl.DataFrame:
         """The columns with instrument, start_ns and event_ns of the session on that date; null where the cell is absent."""

@@ -1,7 +1,7 @@
 """ECB euro reference rates: what one euro costs in other currencies, once per working day.
 
 A rate is about the instant at which the central banks agree on it (14:15 Frankfurt) and known from its publication (16:00
-Frankfurt), never later than the moment we held it ourselves. The instrument is `EUR<currency>.ECB`: `EURUSD.ECB` holds
+Frankfurt). The instrument is `EUR<currency>.ECB`: `EURUSD.ECB` holds
 dollars per euro.
 `N/A` means that the currency was not quoted, and gives no row.
 
@@ -99,9 +99,7 @@ class Ecb:
             ("EUR" + pl.col("currency") + f".{VENUE}").alias("instrument"),
             pl.col("day").replace_strict(agreed, return_dtype=pl.Int64).alias("start_ns"),
             pl.col("day").replace_strict(agreed, return_dtype=pl.Int64).alias("event_ns"),
-            pl.min_horizontal(pl.col("day").replace_strict(published, return_dtype=pl.Int64), pl.lit(payload.captured_ns)).alias(
-                "known_ns"
-            ),
+            pl.col("day").replace_strict(published, return_dtype=pl.Int64).alias("known_ns"),
             "rate",
         )
         return conformed(rows, RATES, payload)

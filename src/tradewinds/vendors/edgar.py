@@ -129,9 +129,8 @@ class Edgar:
         table = pl.DataFrame([{name: row.get(name) for name in columns} for row in rows], schema=columns)
         if table.is_empty():
             return nothing(dataset)
-        known = pl.min_horizontal("known_ns", pl.lit(payload.captured_ns)).alias("known_ns")
         # A filing may list one fact twice, under two frames; it is one fact.
-        told = table.with_columns(pl.lit(f"{company}.{VENUE}").alias("instrument"), known)
+        told = table.with_columns(pl.lit(f"{company}.{VENUE}").alias("instrument"))
         return conformed(told.unique(["start_ns", *dataset.keys], keep="first", maintain_order=True), dataset, payload)
 
     def _submissions(self, pull: Pull, company: str, wanted: set[str], accepted: dict[str, str]) -> Iterator[Payload]:
