@@ -51,7 +51,9 @@ class Sql:
         self._keys = {TRADES.name: TRADES.keys} | {dataset.name: dataset.keys for dataset in datasets}
         self._lake: dict[tuple[str, str], str] | None = None
         self._made: set[tuple[str, str]] = set()
-        self._connection = _connection(files)
+        # DuckDB may read and write its spill folder, so it is one of its own.
+        self._spill = tempfile.TemporaryDirectory(prefix="tradewinds-sql-")
+        self._connection = _connection(files, self._spill.name)
 
     def __enter__(self) -> Self:
         return self
@@ -61,6 +63,7 @@ class Sql:
 
     def close(self) -> None:
         self._connection.close()
+        self._spill.cleanup()
 
     def tables(self) -> list[str]:
         """The names that can stand in a statement."""
@@ -70,9 +73,10 @@ class Sql:
     def run(self, sql: str) -> pa.Table:
         """The result of one SELECT (or EXPLAIN of one). Raises Rejected for anything else and for what DuckDB refuses."""
         try:
-            names = self._names(sql)
+            self._refuse_all_but_select(sql)
+            lists_tables = _LISTING.search(sql) is not None
             for place in [*self._lake_tables(), *(("ledger", name) for name in self._ledger_tables())]:
-                if place not in self._made and (names is None or place[1] in names):
+                if place not in self._made and (lists_tables or _is_named(place, sql)):
                     self._make(place)
             return self._connection.execute(sql).to_arrow_table()
         except duckdb.IOException as error:
@@ -82,17 +86,11 @@ class Sql:
         except duckdb.Error as error:
             raise Rejected(f"sql: {_first_line(error)}; expected one SELECT over the lake and the ledger") from None
 
-    def _names(self, sql: str) -> set[str] | None:
-        """The simple names of the tables in the statement, None when it asks for a list of tables."""
+    def _refuse_all_but_select(self, sql: str) -> None:
         statements = self._connection.extract_statements(_EXPLAIN.sub("", sql, count=1))
         kinds = [statement.type for statement in statements]
         if kinds != [duckdb.StatementType.SELECT]:
             raise Rejected(f"sql: {', '.join(kind.name for kind in kinds) or 'nothing'}, expected one SELECT; this session only reads")
-        if _LISTING.search(sql):
-            return None
-        # Asked of a connection without tables: one that has the views breaks them by looking (DuckDB 1.5).
-        with duckdb.connect(":memory:") as parser:
-            return parser.get_table_names(statements[0].query)
 
     def _lake_tables(self) -> dict[tuple[str, str], str]:
         """(schema, view) -> the table's folder in the lake."""
@@ -165,13 +163,13 @@ def run(sql: str, files: Files, ledger: Ledger | None, as_of_ns: int, *, dataset
         return session.run(sql)
 
 
-def _connection(files: Files) -> duckdb.DuckDBPyConnection:
+def _connection(files: Files, spill: str) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(
         ":memory:",
         config={
             "python_enable_replacements": False,  # a table name never means a variable of ours
             "autoinstall_known_extensions": False,
-            "temp_directory": tempfile.gettempdir(),
+            "temp_directory": spill,
         },
     )
     connection.register_filesystem(as_filesystem(files))
@@ -180,6 +178,12 @@ def _connection(files: Files) -> duckdb.DuckDBPyConnection:
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
+
+
+def _is_named(place: tuple[str, str], sql: str) -> bool:
+    """Whether `schema.name` stands in the statement; DuckDB's own way of asking (1.5) binds, and breaks views by looking at them."""
+    schema, name = map(re.escape, place)
+    return re.search(rf'\b{schema}"?\s*\.\s*"?{name}\b', sql, re.IGNORECASE) is not None
 
 
 def _state(files: Files, folder: str) -> State:
