@@ -146,11 +146,11 @@ class Baostock:
         sheet.require(("dividOperateDate", "dividPlanAnnounceDate", *amounts))
         cash, bonus, converted = (sheet.numbers(name).fill_null(0.0) for name in amounts)
         announced = sheet.dates("dividPlanAnnounceDate")
-        known = {day: local_midnight_ns(day + timedelta(days=1), ZONE) for day in announced.drop_nulls().unique()}
+        ends = {day: local_midnight_ns(day + timedelta(days=1), ZONE) for day in announced.drop_nulls().unique()}
         columns = [
             cash.alias("dividend"),
             (1.0 + bonus + converted).alias("split_factor"),
-            announced.replace_strict(known, default=None, return_dtype=pl.Int64).alias("announced_ns"),
+            announced.replace_strict(ends, default=None, return_dtype=pl.Int64).alias("announced_ns"),
         ]
         rows = self._at_sessions(sheet, "dividOperateDate", columns, payload).filter(pl.col("start_ns").is_not_null())
         known = pl.col("announced_ns").fill_null(pl.col("start_ns")).alias("known_ns")
