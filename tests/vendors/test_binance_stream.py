@@ -41,6 +41,12 @@ def test_symbols_are_sorted_and_raw_messages_are_read_too():
     assert stream_rows(kline_payload(batch, "1m", CAPTURED_NS))["instrument"].to_list() == ["ADABTC.BINANCE", "ETHBTC.BINANCE"]
 
 
+def test_a_closed_bar_counts_from_the_moment_it_arrives():
+    rows = stream_rows(kline_payload([message()], "1m", parse("2024-01-01T00:01:00.050Z")))
+
+    assert rows["known_ns"].to_list() == [parse("2024-01-01T00:01:01Z")]
+
+
 def test_another_interval_is_passed_over():
     assert stream_rows(kline_payload([message(interval="1M")], "1m", CAPTURED_NS)).is_empty()
 

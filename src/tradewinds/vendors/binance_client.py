@@ -42,7 +42,7 @@ class BinanceClient:
         base_url = self._base_url or (OLD_TRADES_HOST if endpoint == "historicalTrades" and market == "spot" else HOSTS[market])
         symbol = pull.params.get("symbol", "")
         what = f"binance {endpoint} {symbol}".rstrip()
-        budget = f"binance@{urlsplit(base_url).netloc}"
+        budget = f"binance-{market}@{urlsplit(base_url).netloc}"
         if endpoint != "exchangeInfo":
             self._learn_limits(base_url, budget, market, symbol)
         answer = self._get(base_url + pull.locator, what, pull.params, Cost(budget, _weight(market, endpoint)))

@@ -81,7 +81,7 @@ def stream_rows(payload: Payload) -> pl.DataFrame:
         raise Unreadable(f"binance stream kline: {error}, expected a field with a number") from None
     table = pl.DataFrame(columns).with_columns(to_ns("time").alias("start_ns"))
     table = table.with_columns(end_ns(pl.col("start_ns"), interval).alias("event_ns")).sort("instrument", "start_ns", maintain_order=True)
-    return observed(table, dataset, payload, lag_ns=LAG_NS)
+    return observed(table, dataset, payload, lag_ns=LAG_NS, are_final=True)
 
 
 def _closed(line: bytes, interval: Interval) -> dict[str, Any] | None:

@@ -32,14 +32,16 @@ def nothing(dataset: Dataset) -> pl.DataFrame:
     return pl.DataFrame(schema=schema(dataset))
 
 
-def observed(rows: pl.DataFrame, dataset: Dataset, payload: Payload, *, lag_ns: int, instrument: str | None = None) -> pl.DataFrame:
+def observed(
+    rows: pl.DataFrame, dataset: Dataset, payload: Payload, *, lag_ns: int, instrument: str | None = None, are_final: bool = False
+) -> pl.DataFrame:
     """Rows of `dataset` with known, captured and source added, columns in order; the order of rows is kept.
 
     rows: `start_ns`, `event_ns`, the dataset's columns (one that is absent becomes null), `instrument` unless it is given.
-    Rows whose first known time lies after the capture are not final yet and are left out.
+    Rows whose first known time lies after the capture are not final yet and are left out, unless the vendor says that they are final.
     """
     last_ns = rows["event_ns"].max()
-    if isinstance(last_ns, int) and last_ns + lag_ns > payload.captured_ns:
+    if not are_final and isinstance(last_ns, int) and last_ns + lag_ns > payload.captured_ns:
         rows = rows.filter(pl.col("event_ns") + lag_ns <= payload.captured_ns)
     values = [
         pl.col(column.name).cast(column_type(column))
