@@ -257,6 +257,18 @@ def test_a_bar_that_most_vendors_have_outvotes_the_calendar(planted_market: Call
     assert result.findings == []
 
 
+def test_a_calendar_that_most_bars_contradict_is_not_that_of_the_instrument(planted_market: Callable[..., Any]) -> None:
+    market = planted_market()
+    expected = np.array([row["start_ns"] for t, row in enumerate(market.rows["alpha"][A]) if t % 7 < 5])
+    market.drop("alpha", A, 33)  # the sixth of its week
+    market.drop("bravo", A, 33)
+
+    result = reconcile(market.frames(), expected=expected)
+
+    assert found(result) == {("alpha", 33, "gap"), ("bravo", 33, "gap")}
+    assert result.rows.height == 120
+
+
 # Wrong questions
 
 

@@ -1,4 +1,7 @@
-"""Bars against the calendar: bars where there is no session, and sessions for which nobody has a bar."""
+"""Bars against the calendar: bars where there is no session, and sessions for which nobody has a bar.
+
+An instrument that most vendors have on several days without a session follows another calendar; then this one says nothing about it.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,11 @@ import polars as pl
 
 from tradewinds.core.instant import text
 from tradewinds.core.observation import Finding
+from tradewinds.history.reconcile_arrival import coverage
 from tradewinds.history.reconcile_cells import Bools, Cells, Ints, cells
 from tradewinds.history.reconcile_limits import ANY_VENDOR
+
+OUTVOTED_MAX = 3  # days
 
 
 def off_calendar(
@@ -47,18 +53,25 @@ def off_calendar(
 
 
 def _is_stray(block: Cells, expected: Ints) -> Bools:
-    known = (block.start >= expected[0]) & (block.start <= expected[-1])
-    off = known & ~np.isin(block.start, expected)
-    covering = np.zeros(block.size, dtype=np.int64)
-    starts = np.flatnonzero(~block.is_neighbour(-1))
-    for low, high in zip(starts.tolist(), [*starts[1:].tolist(), block.size], strict=True):
-        if off[low:high].any():
-            for v in range(len(block.vendors)):
-                at = np.flatnonzero(block.present[v, low:high])
-                if len(at):
-                    covering[low + int(at[0]) : low + int(at[-1]) + 1] += 1
-    result: Bools = off & (covering > 1) & (2 * block.present.sum(axis=0) <= covering)
-    return result
+    inside, _ = coverage(block, 0)
+    covering, there = inside.sum(axis=0), block.present.sum(axis=0)
+    off = _is_off(block, expected)
+    stray: Bools = off & (covering > 1) & (2 * there <= covering) & ~_is_contradicted(block, expected)
+    return stray
+
+
+def _is_off(block: Cells, expected: Ints) -> Bools:
+    off: Bools = (block.start >= expected[0]) & (block.start <= expected[-1]) & ~np.isin(block.start, expected)
+    return off
+
+
+def _is_contradicted(block: Cells, expected: Ints) -> Bools:
+    """Cells of instruments that most vendors often have where the calendar has no session: it is not their calendar."""
+    inside, _ = coverage(block, 0)
+    outvoted = _is_off(block, expected) & (2 * block.present.sum(axis=0) > inside.sum(axis=0))
+    often: Bools = np.bincount(block.instrument[outvoted], minlength=len(block.instruments)) >= OUTVOTED_MAX
+    contradicted: Bools = often[block.instrument]
+    return contradicted
 
 
 def without_bar(block: Cells, expected: Ints | None, dataset: str) -> list[Finding]:
@@ -67,7 +80,10 @@ def without_bar(block: Cells, expected: Ints | None, dataset: str) -> list[Findi
         return []
     found = []
     starts = np.flatnonzero(~block.is_neighbour(-1))
+    contradicted = _is_contradicted(block, expected)
     for low, high in zip(starts.tolist(), [*starts[1:].tolist(), block.size], strict=True):
+        if contradicted[low]:
+            continue
         mine = block.start[low:high]
         inside = expected[np.searchsorted(expected, mine[0]) : np.searchsorted(expected, mine[-1], side="right")]
         at = np.flatnonzero(~np.isin(inside, mine))
