@@ -12,8 +12,10 @@ Only GET lives here: repeating it is always safe.
 
 from __future__ import annotations
 
+import functools
 import logging
 import random
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -195,6 +197,7 @@ class HttpClient:
             max_redirects=REDIRECTS_MAX,
             trust_env=trust_env,
             transport=self._transport,
+            verify=_tls(),
         )
 
 
@@ -220,6 +223,12 @@ class _Ask:
         for secret in self.secrets:
             message = secret.redact(message)
         return message
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """One for the process: reading the certificates takes longer than a request."""
+    return httpx.create_ssl_context()
 
 
 def retry_after_s(value: str | None, now_ns: int) -> float | None:
