@@ -275,3 +275,20 @@ def test_deliberate_defects_are_read_or_refused_but_never_repaired(http: HttpCli
     assert minutes.height == 1564
     with pytest.raises(Unreadable, match=r"expected a whole count of ms"):
         parsed(http, mangled, interval="1h", time_unit="ms", instrument="BTCUSDT.BINANCE")
+
+
+@pytest.mark.shared
+def test_all_forty_files_with_known_vendor_errors_are_read_as_they_are(http: HttpClient, shared: Path) -> None:
+    heights = {}
+    for path in sorted((shared / "equities/yahoo_defects").iterdir()):
+        interval = "1wk" if "-1wk-" in path.name else "15m" if "-15m-" in path.name else "1d"
+        options = {"instrument": "A.YAHOO", "interval": interval.removesuffix("k"), "name": "yahoo"}
+        rows = parsed(http, path.read_bytes(), path.name, **options)
+        heights[path.name.split(".")[0]] = rows.height
+        assert rows.select("instrument", "start_ns").is_duplicated().sum() == 0, path.name
+
+    assert len(heights) == 40
+    broken = parsed(http, (shared / "equities/yahoo_defects/SSW-JO-1d-100x-error.csv").read_bytes(), instrument="A.YAHOO")
+    repaired = parsed(http, (shared / "equities/yahoo_defects/SSW-JO-1d-100x-error-fixed.csv").read_bytes(), instrument="A.YAHOO")
+    ratio = broken["close"] / repaired["close"]
+    assert (ratio > 50).sum() + (ratio < 0.02).sum() == 22

@@ -254,3 +254,24 @@ def test_real_apple_prices_and_splits_pass_through_a_drop(alpha: Drops, shared: 
         ("2014-06-09", 7.0),
         ("2020-08-31", 4.0),
     ]
+
+
+@pytest.mark.shared
+def test_vintages_of_a_shanghai_share_are_versions_of_the_same_sessions(http: HttpClient, shared: Path) -> None:
+    vendor = Drops(http, base_url="drops/east", options={"venue": "XSHG"})
+    versions = []
+    for day in ("2025-08-28", "2025-08-29", "2025-09-01"):
+        vintage = pl.read_csv(shared / f"equities/sse_daily/vintages/600519_v{day}.csv")
+        stated = pl.lit(f"{day}T09:30:00Z").alias("received_at")
+        drop = vintage.select(
+            pl.lit("600519").alias("symbol"), pl.col("date").alias("session"), "open", "high", "low", "close", "volume", stated
+        )
+        versions.append(parsed(vendor, drop.write_csv(), locator=f"{day}.csv"))
+
+    assert [rows.height for rows in versions] == [886, 887, 888]
+    assert [instant.text(rows["known_ns"].max()) for rows in versions] == [
+        "2025-08-28T09:30:00Z",
+        "2025-08-29T09:30:00Z",
+        "2025-09-01T09:30:00Z",
+    ]
+    assert versions[0]["start_ns"].to_list() == versions[2]["start_ns"].to_list()[:886]
