@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,9 @@ def load(lake: FileLake, root: Path, names: list[str], minutes: int, *, with_pee
     rows = 0
     encode, encoding = lake_parquet.encode, [0.0]
 
-    def timed(rows: pl.DataFrame, schema: Schema) -> tuple[Any, DataFile]:
+    def timed(frames: Iterable[pl.DataFrame], schema: Schema) -> tuple[Any, DataFile] | None:
         begin = time.perf_counter()
-        result = encode(rows, schema)
+        result = encode(frames, schema)
         encoding[0] += time.perf_counter() - begin
         return result
 

@@ -151,7 +151,7 @@ def test_processes_that_publish_into_one_partition_at_once_lose_nothing(tmp_path
         "from tradewinds.core.market import bars\n"
         "from tradewinds.core.observation import Table\n"
         "from tradewinds.stores.lake import local_lake\n"
-        "frame = pl.read_ipc(sys.argv[1] + '/rows.arrow', memory_map=False)\n"
+        "frame = pl.read_ipc(sys.argv[1] + '/rows.arrow')\n"
         "for n in range(3):\n"
         "    name = f'{sys.argv[2]}{n}.X'\n"
         "    mine = frame.with_columns(instrument=pl.lit(name))\n"

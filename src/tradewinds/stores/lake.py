@@ -9,10 +9,10 @@ the race reads the winner's entry, compares again and takes the next number. A c
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -22,9 +22,12 @@ from tradewinds.stores import lake_log, lake_merge, lake_parquet
 from tradewinds.stores.lake_files import Files, LocalFiles
 from tradewinds.stores.lake_log import DataFile, State, stored_digests
 from tradewinds.stores.lake_read import Partition, PartitionReader, Span
+from tradewinds.stores.lake_retain import retain_partition
 from tradewinds.stores.lake_schema import Schema, conform, empty, schema_of
 
 COMMIT_ATTEMPTS = 100
+COMPACT_INSTRUMENTS = 8
+STATES_MAX = 2_048
 NOTE_CHARACTERS_MAX = 4_096
 _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}")
 
@@ -48,18 +51,18 @@ class FileLake:
         notes = _checked_notes(table, partition, note or {})
         if not lake_merge.is_single(incoming, schema.identity):
             incoming = lake_merge.in_order(incoming, schema)
-        written: dict[str, int] = {}
+        draft = _Draft(self._files, _folder(table, partition))
         for _ in range(COMMIT_ATTEMPTS):
             state = self._state(table, partition)
             changes = self._changes(table, partition, state, incoming)
             fresh_notes = {key: value for key, value in notes.items() if state.notes.get(key) != value}
             if changes.rows.is_empty() and not fresh_notes:
-                return Publication(table.name, partition, state.version, 0, 0, changes.same, sum(written.values()))
-            added = self._write_data(table, partition, changes.rows, schema, written)
+                return Publication(table.name, partition, state.version, 0, 0, changes.same, 0)
+            added = draft.write([changes.rows], schema)
             entry = state.next(files=(*state.files, *added), notes=fresh_notes)
             size = self._commit(table, partition, entry)
             if size is not None:
-                spent = sum(written.values()) + size
+                spent = draft.secured() + size
                 changed = dict(changes.rows.group_by("instrument", maintain_order=True).len().iter_rows())
                 return Publication(table.name, partition, entry.version, changes.new, changes.restated, changes.same, spent, changed)
         raise Transient(f"publishing {table.name} {partition}: {COMMIT_ATTEMPTS} commits by others came first, expected a turn; repeat")
@@ -127,16 +130,17 @@ class FileLake:
 
     def compact(self, table: Table, partition: str) -> int:
         schema = schema_of(table)
-        written: dict[str, int] = {}
+        draft = _Draft(self._files, _folder(table, partition))
         for _ in range(COMMIT_ATTEMPTS):
             state = self._state(table, partition)
             if len(state.files) < 2:
-                return sum(written.values())
-            rows = self._versions(table, [Partition(_folder(table, partition), state)], None, (None, None))
-            added = self._write_data(table, partition, rows, schema, written)
+                return 0
+            source, names = [Partition(_folder(table, partition), state)], sorted(state.by_instrument)
+            chunks = (names[low : low + COMPACT_INSTRUMENTS] for low in range(0, len(names), COMPACT_INSTRUMENTS))
+            added = draft.write((self._versions(table, source, chunk, (None, None)) for chunk in chunks), schema)
             size = self._commit(table, partition, state.next(files=added, notes={}))
             if size is not None:
-                return sum(written.values()) + size
+                return draft.secured() + size
         raise Transient(f"compacting {table.name} {partition}: {COMMIT_ATTEMPTS} commits by others came first, expected a turn; repeat")
 
     def retain(self, table: Table, *, keep_ns: int, now_ns: int) -> int:
@@ -147,7 +151,11 @@ class FileLake:
         """
         if keep_ns < 0:
             raise Rejected(f"retaining {table.name}: keep_ns {keep_ns}, expected none or more")
-        return sum(self._retain_partition(table, partition, now_ns - keep_ns) for partition in self.partitions(table))
+        horizon_ns = now_ns - keep_ns
+        return sum(
+            retain_partition(self._files, _log(table, partition), _folder(table, partition), horizon_ns)
+            for partition in self.partitions(table)
+        )
 
     def _versions(
         self, table: Table, partitions: Sequence[Partition], chosen: list[str] | None, span: Span, names: list[str] | None = None
@@ -183,28 +191,17 @@ class FileLake:
             return lake_merge.Changes(incoming.clear(), 0, 0, incoming.height)
         return lake_merge.changes(where, incoming, existing, schema)
 
-    def _write_data(
-        self, table: Table, partition: str, rows: pl.DataFrame, schema: Schema, written: dict[str, int]
-    ) -> tuple[DataFile, ...]:
-        if rows.is_empty():
-            return ()
-        content, file = lake_parquet.encode(rows, schema)
-        if file.name not in written:
-            self._files.write(f"{_folder(table, partition)}/{file.name}", content)
-            written[file.name] = file.size
-        return (file,)
-
     def _commit(self, table: Table, partition: str, state: State) -> int | None:
         """Make the next entry; its size, or None when somebody else made one of that number first."""
         content = lake_log.encode(table.name, partition, state)
         if not self._files.create(f"{_log(table, partition)}/{lake_log.entry_name(state.version)}", content):
             return None
-        self._states[table.name, partition] = state
+        self._remember(table, partition, state)
         return len(content)
 
     def _state(self, table: Table, partition: str) -> State:
         folder = _log(table, partition)
-        versions = [lake_log.entry_version(stat.name) for stat in self._files.listing(folder)]
+        versions = [lake_log.entry_version(name) for name in self._files.names(folder)]
         current = max((version for version in versions if version is not None), default=0)
         cached = self._states.get((table.name, partition))
         if cached is not None and cached.version == current:
@@ -216,8 +213,13 @@ class FileLake:
             state = lake_log.decode(path, self._files.read(path))
         except Missing:
             raise Transient(f"reading {path}: retention removed it just now, expected the newer entry; repeat") from None
-        self._states[table.name, partition] = state
+        self._remember(table, partition, state)
         return state
+
+    def _remember(self, table: Table, partition: str, state: State) -> None:
+        if len(self._states) >= STATES_MAX:
+            self._states = {}
+        self._states[table.name, partition] = state
 
     def _between(self, table: Table, start_ns: int | None, end_ns: int | None) -> list[Partition]:
         if start_ns is not None and end_ns is not None and end_ns <= start_ns:
@@ -229,36 +231,34 @@ class FileLake:
             names = [name for name in names if name <= _partition_at(table, end_ns - 1)]
         return [Partition(_folder(table, name), self._state(table, name)) for name in names]
 
-    def _retain_partition(self, table: Table, partition: str, horizon_ns: int) -> int:
-        log, folder = _log(table, partition), _folder(table, partition)
-        entries = [(version, stat) for stat in self._files.listing(log) if (version := lake_log.entry_version(stat.name)) is not None]
-        entries.sort(key=lambda item: item[0])
-        removed = 0
-        kept = set()
-        for (_, stat), (_, successor) in itertools.pairwise(entries):
-            if successor.modified_ns <= horizon_ns:
-                self._files.delete(f"{log}/{stat.name}")
-                removed += stat.size
-            else:
-                kept.add(stat.name)
-        kept.update(stat.name for _, stat in entries[-1:])
-        named = {file.name for name in kept for file in lake_log.decode(name, self._files.read(f"{log}/{name}")).files}
-        named |= {file.name for file in self._state(table, partition).files}
-        for stat in self._files.listing(folder):
-            if stat.name not in named and self._is_old(f"{folder}/{stat.name}", horizon_ns):
-                self._files.delete(f"{folder}/{stat.name}")
-                removed += stat.size
-        for place in (folder, log):
-            for stat in self._files.temporaries(place):
-                if stat.modified_ns <= horizon_ns:
-                    self._files.delete(f"{place}/{stat.name}")
-                    removed += stat.size
-        return removed
 
-    def _is_old(self, path: str, horizon_ns: int) -> bool:
-        """Looked at again just before removal: a commit on its way writes its file anew, which makes it young."""
-        stat = self._files.stat(path)
-        return stat is not None and stat.modified_ns <= horizon_ns
+class _Draft:
+    """The data file of a commit under way. Losing a race and ending up with the same rows writes nothing more."""
+
+    def __init__(self, files: Files, folder: str) -> None:
+        self._files = files
+        self._folder = folder
+        self._written: dict[str, int] = {}
+        self._last: tuple[str, Any] | None = None
+
+    def write(self, frames: Iterable[pl.DataFrame], schema: Schema) -> tuple[DataFile, ...]:
+        """One durable file of all the rows; none where there are none."""
+        self._last = None
+        encoded = lake_parquet.encode(frames, schema)
+        if encoded is None:
+            return ()
+        content, file = encoded
+        self._last = (f"{self._folder}/{file.name}", content)
+        if file.name not in self._written:
+            self._files.write(*self._last)
+            self._written[file.name] = file.size
+        return (file,)
+
+    def secured(self) -> int:
+        """After the commit: the bytes written. Retention may have taken the file just before an entry named it; then it is put back."""
+        if self._last is not None and self._files.stat(self._last[0]) is None:
+            self._files.write(*self._last)
+        return sum(self._written.values())
 
 
 def _root(table: Table) -> str:

@@ -57,6 +57,10 @@ class Files(Protocol):
 
     def stat(self, path: str) -> FileStat | None: ...
 
+    def names(self, folder: str) -> list[str]:
+        """The names of the files directly in `folder`, in no order; the cheap form of `listing`."""
+        ...
+
     def listing(self, folder: str, prefix: str = "") -> list[FileStat]:
         """The files directly in `folder` whose name starts with `prefix`, by name; empty where it does not exist."""
         ...
@@ -152,6 +156,15 @@ class LocalFiles:
         except OSError as error:
             raise file_fault("looking at", full, error) from error
         return FileStat(os.path.basename(full), found.st_size, found.st_mtime_ns)
+
+    def names(self, folder: str) -> list[str]:
+        full = self._full(folder)
+        try:
+            return [name for name in os.listdir(full) if not name.startswith(".")]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise file_fault("listing", full, error) from error
 
     def listing(self, folder: str, prefix: str = "") -> list[FileStat]:
         return self._scan(folder, lambda name: name.startswith(prefix) and not name.startswith("."))

@@ -8,7 +8,7 @@ about GROUP_ROWS rows, so that a day of many instruments does not decode their w
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,34 +36,20 @@ _ARROW = {
 }
 
 
-def encode(rows: pl.DataFrame, schema: Schema) -> tuple[pa.Buffer, DataFile]:
-    """Parquet bytes of rows sorted by identity and known time, and their index. Same rows, same bytes, same name."""
-    rows = rows.rechunk()
-    every_single = is_single(rows, schema.identity)
-    names = rows["instrument"]
-    known, start = rows["known_ns"].to_numpy(), rows["start_ns"].to_numpy()
-    columns = [_Column(field, rows[field.name]) for field in schema.fields]
+def encode(frames: Iterable[pl.DataFrame], schema: Schema) -> tuple[pa.Buffer, DataFile] | None:
+    """Parquet bytes of rows and their index; None where there are no rows. Same rows, same bytes, same name.
+
+    The frames follow each other in order of instrument, and each is sorted by identity and known time.
+    """
     arrow = _arrow_schema(schema)
     sink = pa.BufferOutputStream()
-    groups = []
+    groups: list[Group] = []
     with _writer(sink, arrow, schema) as writer:
-        for low, high in _pieces(names, start):
-            before = sink.tell()
-            table = pa.Table.from_arrays([column.piece(low, high) for column in columns], schema=arrow)
-            writer.write_table(table, row_group_size=high - low)
-            groups.append(
-                Group(
-                    instrument=names[low],
-                    rows=high - low,
-                    start_min_ns=int(start[low]),
-                    start_max_ns=int(start[high - 1]),
-                    known_min_ns=int(known[low:high].min()),
-                    known_max_ns=int(known[low:high].max()),
-                    offset=before,
-                    length=sink.tell() - before,
-                    is_single=every_single or is_single(rows.slice(low, high - low), schema.identity),
-                )
-            )
+        for rows in frames:
+            if not rows.is_empty():
+                groups += _write_groups(sink, writer, rows.rechunk(), schema, arrow)
+    if not groups:
+        return None
     content = sink.getvalue()
     name = f"{hashlib.sha256(content).hexdigest()[:32]}.parquet"
     return content, DataFile(name, content.size, tuple(field.stored for field in schema.fields), tuple(groups))
@@ -99,6 +85,30 @@ def _series(field: Field, column: pa.ChunkedArray) -> pl.Series:
     if field.kind == "time":
         return series.to_physical() * NS_PER_US
     return series if series.dtype == typed(field) else series.cast(typed(field))
+
+
+def _write_groups(
+    sink: pa.BufferOutputStream, writer: pq.ParquetWriter, rows: pl.DataFrame, schema: Schema, arrow: pa.Schema
+) -> Iterator[Group]:
+    every_single = is_single(rows, schema.identity)
+    names = rows["instrument"]
+    known, start = rows["known_ns"].to_numpy(), rows["start_ns"].to_numpy()
+    columns = [_Column(field, rows[field.name]) for field in schema.fields]
+    for low, high in _pieces(names, start):
+        before = sink.tell()
+        table = pa.Table.from_arrays([column.piece(low, high) for column in columns], schema=arrow)
+        writer.write_table(table, row_group_size=high - low)
+        yield Group(
+            instrument=names[low],
+            rows=high - low,
+            start_min_ns=int(start[low]),
+            start_max_ns=int(start[high - 1]),
+            known_min_ns=int(known[low:high].min()),
+            known_max_ns=int(known[low:high].max()),
+            offset=before,
+            length=sink.tell() - before,
+            is_single=every_single or is_single(rows.slice(low, high - low), schema.identity),
+        )
 
 
 def _pieces(names: pl.Series, start: Array) -> Iterator[tuple[int, int]]:

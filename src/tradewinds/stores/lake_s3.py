@@ -79,6 +79,9 @@ class S3Files:
             return None
         return FileStat(path.rpartition("/")[2], head["ContentLength"], from_datetime(head["LastModified"]))
 
+    def names(self, folder: str) -> list[str]:
+        return [stat.name for stat in self.listing(folder)]
+
     def listing(self, folder: str, prefix: str = "") -> list[FileStat]:
         head = len(self._key(folder)) + 1
         return [

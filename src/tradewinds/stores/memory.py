@@ -53,6 +53,9 @@ class MemoryFiles:
         found = self._files.get(checked_path(path))
         return None if found is None else FileStat(path.rpartition("/")[2], len(found[0]), found[1])
 
+    def names(self, folder: str) -> list[str]:
+        return [stat.name for stat in self.listing(folder)]
+
     def listing(self, folder: str, prefix: str = "") -> list[FileStat]:
         start = f"{checked_path(folder)}/{prefix}"
         head = len(folder) + 1
