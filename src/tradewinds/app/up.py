@@ -1,0 +1,125 @@
+"""`tradewinds up|down|status`: the platform's processes on this machine."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tradewinds.app.output import log, print_json, print_table
+from tradewinds.core.errors import ANSWER_IS_NO, NOTHING_TO_DO, TradewindsError
+
+if TYPE_CHECKING:
+    from tradewinds.app.airflow_process import Airflow
+
+
+@click.command("up")
+@click.option("--port", type=click.IntRange(1, 65535), help="Where Airflow's pages are; any free port when left out.")
+@click.option("--detach", is_flag=True, help="Return when everything runs; `tradewinds down` stops it.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def up(port: int | None, *, detach: bool, as_json: bool) -> None:
+    """Start the platform for this workspace: Airflow with its plans, on this machine alone."""
+    from tradewinds.wiring.house import open_house
+
+    house = open_house()
+    house.ledger.migrate()
+    airflow = _airflow(house.home, port, is_detached=detach)
+    log("starting; the first time takes longer")
+    airflow.start()
+    try:
+        airflow.wait_until_healthy()
+    except (TradewindsError, KeyboardInterrupt):
+        airflow.stop()
+        raise
+    facts = {
+        "url": airflow.url,
+        "user": "admin",
+        "password_file": str(_folder(house.home) / "passwords.json"),
+        "metadata": None if airflow.metadata is None else airflow.metadata.kind,
+        "home": str(house.home),
+    }
+    if as_json:
+        print_json(facts)
+    else:
+        click.echo(f"Airflow: {facts['url']}  user admin, password in {facts['password_file']}")
+        click.echo(f"metadata: {facts['metadata']}; home: {facts['home']}")
+    if detach:
+        return
+    if not as_json:
+        click.echo("Ctrl-C stops everything.")
+    _wait_for_signal()
+    log("stopping")
+    airflow.stop()
+
+
+@click.command("down")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def down(*, as_json: bool) -> None:
+    """Stop what `tradewinds up --detach` started for this home."""
+    from tradewinds.app.airflow_folder import stop
+    from tradewinds.wiring.settings import load_config
+
+    was_running = stop(_folder(Path(load_config().home)))
+    if as_json:
+        print_json({"stopped": was_running})
+    else:
+        click.echo("stopped" if was_running else "nothing was running")
+    if not was_running:
+        sys.exit(NOTHING_TO_DO)
+
+
+@click.command("status")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def status(*, as_json: bool) -> None:
+    """Say what runs, how it is, and how the last runs ended."""
+    from tradewinds.app.airflow_folder import find
+    from tradewinds.stores.ledger_runs import RunFilter
+    from tradewinds.wiring.house import open_house
+
+    house = open_house()
+    client = find(_folder(house.home))
+    unhealthy = (
+        ["airflow does not run; `tradewinds up` starts it"] if client is None else [f"{name} is not healthy" for name in client.unhealthy()]
+    )
+    latest: dict[str, tuple[str, str, str]] = {}
+    for run in house.ledger.runs(RunFilter(subject=""), limit=500):
+        latest.setdefault(run.job, (run.partition, run.state, (run.result.error or "") if run.result else ""))
+    held = len(house.ledger.holds(is_open=True))
+    if as_json:
+        jobs = {job: {"partition": p, "state": s, "error": e or None} for job, (p, s, e) in sorted(latest.items())}
+        print_json({"is_healthy": not unhealthy, "trouble": unhealthy, "jobs": jobs, "held": held})
+    else:
+        for line in unhealthy or ["airflow: all components are healthy"]:
+            click.echo(line)
+        print_table("Last runs", ("job", "partition", "state", "error"), [(job, *facts) for job, facts in sorted(latest.items())])
+        if held:
+            click.echo(f"{held} values are held: tradewinds data findings --holds")
+    if unhealthy:
+        sys.exit(ANSWER_IS_NO)
+
+
+def _airflow(home: Path, port: int | None, *, is_detached: bool) -> Airflow:
+    """Airflow for this home, with the configuration in force passed on to its tasks."""
+    import os
+
+    from tradewinds.app.airflow_process import Airflow
+    from tradewinds.wiring.settings import find_config
+
+    config = find_config(os.environ)
+    environment = {"TRADEWINDS_HOME": str(home)} | ({"TRADEWINDS_CONFIG": str(config)} if config else {})
+    return Airflow(_folder(home), environment=environment, port=port, is_detached=is_detached)
+
+
+def _folder(home: Path) -> Path:
+    return home / "airflow"
+
+
+def _wait_for_signal() -> None:
+    told = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: told.set())
+    told.wait()
