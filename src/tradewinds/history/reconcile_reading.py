@@ -58,6 +58,8 @@ def read(data: Rows, course: Series, episode: Ints, limits: Limits) -> list[Read
     is_explained = all(kind not in ("shift", "conflict") for _, _, _, kind, _ in blamed[best])
     if margin >= (limits.margin if is_explained else max(limits.margin, limits.margin_unexplained)):
         return [Reading(episode, tuple(sides[best]), True, blamed[best], margin)]
+    if len(episode) > 1 and all(kind in ("spike", "conflict") for _, _, _, kind, _ in blamed[best]):
+        return [r for cell in episode for r in read(data, course, np.array([cell]), limits)]  # one after another by chance
     preferred = _preferred(data, sides, episode)
     found = _undecided(data, blamed[best], episode, sides, is_settled=preferred is not None)
     return [Reading(episode, tuple(preferred or sides[best]), preferred is not None, found, margin)]
