@@ -125,3 +125,10 @@ def test_an_absent_file_is_missing_and_a_wrong_instrument_is_refused(http: HttpC
         list(vendor.capture(vendor.plan(request(date(2020, 1, 1), date(2020, 2, 1)))[0]))
     with pytest.raises(Rejected, match=r"instrument 'USDJPY.ECB', expected one such as EURUSD.ECB"):
         vendor.plan(request(date(2020, 1, 1), date(2020, 2, 1), "USDJPY.ECB"))
+
+
+def test_the_zipped_file_of_one_day_writes_its_date_in_words(http: HttpClient) -> None:
+    rows = Ecb(http).parse(payload(b"Date, USD, JPY, \n05 January 2024, 1.0921, 158.41, \n"))
+
+    assert rows.select("instrument", "rate").rows() == [("EURJPY.ECB", 158.41), ("EURUSD.ECB", 1.0921)]
+    assert instant.text(rows["known_ns"][0]) == "2024-01-05T15:00:00Z"

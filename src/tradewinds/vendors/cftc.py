@@ -156,7 +156,8 @@ class Cftc:
             for name, spellings in (("market", MARKET), ("exchange", EXCHANGE), ("units", UNITS))
             for spelling in [one for one in spellings if one in columns][:1]
         ]
-        numbers = [sheet.numbers(_one(columns, field.spellings, sheet)).alias(field.name) for field in report.fields]
+        stated = [field for field in report.fields if field.is_required or any(spelling in columns for spelling in field.spellings)]
+        numbers = [sheet.numbers(_one(columns, field.spellings, sheet)).alias(field.name) for field in stated]
         start = days.replace_strict(starts, return_dtype=pl.Int64)
         known = days.replace_strict(published, return_dtype=pl.Int64)
         rows = pl.DataFrame(

@@ -27,11 +27,12 @@ _TEXT = (Column("report", "text"), Column("market", "text"), Column("exchange", 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A number of the report under our name, and the canonical spellings it answers to."""
+    """A number of the report under our name, and the canonical spellings it answers to. One that is not required may be absent."""
 
     name: str
     spellings: tuple[str, ...]
     unit: str = "contracts"
+    is_required: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +62,18 @@ def _sides(name: str, *stems: str, sides: Sequence[str] = ("long", "short", "spr
 
 
 _OPEN_INTEREST = Field("open_interest", ("open_interest",))
+_CHANGE = Field("change_open_interest", ("change_in_open_interest",), is_required=False)
 _TOTALS = (
     *_sides("reportable", "total_reportable", "tot_rept", sides=("long", "short")),
     *_sides("nonreportable", "nonreportable", "nonrept", sides=("long", "short")),
-    Field("traders", ("traders_total", "traders_tot"), "traders"),
+    Field("traders", ("traders_total", "traders_tot"), "traders", is_required=False),
 )
 _CONCENTRATION = tuple(
     Field(
         f"concentration_{kind}_{count}_{side}",
         (f"concentration_{kind}_lt_{count}_tdr_{side}", f"conc_{kind}_le_{count}_tdr_{side}"),
         "percent of open interest",
+        is_required=False,
     )
     for kind in ("gross", "net")
     for count in (4, 8)
@@ -81,7 +84,7 @@ _LEGACY = (
     *_sides("noncommercial", "noncommercial", "noncomm"),
     *_sides("commercial", "commercial", "comm", sides=("long", "short")),
     *_TOTALS,
-    Field("change_open_interest", ("change_in_open_interest",)),
+    _CHANGE,
     *_CONCENTRATION,
 )
 _DISAGGREGATED = (
@@ -91,7 +94,7 @@ _DISAGGREGATED = (
     *_sides("managed", "m_money"),
     *_sides("other", "other_rept"),
     *_TOTALS,
-    Field("change_open_interest", ("change_in_open_interest",)),
+    _CHANGE,
     *_CONCENTRATION,
 )
 _FINANCIAL = (
@@ -101,7 +104,7 @@ _FINANCIAL = (
     *_sides("leveraged", "lev_money"),
     *_sides("other", "other_rept"),
     *_TOTALS,
-    Field("change_open_interest", ("change_in_open_interest",)),
+    _CHANGE,
     *_CONCENTRATION,
 )
 

@@ -32,6 +32,7 @@ from tradewinds.wire.secret import Secret
 URL = "https://www.ecb.europa.eu"
 VENUE = "ECB"
 FILES = {"90d": "eurofxref-hist-90d.xml", "hist": "eurofxref-hist.zip", "daily": "eurofxref-daily.xml"}
+DATE_IN_WORDS = "%d %B %Y"
 RECENT_NS = 85 * NS_PER_DAY  # the 90-day file, with a margin
 RATES = Dataset(
     "reference-rates",
@@ -115,7 +116,9 @@ def _currency(instrument: str) -> str:
 def _rates(sheet: Sheet) -> pl.DataFrame:
     """One row (day, currency, rate) per quoted cell of a table with a Date column and one column per currency."""
     sheet.require(("Date",))
-    days = sheet.dates("Date")
+    # The zipped file of one day writes `05 January 2024`, all others 2024-01-05.
+    is_in_words = bool(sheet.texts("Date").str.contains("[A-Za-z]").any())
+    days = sheet.dates("Date", (DATE_IN_WORDS,) if is_in_words else ())
     sheet.refuse("Date", days.is_null(), "a date such as 2024-01-31")
     # The bank ends every line with a comma, which makes a last column without a name.
     currencies = [name for name in sheet.names if name != "Date" and not name.startswith("column_")]
