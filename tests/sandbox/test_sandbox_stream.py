@@ -44,7 +44,8 @@ def test_the_stream_says_what_rest_says(own_venues: Sandbox, http: Any) -> None:
         own_venues.world.clock.set(parse("2025-03-14T12:03:00Z"))
         said = [told(client) for _ in range(3)]
     rows = http.get(
-        own_venues.urls["binance_rest"] + "/api/v3/klines", params={"symbol": "ETHUSDT", "interval": "1m", "startTime": 1741953600000, "limit": 3}
+        own_venues.urls["binance_rest"] + "/api/v3/klines",
+        params={"symbol": "ETHUSDT", "interval": "1m", "startTime": 1741953600000, "limit": 3},
     ).json()
     assert {each["stream"] for each in said} == {"ethusdt@kline_1m"}
     klines = [each["data"]["k"] for each in said]
@@ -68,15 +69,16 @@ def test_trades_of_the_stream_are_the_prints(own_venues: Sandbox, http: Any) -> 
         ask(client, "LIST_SUBSCRIPTIONS")
         own_venues.world.clock.set(parse("2025-03-14T12:00:20Z"))
         first = told(client)
-    row = http.get(own_venues.urls["binance_rest"] + "/api/v3/aggTrades", params={"symbol": "LINKUSDT", "fromId": first["a"], "limit": 1}).json()[0]
+    row = http.get(
+        own_venues.urls["binance_rest"] + "/api/v3/aggTrades", params={"symbol": "LINKUSDT", "fromId": first["a"], "limit": 1}
+    ).json()[0]
     assert {key: first[key] for key in "apqflTmM"} == row
 
 
 def test_more_than_five_messages_a_second_end_the_connection(own_venues: Sandbox) -> None:
     with connect(own_venues.urls["binance_stream"] + "/ws") as client:
         with pytest.raises(ConnectionClosed):
-            for _ in range(50):
-                ask(client, "LIST_SUBSCRIPTIONS")
+            [ask(client, "LIST_SUBSCRIPTIONS") for _ in range(50)]
         assert client.close_code == 1008
 
 

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from tradewinds.core import instant
@@ -31,7 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
     print("\n".join(lines), flush=True)  # noqa: T201 - this is the command's answer
     if asked.config == "-":
         threading.Thread(target=_stop_with_input, args=(sandbox,), daemon=True).start()
-    sandbox.serve()
+    with suppress(KeyboardInterrupt):
+        sandbox.serve()
     return 0
 
 

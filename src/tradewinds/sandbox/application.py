@@ -5,14 +5,13 @@ from __future__ import annotations
 import importlib
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tradewinds.sandbox.clock import VenueClock
 from tradewinds.sandbox.config import SandboxConfig
 from tradewinds.sandbox.control import routes as control_routes
 from tradewinds.sandbox.faults import FaultBook
-from tradewinds.sandbox.layer import layered
+from tradewinds.sandbox.layer import App, Receive, Scope, Send, layered
 from tradewinds.sandbox.market import SeededMarket
 from tradewinds.sandbox.recorded import RecordedMarket
 from tradewinds.sandbox.world import BarSource, World
@@ -26,6 +25,12 @@ VENUES = {
     "binance_rest": ("/binance", "tradewinds.sandbox.binance_rest"),
     "binance_futures": ("/binance-futures", "tradewinds.sandbox.binance_futures"),
     "binance_stream": ("/binance-stream", "tradewinds.sandbox.binance_stream"),
+    "coingecko": ("/coingecko", "tradewinds.sandbox.coingecko"),
+    "oanda": ("/oanda", "tradewinds.sandbox.oanda"),
+    "tiingo": ("/tiingo", "tradewinds.sandbox.tiingo"),
+    "cftc": ("/cftc", "tradewinds.sandbox.cftc"),
+    "edgar": ("/edgar", "tradewinds.sandbox.edgar"),
+    "ecb": ("/ecb", "tradewinds.sandbox.ecb"),
 }
 # What the settings of production call the same venues, where that differs from the key.
 SETTINGS = {
@@ -66,14 +71,30 @@ def environment_of(urls: dict[str, str]) -> dict[str, str]:
 def application(world: World, urls: dict[str, str]) -> Starlette:
     """The ASGI application."""
     from starlette.applications import Starlette
-    from starlette.routing import Mount, Router
+    from starlette.routing import Mount
 
+    venues = {name: _venue(name, module, world) for name, (_, module) in VENUES.items()}
     mounts = [Mount("/_control", routes=control_routes(world, urls))]
-    for name, (prefix, module) in VENUES.items():
-        venue: Any = importlib.import_module(module)
-        inner = Router(routes=venue.routes(world), redirect_slashes=False)
-        mounts.append(Mount(prefix, app=layered(inner, name, world)))
-    app = Starlette(routes=mounts)
-    with suppress(AttributeError):
-        app.router.redirect_slashes = False
-    return app
+    for name, (prefix, _) in VENUES.items():
+        app: Any = _spot_and_futures(venues) if name == "binance_rest" else venues[name]
+        mounts.append(Mount(prefix, app=app))
+    whole = Starlette(routes=mounts)
+    whole.router.redirect_slashes = False
+    return whole
+
+
+def _venue(name: str, module: str, world: World) -> App:
+    from starlette.routing import Router
+
+    venue: Any = importlib.import_module(module)
+    return layered(Router(routes=venue.routes(world), redirect_slashes=False), name, world)
+
+
+def _spot_and_futures(venues: dict[str, App]) -> App:
+    """One address for clients that know only one: paths below /fapi go to the futures venue."""
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        path = str(scope["path"]).removeprefix(str(scope.get("root_path", "")))
+        await venues["binance_futures" if path.startswith("/fapi/") else "binance_rest"](scope, receive, send)
+
+    return call

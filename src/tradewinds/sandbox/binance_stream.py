@@ -86,7 +86,11 @@ class Connection:
         born = self._world.monotonic()
         while True:
             struck = self._world.faults.strike(
-                ("disconnect", "shutdown"), VENUE, self._socket.url.path, [each.symbol for each in self._streams.values()], self._world.clock.now_ns()
+                ("disconnect", "shutdown"),
+                VENUE,
+                self._socket.url.path,
+                [each.symbol for each in self._streams.values()],
+                self._world.clock.now_ns(),
             )
             if struck is not None and struck.kind == "shutdown":
                 await self._send("!serverShutdown", {"e": "serverShutdown", "E": self._world.clock.now_ms()})

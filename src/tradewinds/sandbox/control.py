@@ -28,8 +28,8 @@ def routes(world: World, urls: dict[str, str]) -> list[Route]:
     async def clock(request: Request) -> Response:
         if request.method != "POST":
             return JSONResponse(shown_clock())
-        asked = await _body(request)
         try:
+            asked = await _body(request)
             if "now" in asked or "now_ns" in asked or "speed" in asked:
                 now_ns = (
                     int(asked["now_ns"])

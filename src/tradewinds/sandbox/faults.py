@@ -8,7 +8,7 @@ error_body, reset. Kinds that change bars: missing, duplicated, restated. Kinds 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from fnmatch import fnmatchcase
 from threading import Lock
 from typing import Any
@@ -151,29 +151,33 @@ def _matches(each: Fault, venue: str, path: str, names: tuple[str, ...], now_ns:
     return is_path and fnmatchcase(venue, each.venue) and (each.symbol == "*" or any(fnmatchcase(name, each.symbol) for name in names))
 
 
-def _altered(bars: Bars, each: Fault) -> Bars:
-    chosen = _draw(bars.start_ms, each.seed) < each.strength
+def chosen(each: Fault, start_ms: Ints) -> NDArray[np.bool_]:
+    """Which bars a fault touches: its share of them, the same ones whatever was asked."""
+    touched = _draw(start_ms, each.seed) < each.strength
     if each.start_ms is not None:
-        chosen &= bars.start_ms >= each.start_ms
+        touched &= start_ms >= each.start_ms
     if each.end_ms is not None:
-        chosen &= bars.start_ms < each.end_ms
+        touched &= start_ms < each.end_ms
+    return touched
+
+
+def _altered(bars: Bars, each: Fault) -> Bars:
+    touched = chosen(each, bars.start_ms)
     if each.kind == "missing":
-        return bars.take(~chosen)
+        return bars.take(~touched)
     if each.kind == "duplicated":
-        return bars.take(np.repeat(np.arange(len(bars)), 1 + chosen))
-    return _restated(bars, chosen)
+        return bars.take(np.repeat(np.arange(len(bars)), 1 + touched))
+    return _restated(bars, touched)
 
 
-def _restated(bars: Bars, chosen: NDArray[np.bool_]) -> Bars:
-    from dataclasses import replace
-
+def _restated(bars: Bars, touched: NDArray[np.bool_]) -> Bars:
     unit = max(1, 10 ** (bars.quote_decimals - bars.price_decimals - bars.quantity_decimals))
-    extra = np.where(chosen, bars.volume // 50 + 1, 0)
+    extra = np.where(touched, bars.volume // 50 + 1, 0)
     return replace(
         bars,
         volume=bars.volume + extra,
         quote=bars.quote + extra * bars.close * unit,
-        trades=bars.trades + chosen,
+        trades=bars.trades + touched,
     )
 
 

@@ -38,8 +38,9 @@ class Verdict:
 class WeightBudget:
     """Weight used by every address."""
 
-    def __init__(self, limit: int, monotonic: Callable[[], float]) -> None:
+    def __init__(self, limit: int, monotonic: Callable[[], float], *, patience: int = PATIENCE) -> None:
         self.limit = limit
+        self._patience = patience
         self._monotonic = monotonic
         self._lock = Lock()
         self._usage: OrderedDict[str, Usage] = OrderedDict()
@@ -60,7 +61,7 @@ class WeightBudget:
             if usage.used <= self.limit:
                 return Verdict(200, usage.used)
             usage.refused += 1
-            if usage.refused > PATIENCE:
+            if usage.refused > self._patience:
                 usage.banned_until = now + BAN_S
                 return Verdict(418, usage.used, int(BAN_S))
             return Verdict(429, usage.used, int((window + 1) * WINDOW_S - now) + 1)

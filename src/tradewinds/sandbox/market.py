@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradewinds.sandbox.bars import DAY_MS, INTERVALS_MS, MINUTE_MS, Bars, Ints, aggregate, bucket_ceiling, bucket_start, concatenate
+from tradewinds.sandbox.coins import Coin
 from tradewinds.sandbox.listings import Listing, listings
 
 Kind = Literal["spot", "um"]
@@ -31,13 +32,13 @@ LAST_DAY = (date(2035, 12, 31).toordinal()) - 719_163
 NODES = 6
 NODE_MS = MINUTE_MS // NODES
 NODES_A_DAY = 1440 * NODES
-USD = "usd"
 UM_TURNOVER = 5.0  # perpetuals turn over about five times their spot market, in twice as many trades
 
 _HOUR = np.arange(24)
 _BUSY = 1.0 + 0.38 * np.cos(2 * np.pi * (_HOUR - 15) / 24) + 0.12 * np.cos(4 * np.pi * (_HOUR - 14) / 24)
 _DAYS_CACHED = 96
 _WALKS_CACHED = 48
+_ASSETS_CACHED = 512
 _MONTHS_CACHED = 4096
 
 
@@ -73,6 +74,7 @@ class SeededMarket:
         self.listings = dict(table if table is not None else listings())
         self._walk = lru_cache(_WALKS_CACHED)(self._make_walk)
         self._common = lru_cache(1)(self._make_common)
+        self._asset = lru_cache(_ASSETS_CACHED)(self._make_asset)
         self._day = lru_cache(_DAYS_CACHED)(self._make_day)
         self._month = lru_cache(_MONTHS_CACHED)(self._make_month)
 
@@ -153,6 +155,17 @@ class SeededMarket:
         low, high = walk.log_price[day - EPOCH_DAY], walk.log_price[day - EPOCH_DAY + 1]
         return float(np.exp(low + (high - low) * rest / DAY_MS))
 
+    def asset_price(self, coin: Coin, at_ms: int) -> float:
+        """About what one coin costs in USD then, listed or not; the same walk as its pair against USDT."""
+        path = self._asset(coin.walks_with, coin.is_stable)
+        day, rest = divmod(at_ms, DAY_MS)
+        low, high = path[day - EPOCH_DAY], path[day - EPOCH_DAY + 1]
+        return float(coin.price * np.exp(low + (high - low) * rest / DAY_MS))
+
+    def chance(self, *key: object) -> float:
+        """A number in [0, 1) that depends on the seed and the key alone."""
+        return float(self.generator("chance", *key).random())
+
     def generator(self, *key: object) -> np.random.Generator:
         """A counter-based generator that depends on the seed and the key alone."""
         text = f"{self.seed}:{':'.join(map(str, key))}".encode()
@@ -210,17 +223,17 @@ class SeededMarket:
         return _reduce(self.nodes(symbol, first_day, days, kind), self.listings[symbol], None)
 
     def _make_common(self) -> Floats:
-        return _mean_reverting(self.generator("common").standard_normal(LAST_DAY - EPOCH_DAY + 1) * 0.024)
+        return mean_reverting(self.generator("common").standard_normal(LAST_DAY - EPOCH_DAY + 1) * 0.024)
+
+    def _make_asset(self, asset: str, is_stable: bool) -> Floats:
+        own = self.generator("asset", asset).standard_normal(LAST_DAY - EPOCH_DAY + 1)
+        return mean_reverting(own * 0.0002, keep=0.9) if is_stable else self._common() + mean_reverting(own * 0.03)
 
     def _make_walk(self, symbol: str, kind: Kind) -> Walk:
         listing, size = self.listings[symbol], LAST_DAY - EPOCH_DAY + 1
         log_price = np.full(size, np.log(listing.price))
         for asset, sign in ((listing.base_id, 1.0), (listing.quote_id, -1.0)):
-            own = self.generator("asset", asset).standard_normal(size)
-            if asset in listing.stable:
-                log_price += sign * _mean_reverting(own * 0.0002, keep=0.9)
-            elif asset != USD:
-                log_price += sign * (self._common() + _mean_reverting(own * 0.03))
+            log_price += sign * self._asset(asset, asset in listing.stable)
         draws = self.generator(symbol, "walk").standard_normal((3, size))
         weekend = np.where((np.arange(EPOCH_DAY, LAST_DAY + 1) + 3) % 7 >= 5, 0.65, 1.0)
         scale = UM_TURNOVER if kind == "um" else 1.0
@@ -234,11 +247,12 @@ class SeededMarket:
         born = max(0, listing.start.toordinal() - 719_163 - EPOCH_DAY)
         first_id = np.cumsum(trades) - trades
         first_id = np.maximum(first_id - first_id[born], 0)
-        basis = (-6 + 5 * _mean_reverting(draws[2], keep=0.8)) * 1e-4 if kind == "um" else np.zeros(size)
+        basis = (-6 + 5 * mean_reverting(draws[2], keep=0.8)) * 1e-4 if kind == "um" else np.zeros(size)
         return Walk(log_price, sigma, turnover, trades, first_id, basis)
 
 
-def _mean_reverting(shocks: Floats, keep: float = 0.995) -> Floats:
+def mean_reverting(shocks: Floats, keep: float = 0.995) -> Floats:
+    """A walk that is pulled back to 0: each level is `keep` of the one before plus a shock."""
     level, path = 0.0, []
     for shock in shocks.tolist():
         level = level * keep + shock

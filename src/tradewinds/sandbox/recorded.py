@@ -28,6 +28,7 @@ _QUOTES = ("USDT", "USDC", "FDUSD", "BUSD", "USD", "BTC", "ETH", "BNB", "EUR")
 _COLUMNS = ("open_time", "open", "high", "low", "close", "volume", "close_time", "quote", "trades", "taker", "taker_quote", "ignore")
 _FILES_KEPT = 6
 _MICROSECONDS = 10**14
+_PADDED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,11 @@ def _integers(table: object, names: tuple[str, ...]) -> tuple[int, dict[str, np.
     import polars as pl
 
     assert isinstance(table, pl.DataFrame)
-    fraction = pl.col(*names).str.extract(r"\.(\d*?)0*$", 1).str.len_bytes().max()
-    places = max(int(value or 0) for value in table.select(fraction).row(0))
+    written, needed = (
+        max(int(value or 0) for value in table.select(pl.col(*names).str.extract(pattern, 1).str.len_bytes().max()).row(0))
+        for pattern in (r"\.(\d*)$", r"\.(\d*?)0*$")
+    )
+    # Spot files pad everything to eight decimals; as integers of that unit large volumes would not fit.
+    places = needed if written == _PADDED else written
     exact = table.select(pl.col(*names).str.to_decimal(scale=places).cast(pl.Decimal(38, places)) * 10**places)
     return places, {name: exact[name].cast(pl.Int64).to_numpy() for name in names}
