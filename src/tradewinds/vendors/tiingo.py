@@ -40,7 +40,7 @@ class Tiingo:
     """End-of-day bars and corporate actions of American shares and funds."""
 
     name = "tiingo"
-    capability = Capability((BARS.name, CORPORATE_ACTIONS.name), lag_ns=LAG_NS, needs_key="tiingo", revises=True)
+    capability = Capability((BARS.name, CORPORATE_ACTIONS.name), lag_ns=LAG_NS, needs_key="vendors.tiingo.secret", revises=True)
 
     def __init__(
         self,
