@@ -153,7 +153,8 @@ class TestParse:
         "content",
         [b"", b"<html>", b'{"code":-1121,"msg":"Invalid symbol."}', b'{"hello":1}', b"[1,2]", b"[[1,2,3]]", b"[null]",
          json.dumps([[*BAR[:1], "one", *BAR[2:]]]).encode(), json.dumps([["soon", *BAR[1:]]]).encode(),
-         json.dumps([[*BAR[:8], 2**63, *BAR[9:]]]).encode()],
+         json.dumps([[*BAR[:8], 2**63, *BAR[9:]]]).encode(), json.dumps([[15000000, *BAR[1:]]]).encode(),
+         json.dumps([[2**62, *BAR[1:]]]).encode()],
     )  # fmt: skip
     def test_what_is_no_array_of_bars_is_unreadable_and_named(self, rest, content):
         with pytest.raises(Unreadable, match=r"binance bars-1m BTCUSDT: "):

@@ -15,11 +15,11 @@ from datetime import date
 import polars as pl
 
 from tradewinds.core.errors import Rejected, Unreadable
-from tradewinds.core.instant import NS_PER_DAY, NS_PER_MS, NS_PER_US, from_date, text
+from tradewinds.core.instant import NS_PER_DAY, NS_PER_MS, from_date, text
 from tradewinds.core.market import TRADES, Interval, bars
 from tradewinds.core.observation import Dataset, Finding, Payload
 from tradewinds.vendors.archive_zip import only_member
-from tradewinds.vendors.binance_venue import AGG_TRADES, LAG_NS, MICROSECONDS_FROM, Market, end_ns, to_ns
+from tradewinds.vendors.binance_venue import AGG_TRADES, LAG_NS, MICROSECONDS_FROM, Market, end_ns, times_ns
 from tradewinds.vendors.observed import observed
 
 CSV_BYTES_MAX = 4 << 30
@@ -104,7 +104,7 @@ def read_file(payload: Payload, instrument: str) -> tuple[pl.DataFrame, list[Fin
     what = f"binance archive {file.stem}"
     content = only_member(payload.content, f"{file.stem}.csv", what=what, bytes_max=CSV_BYTES_MAX)
     table = _parsed(content, file, what)
-    table = _with_times(table, file)
+    table = _with_times(table, file, what)
     _check_period(table, file, what)
     findings: list[Finding] = []
     order = ["start_ns"] if file.interval is not None else ["id", "start_ns"]
@@ -181,16 +181,10 @@ def _in_base_coin(table: pl.DataFrame, file: ArchiveFile) -> pl.DataFrame:
     return table
 
 
-def _with_times(table: pl.DataFrame, file: ArchiveFile) -> pl.DataFrame:
-    time = "time" if file.interval is None else "open_time"
-    lowest, highest = table[time].min(), table[time].max()
-    assert isinstance(lowest, int)
-    assert isinstance(highest, int)
-    # Nearly every file is of one unit: then one multiplication does instead of a choice per row.
-    is_mixed = lowest < MICROSECONDS_FROM <= highest
-    start = to_ns(time) if is_mixed else pl.col(time) * (NS_PER_US if lowest >= MICROSECONDS_FROM else NS_PER_MS)
-    event = start if file.interval is None else end_ns(start, file.interval)
-    return table.with_columns(start.alias("start_ns"), event.alias("event_ns"))
+def _with_times(table: pl.DataFrame, file: ArchiveFile, what: str) -> pl.DataFrame:
+    start = times_ns(table["time" if file.interval is None else "open_time"], what).alias("start_ns")
+    event = pl.col("start_ns") if file.interval is None else end_ns(pl.col("start_ns"), file.interval)
+    return table.with_columns(start).with_columns(event.alias("event_ns"))
 
 
 def _check_period(table: pl.DataFrame, file: ArchiveFile, what: str) -> None:

@@ -20,7 +20,7 @@ from tradewinds.core.market import PRICES, Interval
 from tradewinds.core.observation import Capability, Column, Dataset, Payload, Pull, Request
 from tradewinds.vendors.binance_client import PREFIXES, BinanceClient, market_of
 from tradewinds.vendors.binance_json import array_in, kline_rows
-from tradewinds.vendors.binance_venue import LAG_NS, MARKETS, Venues, checked_interval, to_ns, wire_interval
+from tradewinds.vendors.binance_venue import LAG_NS, MARKETS, Venues, checked_interval, times_ns, wire_interval
 from tradewinds.vendors.observed import nothing, observed
 from tradewinds.vendors.options import checked
 from tradewinds.wire.http import HttpClient
@@ -141,11 +141,9 @@ def _funding_rows(payload: Payload, instrument: str, what: str) -> pl.DataFrame:
     others = sorted({str(row.get("symbol")) for row in rows} - {payload.pull.params.get("symbol", "")})
     if others:
         raise Unreadable(f"{what}: rows of {', '.join(others[:3])}, expected only the symbol that was asked for")
-    columns = {"time": times, "rate": rates, "mark_price": prices}
-    table = pl.DataFrame(columns, schema={"time": pl.Int64, "rate": pl.Float64, "mark_price": pl.Float64})
-    table = (
-        table.with_columns(to_ns("time").alias("start_ns")).with_columns(event_ns=pl.col("start_ns")).sort("start_ns", maintain_order=True)
-    )
+    start = times_ns(pl.Series("start_ns", times, pl.Int64), what)
+    columns = [start, start.alias("event_ns"), pl.Series("rate", rates, pl.Float64), pl.Series("mark_price", prices, pl.Float64)]
+    table = pl.DataFrame(columns).sort("start_ns", maintain_order=True)
     return observed(table, FUNDING, payload, lag_ns=LAG_NS, instrument=instrument)
 
 

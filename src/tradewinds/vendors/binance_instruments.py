@@ -48,7 +48,7 @@ def windows_in(content: bytes) -> list[Window]:
 def _body(content: bytes) -> dict[str, Any]:
     try:
         body = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Unreadable(f"binance exchangeInfo: {content[:80]!r} is no JSON ({error})") from None
     if not isinstance(body, dict) or error_in(content):
         raise Unreadable(f"binance exchangeInfo: {content[:80]!r}, expected symbols and rateLimits")

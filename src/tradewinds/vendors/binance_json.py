@@ -10,7 +10,7 @@ import polars as pl
 from tradewinds.core.errors import Unreadable
 from tradewinds.core.market import TRADES, Interval, bars
 from tradewinds.core.observation import Dataset, Payload
-from tradewinds.vendors.binance_venue import AGG_TRADES, LAG_NS, end_ns, explained, to_ns
+from tradewinds.vendors.binance_venue import AGG_TRADES, LAG_NS, end_ns, explained, times_ns
 from tradewinds.vendors.observed import nothing, observed
 
 KLINE_CELLS = 11
@@ -29,9 +29,9 @@ def kline_rows(
         if not isinstance(row, list) or len(row) < KLINE_CELLS:
             raise Unreadable(f"{what}: row {str(row)[:80]}, expected {KLINE_CELLS} cells or more")
     cells = list(zip(*(row[:KLINE_CELLS] for row in rows), strict=True))
-    columns = {"open_time": _ints(cells[0], what), "trades": _ints(cells[8], what)}
+    columns = {"start_ns": times_ns(_ints(cells[0], what), what), "trades": _ints(cells[8], what)}
     columns |= {name: _floats(cells[at], what) for name, at in _FLOATS.items()}
-    table = pl.DataFrame(columns).with_columns(to_ns("open_time").alias("start_ns"))
+    table = pl.DataFrame(columns)
     if is_coin_margined:
         empty = pl.lit(None, pl.Float64)
         table = table.with_columns(volume=pl.col("quote_volume"), taker_base=pl.col("taker_quote"), quote_volume=empty, taker_quote=empty)
@@ -67,7 +67,8 @@ def _prints(payload: Payload, instrument: str, what: str, dataset: Dataset, name
     except (KeyError, TypeError) as error:
         raise Unreadable(f"{what}: a row without {error}, expected {', '.join(names.values())}") from None
     columns = {name: _floats(values, what) if kinds[name] == "float" else _ints(values, what) for name, values in cells.items()}
-    table = pl.DataFrame(columns).with_columns(to_ns("time").alias("start_ns"), pl.col("is_buyer_maker").cast(pl.Boolean))
+    start = times_ns(columns.pop("time"), what)
+    table = pl.DataFrame(columns | {"start_ns": start}).with_columns(pl.col("is_buyer_maker").cast(pl.Boolean))
     return _finished(table.with_columns(event_ns=pl.col("start_ns")), dataset, payload, instrument)
 
 
@@ -80,7 +81,7 @@ def array_in(payload: Payload, what: str) -> list[Any]:
     """The JSON array of an answer; raises Unreadable for anything else, naming an error body."""
     try:
         body = json.loads(payload.content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Unreadable(f"{what}: {payload.content[:80]!r} is no JSON ({error}), expected an array") from None
     if not isinstance(body, list):
         fault = explained(what, 200, payload.content, payload.captured_ns)

@@ -15,7 +15,7 @@ from tradewinds.core.errors import Rejected, Unreadable
 from tradewinds.core.instrument import instrument_id
 from tradewinds.core.market import Interval, bars, interval_of
 from tradewinds.core.observation import Payload, Pull
-from tradewinds.vendors.binance_venue import LAG_NS, checked_interval, checked_symbol, end_ns, to_ns, wire_interval
+from tradewinds.vendors.binance_venue import LAG_NS, checked_interval, checked_symbol, end_ns, times_ns, wire_interval
 from tradewinds.vendors.observed import nothing, observed
 
 BASE_URL = "wss://data-stream.binance.vision"
@@ -73,13 +73,13 @@ def stream_rows(payload: Payload) -> pl.DataFrame:
     try:
         columns: dict[str, list[Any]] = {
             "instrument": [instrument_id(str(kline["s"]), venue) for kline in found],
-            "time": [int(kline["t"]) for kline in found],
             "trades": [int(kline["n"]) for kline in found],
         }
         columns |= {name: [float(kline[key]) for kline in found] for name, key in _FLOATS.items()}
-    except (KeyError, TypeError, ValueError) as error:
+        start = times_ns(pl.Series("start_ns", [int(kline["t"]) for kline in found], pl.Int64), "binance stream kline")
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise Unreadable(f"binance stream kline: {error}, expected a field with a number") from None
-    table = pl.DataFrame(columns).with_columns(to_ns("time").alias("start_ns"))
+    table = pl.DataFrame(columns).with_columns(start)
     table = table.with_columns(end_ns(pl.col("start_ns"), interval).alias("event_ns")).sort("instrument", "start_ns", maintain_order=True)
     return observed(table, dataset, payload, lag_ns=LAG_NS, are_final=True)
 

@@ -26,6 +26,7 @@ MARKETS: tuple[Market, ...] = ("spot", "um", "cm")
 # Backfilled history takes the same lag, so that a backtest over it knows what a live run would have known.
 LAG_NS = NS_PER_SECOND
 EARLIEST_NS = 1_502_928_000 * NS_PER_SECOND  # 2017-08-17, the first candle of BTCUSDT
+FIRST_NS, LAST_NS = 946_684_800 * NS_PER_SECOND, 7_258_118_400 * NS_PER_SECOND  # 2000-01-01, 2200-01-01
 MICROSECONDS_FROM = 100_000_000_000_000  # 1e14: below are milliseconds (13 digits), from there on microseconds (16 digits)
 
 INTERVALS = ("1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1mo")
@@ -100,10 +101,29 @@ def wire_interval(name: str) -> str:
     return "1M" if name == "1mo" else name
 
 
-def to_ns(column: str) -> pl.Expr:
-    """Nanoseconds of a venue time; its unit is told by magnitude, since re-published files may change it."""
-    time = pl.col(column)
-    return pl.when(time < MICROSECONDS_FROM).then(time * NS_PER_MS).otherwise(time * NS_PER_US)
+def times_ns(times: pl.Series, what: str) -> pl.Series:
+    """Nanoseconds of venue times; their unit is told by magnitude, since re-published files may change it.
+
+    Raises Unreadable for a time outside the years 2000 to 2199: a wrong digit must not become a plausible moment.
+    """
+    if times.is_empty():
+        return times
+    lowest, highest = _span(times)
+    if lowest < MICROSECONDS_FROM <= highest:
+        times = times.zip_with(times >= MICROSECONDS_FROM, times * 1000)
+        lowest, highest = _span(times)
+    unit_ns = NS_PER_US if lowest >= MICROSECONDS_FROM else NS_PER_MS
+    for time in (lowest, highest):
+        if not FIRST_NS <= time * unit_ns < LAST_NS:
+            raise Unreadable(f"{what}: time {time}, expected milliseconds or microseconds since 1970 between the years 2000 and 2200")
+    return times * unit_ns
+
+
+def _span(times: pl.Series) -> tuple[int, int]:
+    lowest, highest = times.min(), times.max()
+    assert isinstance(lowest, int)
+    assert isinstance(highest, int)
+    return lowest, highest
 
 
 def end_ns(start: pl.Expr, interval: Interval) -> pl.Expr:

@@ -163,7 +163,7 @@ def _row(coin: Any, what: str) -> tuple[Any, ...] | None:
 def _array(content: bytes, what: str) -> list[Any]:
     try:
         body = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Unreadable(f"{what}: {content[:80]!r} is no JSON ({error}), expected an array") from None
     if not isinstance(body, list):
         raise Unreadable(f"{what}: {content[:80]!r}, expected an array of coins")
@@ -176,7 +176,7 @@ def _explained(what: str, status: int, content: bytes) -> TradewindsError | None
         return None
     try:
         body = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     found = body.get("status", body) if isinstance(body, dict) else {}
     code = found.get("error_code") if isinstance(found, dict) else None

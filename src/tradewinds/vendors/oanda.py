@@ -142,7 +142,7 @@ def _candles(content: bytes, pull: Pull, what: str) -> list[Any]:
     """The candles of an answer, which must be of the instrument and granularity that were asked for."""
     try:
         body = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Unreadable(f"{what}: {content[:80]!r} is no JSON ({error}), expected candles") from None
     if not isinstance(body, dict) or not isinstance(body.get("candles"), list):
         message = body.get("errorMessage") if isinstance(body, dict) else None
