@@ -9,8 +9,11 @@ from datetime import date
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tradewinds.core.errors import Unreadable
+from tradewinds.vendors import sheet as sheet_module
 from tradewinds.vendors.sheet import read
 
 
@@ -179,3 +182,27 @@ def test_text_in_another_encoding_is_refused_until_it_is_named() -> None:
 def test_two_columns_of_one_name_are_refused() -> None:
     with pytest.raises(Unreadable, match=r"columns \['a'\] stand there twice"):
         read(b"a,a\n1,2\n", "t.csv")
+
+
+CELLS = st.text(alphabet="0123456789.-abcNé ", max_size=6)
+
+
+@settings(max_examples=60, deadline=None, database=None)
+@given(st.integers(2, 4).flatmap(lambda width: st.lists(st.lists(CELLS, min_size=width, max_size=width), min_size=1, max_size=6)))
+def test_the_fast_and_the_slow_reader_agree(rows: list[list[str]]) -> None:
+    names = [f"c{number}" for number in range(len(rows[0]))]
+    fast = "\n".join(",".join(row) for row in [names, *rows]) + "\n"
+    slow = "\n".join(",".join(f'"{cell}"' for cell in row) for row in [names, *rows]) + "\n"
+
+    def told(content: str) -> list[tuple[object, ...]]:
+        sheet = read(content.encode(), "t.csv")
+        return list(zip(sheet.cells["line"], *(sheet.texts(name) for name in names), strict=True))
+
+    assert told(fast) == told(slow)
+
+
+def test_an_archive_that_swells_beyond_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheet_module, "UNPACKED_BYTES_MAX", 1000)
+
+    with pytest.raises(Unreadable, match=r"a gzip of over 1000 bytes"):
+        read(gzip.compress(b"a,b\n" + b"1,2\n" * 1000), "bomb.gz")

@@ -174,7 +174,11 @@ def unpacked(content: bytes, what: str) -> bytes:
     """The bytes inside a gzip or a zip of one file; any others as they are. Raises Unreadable for corrupt archives."""
     try:
         if content[:2] == b"\x1f\x8b":
-            return gzip.decompress(content)
+            with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
+                plain = packed.read(UNPACKED_BYTES_MAX + 1)
+            if len(plain) > UNPACKED_BYTES_MAX:
+                raise Unreadable(f"{what}: a gzip of over {UNPACKED_BYTES_MAX} bytes, expected less")
+            return plain
         if content[:4] == b"PK\x03\x04":
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
                 members = [member for member in archive.infolist() if not member.is_dir()]
@@ -218,7 +222,7 @@ def _csv(text: str, what: str, columns: tuple[str, ...], delimiter: str) -> Shee
         except pl.exceptions.PolarsError:
             cells = None  # the slow way names the line
         if cells is not None and cells.height == lines:
-            return _named(cells.with_row_index(LINE, offset=1), what, columns)
+            return _named(_without_blank_rows(cells.with_row_index(LINE, offset=1)), what, columns)
     numbers: list[int] = []
     rows: list[list[str]] = []
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -234,6 +238,11 @@ def _csv(text: str, what: str, columns: tuple[str, ...], delimiter: str) -> Shee
         raise Unreadable(f"{what} line {reader.line_num}: {error}, expected a CSV row") from None
     table = pl.DataFrame(rows, schema=[f"column_{i + 1}" for i in range(len(rows[0]))], orient="row", infer_schema_length=None)
     return _named(table.insert_column(0, pl.Series(LINE, numbers, pl.UInt32)), what, columns)
+
+
+def _without_blank_rows(cells: pl.DataFrame) -> pl.DataFrame:
+    is_blank = [pl.col(name).is_null() | (pl.col(name).str.strip_chars() == "") for name in cells.columns[1:]]
+    return cells.filter(~pl.all_horizontal(is_blank)) if cells.select(is_blank[0].any()).item() else cells
 
 
 def _named(cells: pl.DataFrame, what: str, columns: tuple[str, ...]) -> Sheet:
