@@ -161,7 +161,7 @@ def _import(names: tuple[str, ...]) -> None:
 
 def _start(house: House, url: str, stop_asked: threading.Event) -> None:
     os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = url
-    _import(_WARM + house.order.preload)
+    _import(_WARM)
     from airflow.cli.cli_parser import get_parser
     from airflow.plugins_manager import get_timetables_plugins
     from airflow.providers_manager import ProvidersManager
@@ -174,16 +174,29 @@ def _start(house: House, url: str, stop_asked: threading.Event) -> None:
     gc.freeze()
     _prepare_schema(house)
     _say("migrated")
+    _preload(house.order.preload)
     for name in COMPONENTS:
         if name not in house.pids and not stop_asked.is_set():
             _fork(house, name)
     _say("forked")
 
 
+def _preload(names: tuple[str, ...]) -> None:
+    """What tasks need, imported while the api-server comes up. A module that fails here fails again in the task that wants it."""
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            _say("not preloaded", name=name, why=str(error))
+    gc.collect()
+    gc.freeze()
+
+
 def _prepare_schema(house: House) -> None:
     """Creates or upgrades the metadata. The api-server may come up beside the first creation, never beside an upgrade."""
-    from airflow import settings
     from airflow.utils import db
+
+    from airflow import settings
 
     # The public functions import every migration first: seconds that a new or a current schema need not pay.
     with settings.get_session()() as session:  # type: ignore[no-untyped-call]  # airflow leaves it untyped

@@ -73,7 +73,7 @@ class Client:
 
     def unhealthy(self) -> list[str]:
         """The components that are not healthy."""
-        return [f"{name} {state}" for name, state in self.health().items() if state != "healthy"]
+        return [name for name, state in self.health().items() if state != "healthy"]
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str | None:
         """Starts a run; its id, or None while the DAG is not there. `conf["partition"]` becomes the run's partition key."""

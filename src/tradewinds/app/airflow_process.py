@@ -30,8 +30,7 @@ START_S_MAX = 120.0
 GRACE_S = 6.0
 PARALLELISM = 4
 POLL_S = 0.1
-# What tasks import first, loaded once before the components fork.
-PRELOAD = ("tradewinds.wiring.house",)
+_STORES = ("tradewinds.wiring.house", "tradewinds.stores.lake", "tradewinds.stores.raw", "tradewinds.stores.ledger", "tradewinds.wire.http")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +53,14 @@ class Airflow:
         database: str | None = None,
         port: int | None = None,
         parallelism: int = PARALLELISM,
-        preload: Sequence[str] = PRELOAD,
+        preload: Sequence[str] | None = None,
         is_durable: bool = True,
         is_detached: bool = False,
     ) -> None:
         """environment: added to ours for every component and task. database: an address instead of the embedded one.
-        preload: modules that tasks need, imported once before the components fork. is_durable: whether the embedded database
-        waits for the disk; a demonstration need not. is_detached: whether it outlives this process, until `stop` or a signal.
+        preload: modules that tasks need, imported once before the components fork; None means jobs, stores and vendors.
+        is_durable: whether the embedded database waits for the disk; a demonstration need not.
+        is_detached: whether it outlives this process, until `airflow_folder.stop` or a signal ends it.
         """
         self.folder = folder.absolute()
         self.phases: dict[str, float] = {}
@@ -70,7 +70,7 @@ class Airflow:
         self._database = database
         self._port = port
         self._parallelism = parallelism
-        self._preload = tuple(preload)
+        self._preload = preload
         self._is_durable = is_durable
         self._is_detached = is_detached
         self._launcher: subprocess.Popen[str] | None = None
@@ -117,7 +117,7 @@ class Airflow:
             "is_attached": not self._is_detached,
             "database": self._database,
             "is_durable": self._is_durable,
-            "preload": list(self._preload),
+            "preload": list(_preload() if self._preload is None else self._preload),
         }
         environment = {
             **os.environ,
@@ -143,7 +143,7 @@ class Airflow:
 
     def wait_until_healthy(self, timeout_s: float = START_S_MAX) -> None:
         """Returns when all four components report that they are healthy; raises Transient naming those that do not."""
-        self._until(lambda: not self.client.unhealthy(), timeout_s, lambda: f"not healthy: {', '.join(self.client.unhealthy())}")
+        self._until(lambda: not self.client.unhealthy(), timeout_s, lambda: f"the health is {self.client.health()}")
         self._phase("healthy")
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None, *, timeout_s: float = START_S_MAX) -> str:
@@ -267,6 +267,15 @@ class Airflow:
         self._state.metadata = "" if self.metadata is None else self.metadata.kind
         self._state.add(pid)
         self._state.write(self.folder)
+
+
+def _preload() -> list[str]:
+    """What tasks import first."""
+    from tradewinds.jobs.catalog import JOBS
+    from tradewinds.vendors.registry import VENDORS
+
+    places = sorted({place.partition(":")[0] for place in (*JOBS.values(), *VENDORS.values())})
+    return [*_STORES, *places]
 
 
 def _free_port() -> int:
