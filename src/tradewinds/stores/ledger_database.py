@@ -86,7 +86,9 @@ class Database:
         said = _scrubbed(str(getattr(error, "orig", None) or error).strip().splitlines()[0], self.url)
         where = f"{self.what}, {doing}: {self.place}"
         if isinstance(error, sql_errors.IntegrityError):
-            return DataFault(f"{where} refused it ({said}); expected rows that fit its rules: registered instruments, allowed values, new keys")
+            return DataFault(
+                f"{where} refused it ({said}); expected rows that fit its rules: registered instruments, allowed values, new keys"
+            )
         if "no such table" in said or ("relation" in said and "does not exist" in said):
             return Rejected(f"{where} has no tables yet ({said}); expected a migrated ledger, run migrate first")
         if "malformed" in said or "not a database" in said:
@@ -102,7 +104,7 @@ def redacted(url: URL | str) -> str:
     """The address with every secret replaced by ***."""
     parsed = make_url(url) if isinstance(url, str) else url
     hidden = {key: "***" for key in parsed.query if any(word in key.lower() for word in _SECRET_WORDS)}
-    return parsed.update_query_dict(hidden).render_as_string(hide_password=True)
+    return parsed.update_query_dict(hidden).render_as_string(hide_password=True).replace("%2A%2A%2A", "***")
 
 
 def _parse(url: str, what: str) -> URL:
