@@ -80,6 +80,12 @@ def test_a_penalty_holds_everybody_and_is_never_shortened(tmp_path, clock):
     assert book.budget("other").acquire(1) == 0.0
 
 
+def test_a_penalty_from_a_wrong_clock_is_forgotten(budget):
+    budget.penalise(5 * 86_400)
+
+    assert budget.acquire(1) == 0.0
+
+
 def test_limits_are_kept_for_the_next_process_and_grow_stale_after_a_day(budget, clock, tmp_path):
     budget.learn([Window(MINUTE_NS, 6000)])
     again = BudgetBook(tmp_path, clock).budget("binance@127.0.0.1:8080")

@@ -30,6 +30,8 @@ from tradewinds.core.ports import Clock
 # Others may send from the same address (a browser, another machine behind the router): leave them a tenth.
 SHARE = 0.9
 STEPS_MAX = 1_000
+# The longest ban that a venue imposes is three days; a penalty beyond that was written under a wrong clock.
+PENALTY_NS_MAX = 4 * NS_PER_DAY
 LIMITS_FRESH_NS = NS_PER_DAY
 _LETTERS = {"S": NS_PER_SECOND, "M": NS_PER_MINUTE, "H": NS_PER_HOUR, "D": NS_PER_DAY}
 _USED = re.compile(r"x-mbx-used-weight-(\d+)([smhd])")
@@ -83,6 +85,9 @@ class Budget:
 
         Raises Transient, booking nothing, when that would be longer than `wait_s_max`.
         """
+        plain = self._read()
+        if not plain["windows"] and plain["penalty_until_ns"] <= self._clock.now_ns():
+            return 0.0
         with self._state() as state:
             now_ns = self._clock.now_ns()
             at_ns = _first_room(state, weight, now_ns, now_ns + int(wait_s_max * NS_PER_SECOND))
@@ -178,7 +183,8 @@ def _name(window: Mapping[str, Any]) -> str:
 
 def _first_room(state: Mapping[str, Any], weight: int, now_ns: int, until_ns: int) -> int:
     """The first instant from now on that has room in every window; the search ends where it passes `until_ns`."""
-    at_ns: int = max(now_ns, state["penalty_until_ns"])
+    penalty_ns = state["penalty_until_ns"] - now_ns
+    at_ns = now_ns + (penalty_ns if 0 < penalty_ns <= PENALTY_NS_MAX else 0)
     for _ in range(STEPS_MAX):
         full = [window for window in state["windows"] if not _has_room(window, weight, at_ns)]
         if not full or at_ns > until_ns:
