@@ -6,6 +6,7 @@ configured ones, or, for volume and value, what gives about `BARS_PER_DAY` on th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +14,7 @@ import polars as pl
 
 from tradewinds.core.instant import NS_PER_DAY, from_date, parse, text
 from tradewinds.core.market import TRADES
-from tradewinds.core.observation import Column, Dataset, Request, Table
+from tradewinds.core.observation import Column, Dataset, Pull, Request, Table
 from tradewinds.core.record import Bookmark
 from tradewinds.history.prints import Measure, sampled_bars
 from tradewinds.jobs import crypto
@@ -38,6 +39,7 @@ SAMPLED = Dataset(
 BARS_PER_DAY = 50
 MEASURES: tuple[Measure, ...] = ("ticks", "volume", "value")
 DAYS_PER_SHARD = 7
+_DAY = re.compile(r"-(\d{4}-\d{2})-\d{2}\.zip$")
 
 
 def plan(context: Context, partition: str, params: Mapping[str, Any]) -> JobResult:
@@ -73,17 +75,43 @@ def run_shard(context: Context, partition: str, params: Mapping[str, Any]) -> Jo
     now_ns = context.clock.now_ns()
     done = Ingested(Tally(), {})
     until_ns = archive.published_until(now_ns) if isinstance(archive, PublishesUntil) else now_ns // NS_PER_DAY * NS_PER_DAY
-    for vendor, low, high in ((archive, start_ns, min(until_ns, end_ns)), (rest, max(start_ns, until_ns), end_ns)):
-        if low >= high:
-            continue
-        pulls = vendor.plan(Request(TRADES.name, tuple(instruments), low, high, now_ns))
+    if start_ns < min(until_ns, end_ns):
+        pulls = archive.plan(Request(TRADES.name, tuple(instruments), start_ns, min(until_ns, end_ns), now_ns))
         # A day's prints fill memory; each file is published before the next is read.
-        chunks = [Chunk(((pull.params.get("instrument", instruments[0]), pull),)) for pull in pulls]
-        done.add(ingest(context, vendor, Table(TRADES), chunks))
+        chunks = [Chunk(((pull.params.get("instrument", instruments[0]), pull),), _partition_of(pull)) for pull in pulls]
+        done.add(ingest(context, archive, Table(TRADES), chunks))
+    low_ns = max(start_ns, until_ns)
+    if low_ns < end_ns:
+        for instrument in instruments:
+            # By id, so that no print falls between the archive's last one and the first over REST.
+            last = _last_id(context, instrument, low_ns)
+            params = {} if last is None else {"from_id": str(last + 1)}
+            pulls = rest.plan(Request(TRADES.name, (instrument,), low_ns, end_ns, now_ns, params))
+            done.add(ingest(context, rest, Table(TRADES), [Chunk(((instrument, pull),)) for pull in pulls]))
     _sample(context, instruments, start_ns, min(end_ns, until_ns))
     marks = {name: Bookmark(tally.last_event_ns) for name, tally in done.by_subject.items() if tally.last_event_ns is not None}
     context.records.set_bookmarks(_job(market), marks)
     return crypto.finished(context, done, rows)
+
+
+def _partition_of(pull: Pull) -> str | None:
+    """The month of a daily file, by its name (`…-2024-01-31.zip`)."""
+    found = _DAY.search(pull.locator)
+    return None if found is None else found[1]
+
+
+def _last_id(context: Context, instrument: str, before_ns: int) -> int | None:
+    """The last print's id of the day before, None where there is none."""
+    rows = context.lake.read(
+        Table(TRADES),
+        as_of_ns=context.clock.now_ns(),
+        instruments=[instrument],
+        start_ns=before_ns - NS_PER_DAY,
+        end_ns=context.clock.now_ns(),
+        columns=["id"],
+    )
+    last = rows["id"].max()
+    return last if isinstance(last, int) else None
 
 
 def _job(market: str) -> str:

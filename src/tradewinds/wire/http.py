@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from threading import Lock
 from types import MappingProxyType, TracebackType
 from urllib.parse import urlsplit
 
@@ -90,6 +91,7 @@ class HttpClient:
         self._random = random
         self._transport = transport
         self._user_agent = user_agent
+        self._opening = Lock()
         self._outside: httpx.Client | None = None
         self._loopback: httpx.Client | None = None
 
@@ -180,13 +182,14 @@ class HttpClient:
             budget.penalise(fault.retry_after_s if fault.retry_after_s is not None else self.limits.backoff_s_max)
 
     def _client(self, url: str) -> httpx.Client:
-        if is_loopback(url):
-            if self._loopback is None:
-                self._loopback = self._open(trust_env=False)
-            return self._loopback
-        if self._outside is None:
-            self._outside = self._open(trust_env=True)
-        return self._outside
+        with self._opening:  # two threads that open one at once would leave one open for ever
+            if is_loopback(url):
+                if self._loopback is None:
+                    self._loopback = self._open(trust_env=False)
+                return self._loopback
+            if self._outside is None:
+                self._outside = self._open(trust_env=True)
+            return self._outside
 
     def _open(self, *, trust_env: bool) -> httpx.Client:
         # httpx logs every address at INFO, and an address may carry a key.

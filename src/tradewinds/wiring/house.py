@@ -94,6 +94,13 @@ class House:
             self._vendors[name] = self._make_vendor(name, self.config.vendors.get(name) or VendorConfig(use=name))
         return self._vendors[name]
 
+    def close(self) -> None:
+        """Give back connections; the house may be used again and opens new ones."""
+        if "http" in self.__dict__:
+            self.http.close()
+        if "ledger" in self.__dict__:
+            self.ledger.close()
+
     def context(self, job: str, partition: str, *, airflow_run: str | None = None, log_link: str | None = None) -> Context:
         """What the job is given."""
         return Context(
