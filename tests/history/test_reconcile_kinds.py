@@ -182,6 +182,19 @@ def test_a_forgotten_or_wrong_split_factor_is_found_by_the_price(
     assert at(result, 35)["status"] == "resolved"
 
 
+def test_prices_already_adjusted_for_a_later_split_are_a_split_fault(planted_market: Callable[..., Any]) -> None:
+    market = planted_market(vendors=("alpha", "bravo"), sessions=150)
+    with_split(market, 120, 2.0)
+    for row in market.rows["bravo"][A][:120]:
+        row.update({name: row[name] / 2 for name in PRICES}, volume=row["volume"] * 2)
+
+    result = reconcile(market.frames())
+
+    assert found(result) == {("bravo", t, "split") for t in range(120)}
+    assert set(result.rows.filter(pl.col("instrument") == A)["status"][:120]) == {"resolved"}
+    assert at(result, 0)["vendor"] == "alpha"
+
+
 def test_a_split_that_all_state_is_no_finding(planted_market: Callable[..., Any]) -> None:
     market = planted_market()
     with_split(market, 35, 7.0)

@@ -21,6 +21,7 @@ EPISODE_LENGTH_MAX = 40
 class Agreement:
     """price: (4, vendors, cells) logarithms, NaN where unusable; volume: (vendors, cells) logarithms, -inf where nothing traded.
 
+    scaled: (cells,) disputes in which one factor lies between all four prices of two vendors.
     apart: (vendors, vendors, cells) largest price difference; agrees: the same, True where two usable rows agree.
     """
 
@@ -30,7 +31,7 @@ class Agreement:
     apart: Floats
     agrees: Bools
     disputed: Bools
-    price_disputed: Bools
+    scaled: Bools
 
 
 def agreement(block: Cells, usable: Bools, limits: Limits) -> Agreement:
@@ -39,21 +40,23 @@ def agreement(block: Cells, usable: Bools, limits: Limits) -> Agreement:
     with np.errstate(divide="ignore", invalid="ignore"):
         price = np.log(np.where(usable, block.price, np.nan))
         volume = np.log(np.where(usable & ~block.impossible_volume, block.volume, np.nan))
+    near = np.log1p(limits.price_tolerance)
     apart = np.zeros((vendors, vendors, n))
     agrees = np.zeros((vendors, vendors, n), dtype=bool)
-    disputed, price_disputed = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+    disputed, scaled = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
     for v in range(vendors):
         agrees[v, v] = usable[v]
         for w in range(v + 1, vendors):
             both = usable[v] & usable[w]
-            distance = np.abs(price[:, v] - price[:, w]).max(axis=0)
-            same_price = distance <= np.log1p(limits.price_tolerance)
+            difference = price[:, v] - price[:, w]
+            distance = np.abs(difference).max(axis=0)
+            same_price = distance <= near
             same = same_price & is_same_volume(volume[v], volume[w], limits)
             apart[v, w] = apart[w, v] = np.where(both, distance, 0.0)
             agrees[v, w] = agrees[w, v] = both & same
             disputed |= both & ~same
-            price_disputed |= both & ~same_price
-    return Agreement(usable, price, volume, apart, agrees, disputed, price_disputed)
+            scaled |= both & ~same_price & (np.ptp(difference, axis=0) <= 2 * near)
+    return Agreement(usable, price, volume, apart, agrees, disputed, scaled)
 
 
 def is_same_volume(one: Floats, other: Floats, limits: Limits) -> Bools:
@@ -64,14 +67,21 @@ def is_same_volume(one: Floats, other: Floats, limits: Limits) -> Bools:
     return same
 
 
-def episodes(block: Cells, disputed: Bools) -> list[Ints]:
-    """Runs of disputed cells of one instrument, at most one undisputed cell apart."""
-    at = np.flatnonzero(disputed)
+def episodes(block: Cells, found: Agreement) -> list[Ints]:
+    """Runs of disputed cells of one instrument, at most one undisputed cell apart.
+
+    Long runs are cut, because differences of many kinds follow each other where vendors differ often; but one factor through
+    all of a run is one fault, such as prices adjusted for a later split.
+    """
+    at = np.flatnonzero(found.disputed)
     if len(at) == 0:
         return []
     breaks = (np.diff(at) > 2) | (block.instrument[at[1:]] != block.instrument[at[:-1]])
-    runs = np.split(at, np.flatnonzero(breaks) + 1)
-    return [run[k : k + EPISODE_LENGTH_MAX] for run in runs for k in range(0, len(run), EPISODE_LENGTH_MAX)]
+    cut: list[Ints] = []
+    for run in np.split(at, np.flatnonzero(breaks) + 1):
+        length = len(run) if found.scaled[run].all() else EPISODE_LENGTH_MAX
+        cut += [run[k : k + length] for k in range(0, len(run), length)]
+    return cut
 
 
 def chosen(block: Cells, found: Agreement, side: Bools, limits: Limits) -> Ints:

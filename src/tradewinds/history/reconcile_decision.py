@@ -56,12 +56,11 @@ def decide(block: Cells, limits: Limits, as_of: Ints | None = None, targets: Boo
     factor = splits(block, usable, limits)
     seen = agreement(block, usable, limits)
     side = usable.copy()
-    course = series(
-        block, seen.price, seen.volume, chosen(block, seen, side, limits), ~seen.disputed, _cumulative(block, np.log(factor.factor))
-    )
-    data = quick_rows(block, seen, limits)
+    shares = _cumulative(block, np.log(factor.factor))
+    course = series(block, seen.price, seen.volume, chosen(block, seen, side, limits), ~seen.disputed, shares)
+    data = quick_rows(block, seen, shares, limits)
     readings: list[Reading] = []
-    for episode in episodes(block, seen.disputed):
+    for episode in episodes(block, seen):
         if targets is None or targets[episode].any():
             readings += read(data, course, episode, limits)
     held, settled = factor.undecided.copy(), np.zeros(block.size, dtype=bool)

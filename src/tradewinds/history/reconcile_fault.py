@@ -5,6 +5,7 @@ A fault explains a row when it turns the right row into the wrong one with nothi
     stale         the vendor repeats its own row of the bar before, to the last digit
     swapped       the row is that of another instrument
     shift         the row belongs to the bar after or before
+    split         all four prices are off by the factor of a later split: the vendor's are already adjusted
     unit          all four prices are off by one factor (cents for dollars, another currency)
     spike         one price is off; high or low follow it, everything else agrees
     volume_scale  prices agree, the volume is off by a large factor
@@ -18,11 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from tradewinds.history.reconcile_agreement import Agreement
-from tradewinds.history.reconcile_cells import Bools, Cells
+from tradewinds.history.reconcile_cells import Bools, Cells, Floats
 from tradewinds.history.reconcile_limits import Limits
 
-ORDER = ("stale", "swapped", "shift", "unit", "spike", "volume_scale")
-UNIT_FACTOR_MIN = 1.5
+ORDER = ("stale", "swapped", "shift", "split", "unit", "spike", "volume_scale")
+UNIT_FACTOR_MIN = 1.05
 VOLUME_FACTOR_MIN = 4.0
 
 Row = tuple[float, float, float, float, float]
@@ -30,10 +31,14 @@ Row = tuple[float, float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Quick access to single rows in logarithms (open, high, low, close, volume), and to exact repeats."""
+    """Quick access to single rows in logarithms (open, high, low, close, volume), and to exact repeats.
+
+    shares: (cells,) logarithm of the cumulative split factor.
+    """
 
     block: Cells
     found: Agreement
+    shares: Floats
     limits: Limits
     repeats: Bools
     peers: dict[int, list[int]]
@@ -69,7 +74,7 @@ class Rows:
         return math.isnan(one) or math.isnan(other) or one == other or abs(one - other) <= math.log1p(self.limits.volume_tolerance)
 
 
-def rows(block: Cells, found: Agreement, limits: Limits) -> Rows:
+def rows(block: Cells, found: Agreement, shares: Floats, limits: Limits) -> Rows:
     """Prepare quick access."""
     disputed = np.flatnonzero(found.disputed).tolist()
     same_time: dict[tuple[int, int], list[int]] = {(int(block.replay[cell]), int(block.start[cell])): [] for cell in disputed}
@@ -78,7 +83,7 @@ def rows(block: Cells, found: Agreement, limits: Limits) -> Rows:
         if place in same_time:
             same_time[place].append(cell)
     peers = {cell: [c for c in same_time[int(block.replay[cell]), int(block.start[cell])] if c != cell] for cell in disputed}
-    return Rows(block, found, limits, repeats(block), peers)
+    return Rows(block, found, shares, limits, repeats(block), peers)
 
 
 def repeats(block: Cells) -> Bools:
@@ -105,7 +110,7 @@ def faults(data: Rows, wrong: int, right: int, cell: int) -> dict[str, str]:
         is_own_repeat = step == 1 and bool(data.repeats[wrong, other])
         if is_own_repeat or data.is_same(bad, data.row(right, other)):
             found.setdefault("shift", f"holds the row of the bar {word}")
-    found.update(_scale_faults(data, bad, good))
+    found.update(_scale_faults(data, bad, good, cell))
     return found
 
 
@@ -126,7 +131,7 @@ def swapped_with(data: Rows, wrong: int, right: int, cell: int) -> int | None:
     return other if data.is_same(data.row(wrong, other), data.row(right, cell)) else None
 
 
-def _scale_faults(data: Rows, bad: Row, good: Row) -> dict[str, str]:
+def _scale_faults(data: Rows, bad: Row, good: Row, cell: int) -> dict[str, str]:
     near = math.log1p(data.limits.price_tolerance)
     apart = [b - g for b, g in zip(bad[:4], good[:4], strict=True)]
     same_price, same_volume = data.is_same_price(bad, good), data.is_same_volume(bad[4], good[4])
@@ -137,7 +142,11 @@ def _scale_faults(data: Rows, bad: Row, good: Row) -> dict[str, str]:
         return {}
     middle = sum(apart) / 4
     if max(apart) - min(apart) <= 2 * near and abs(middle) >= math.log(UNIT_FACTOR_MIN):
-        if same_volume or data.is_same_volume(bad[4] + middle, good[4]):
+        is_inverse = data.is_same_volume(bad[4] + middle, good[4])
+        is_cents = same_volume and abs(abs(middle) - math.log(100)) <= 2 * near
+        if (same_volume or is_inverse) and not is_cents and is_later_split(data, cell, -middle):
+            return {"split": f"all prices are {math.exp(middle):.6g} times those of the others, as if adjusted for a later split"}
+        if same_volume or is_inverse:
             return {"unit": f"all prices are {math.exp(middle):.6g} times those of the others"}
         return {}
     if same_volume:
@@ -146,6 +155,13 @@ def _scale_faults(data: Rows, bad: Row, good: Row) -> dict[str, str]:
             at = ("open", "high", "low", "close").index(field)
             return {"spike": f"{field} {math.exp(bad[at]):.6g}, expected near {math.exp(good[at]):.6g}"}
     return {}
+
+
+def is_later_split(data: Rows, cell: int, factor: float) -> bool:
+    """Whether the splits after the cell, up to some session, multiply to the factor (logarithms)."""
+    end = int(np.searchsorted(data.block.instrument, data.block.instrument[cell], side="right"))
+    later = data.shares[cell + 1 : end] - data.shares[cell]
+    return bool((np.abs(later - factor) <= 2 * math.log1p(data.limits.price_tolerance)).any())
 
 
 def spiked_field(data: Rows, bad: Row, good: Row) -> str | None:

@@ -66,22 +66,31 @@ def read(data: Rows, course: Series, episode: Ints, limits: Limits) -> list[Read
 
 
 def _sides(data: Rows, vendors: list[int], episode: Ints) -> list[list[int]]:
-    """Groups of vendors that agree in every cell of the episode, through each other where need be."""
+    """Groups of vendors that agree in every cell of the episode, through each other where need be.
+
+    The first of a group speaks for it: the one that saw the most volume, so that names decide nothing.
+    """
+    first = int(episode[0])
+
+    def rank(v: int) -> tuple[float, int, float]:
+        return -float(np.nan_to_num(data.block.volume[v, first])), int(data.block.first[v, first]), -float(data.block.price[3, v, first])
+
     sides: list[list[int]] = []
     for v in vendors:
         joined = [s for s in sides if any(bool(data.found.agrees[v, w, episode].all()) for w in s)]
         sides = [s for s in sides if s not in joined]
-        sides.append(sorted([v, *(w for s in joined for w in s)]))
+        sides.append(sorted([v, *(w for s in joined for w in s)], key=rank))
     return sorted(sides)
 
 
 def _odds(data: Rows, course: Series, side: list[int], others: list[list[int]], episode: Ints, normal: Usual) -> tuple[float, list[Fault]]:
     right = side[0]
     total = path_odds(course, _path(data, course, right, range(int(episode[0]), int(episode[-1]) + 1)), normal)
-    for cell in episode.tolist():
-        after = data.beside(cell, 1)
-        is_repeat = bool(data.repeats[right, cell]) or (after is not None and after not in episode and bool(data.repeats[right, after]))
-        total += repeat_odds(data.row(right, cell)[4]) if is_repeat else 0.0
+    # A run that was shifted ends in a repeat, which a quiet day may hide one bar further on.
+    last = int(episode[-1])
+    tail = [near for step in (1, 2) if (near := data.beside(last, step)) is not None]
+    for cell in [*episode.tolist(), *tail]:
+        total += repeat_odds(data.row(right, cell)[4]) if data.repeats[right, cell] else 0.0
     found: list[Fault] = []
     for other in others:
         cost, kinds = _blame(data, other, right, episode)
@@ -115,19 +124,28 @@ def _blame(data: Rows, side: list[int], right: int, episode: Ints) -> tuple[floa
             cost += UNEXPLAINED
         elif kind != main:
             cost += FAULT
-        detail = kinds.get(kind) or _difference(data, wrong, right, cell)
-        field = detail.split(" ", 1)[0] if kind in ("spike", "volume_scale") or kind not in kinds else None
+        field, difference = _difference(data, wrong, right, cell)
+        detail = kinds.get(kind) or difference
+        if kind in ("spike", "volume_scale"):
+            field = detail.split(" ", 1)[0]
+        elif kind != "conflict":
+            field = None
         if kind == "spike" and data.apart(wrong, right, cell) < math.log1p(data.limits.spike_least):
             kind = "conflict"
         found += [(data.block.vendors[v], cell, field, kind, detail) for v in side]
     return max(cost, -40.0), found
 
 
-def _difference(data: Rows, wrong: int, right: int, cell: int) -> str:
+def _difference(data: Rows, wrong: int, right: int, cell: int) -> tuple[str | None, str]:
+    """(the field that differs, None where several do; what stands there)."""
     names = ("open", "high", "low", "close", "volume")
     bad, good = data.row(wrong, cell), data.row(right, cell)
-    at = max(range(5), key=lambda k: 0.0 if math.isnan(bad[k] - good[k]) else abs(bad[k] - good[k]) / (1.0 if k < 4 else 20.0))
-    return f"{names[at]} {math.exp(bad[at]):.6g}, the others {math.exp(good[at]):.6g}"
+    near = math.log1p(data.limits.price_tolerance)
+    differ = [name for name, b, g in zip(names[:4], bad[:4], good[:4], strict=True) if abs(b - g) > near]
+    differ += [] if data.is_same_volume(bad[4], good[4]) else ["volume"]
+    told = ", ".join(f"{name} {math.exp(bad[names.index(name)]):.6g}" for name in differ)
+    others = ", ".join(f"{math.exp(good[names.index(name)]):.6g}" for name in differ)
+    return differ[0] if len(differ) == 1 else None, f"{told}, the others {others}"
 
 
 def _swap_odds(data: Rows, course: Series, wrong: int, right: int, episode: Ints) -> float:
@@ -182,11 +200,14 @@ def _preferred(data: Rows, sides: list[list[int]], episode: Ints) -> list[int] |
 
 def _undecided(data: Rows, likely: list[Fault], episode: Ints, sides: list[list[int]], *, is_settled: bool) -> list[Fault]:
     """One finding of vendor `*` per cell, of the kind that would be named were the likelier reading right."""
-    names = " against ".join(",".join(data.block.vendors[v] for v in side) for side in sides)
+    names = " against ".join(sorted(",".join(sorted(data.block.vendors[v] for v in side)) for side in sides))
     found = []
     for cell in episode.tolist():
-        first = next((f for f in likely if f[1] == cell), None)
-        field, kind, detail = (first[2], first[3], first[4]) if first else (None, "conflict", "vendors differ")
+        mine = [f for f in likely if f[1] == cell]
+        kind = min((f[3] for f in mine), key=(*ORDER, "conflict").index, default="conflict")
+        fields = {f[2] for f in mine if f[3] == kind}
+        field = fields.pop() if len(fields) == 1 else None
+        detail = min((f[4] for f in mine if f[3] == kind), default="they differ")
         end = "a minor difference, settled by preference" if is_settled else "the data does not tell who is right"
         found.append((ANY_VENDOR, cell, field, kind, f"{names}: {detail}; {end}"))
     return found
