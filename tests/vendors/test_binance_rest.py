@@ -270,6 +270,26 @@ class TestCapture:
         assert [len(rest.parse(one)) for one in rest.capture(pull)] == [0]
         assert venue.asked[0][1]["fromId"] == "12"
 
+    def test_trades_since_a_time_begin_with_the_first_id_of_that_time(self, http, venue):
+        rest = BinanceRest(http, base_url=venue.url)
+        start_ms = parse("2024-01-01") // 1_000_000
+        trade = {"id": 77, "price": "1", "qty": "2", "quoteQty": "2", "time": start_ms + 5, "isBuyerMaker": False}
+        venue.answer("/api/v3/aggTrades", json.dumps([{"a": 5, "p": "1", "q": "2", "f": 77, "l": 79, "T": start_ms + 5, "m": False}]))
+        venue.answer("/api/v3/historicalTrades", json.dumps([trade]))
+        (pull,) = rest.plan(request("2024-01-01", "2024-01-02", dataset="trades"))
+
+        (captured,) = rest.capture(pull)
+
+        assert rest.parse(captured)["id"].to_list() == [77]
+        assert venue.asked[0][1] == {"symbol": "BTCUSDT", "startTime": str(start_ms), "limit": "1"}
+        assert venue.asked[1][1] == {"symbol": "BTCUSDT", "fromId": "77", "limit": "1000"}
+
+    def test_no_trade_since_a_time_is_no_page(self, http, venue):
+        rest = BinanceRest(http, base_url=venue.url)
+        venue.answer("/api/v3/aggTrades", "[]")
+
+        assert list(rest.capture(rest.plan(request("2024-01-01", "2024-01-02", dataset="trades"))[0])) == []
+
     def test_server_time_and_the_first_bar(self, http, venue):
         rest = BinanceRest(http, base_url=venue.url)
         venue.answer("/api/v3/time", '{"serverTime":1499827319559}')

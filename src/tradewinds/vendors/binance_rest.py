@@ -60,7 +60,7 @@ class BinanceRest:
         return DATASETS
 
     def plan(self, request: Request) -> list[Pull]:
-        """Bars: one pull per 1000 intervals. Trades: one pull that `capture` follows from id to id.
+        """Bars: one pull per 1000 intervals. Trades: one pull that `capture` follows from id to id; its last page may go beyond the end.
 
         request.params `from_id`: trades begin at that id instead of a time (after the last one that the archive gave).
         """
@@ -86,8 +86,12 @@ class BinanceRest:
             answer = self._client.ask(pull)
             yield Payload(pull, answer.content, answer.captured_ns)
             return
+        following = self._from_first_id(pull) if "since" in pull.params else pull
+        if following is None:
+            return
+        pull = following
         for _ in range(PAGES_MAX):
-            sent = _page_of_trades(pull)
+            sent = _without(pull, "until")
             answer = self._client.ask(sent)
             yield Payload(sent, answer.content, answer.captured_ns)
             following = _following(pull, answer)
@@ -150,8 +154,25 @@ class BinanceRest:
         if request.dataset != TRADES.name:
             raise Rejected(f"binance rest: dataset {request.dataset!r}, expected bars-<interval>, trades or agg-trades")
         if from_id is None:
-            return self._pull(request.dataset, market, "trades", query)
-        return self._pull(request.dataset, market, "historicalTrades", query | {"fromId": from_id} | until)
+            query |= {"since": str(start_ns // NS_PER_MS)}
+        return self._pull(request.dataset, market, "historicalTrades", query | ({"fromId": from_id} if from_id else {}) | until)
+
+    def _from_first_id(self, pull: Pull) -> Pull | None:
+        """The pull with the id of the first trade at or after its `since`; None where there is none.
+
+        Trades are found by id only; an aggregated one is found by time, and names its first trade.
+        """
+        symbol = pull.params["symbol"]
+        query = {"symbol": symbol, "startTime": pull.params["since"], "limit": "1"}
+        answer = self._client.ask(self._pull(AGG_TRADES.name, market_of(pull.locator), "aggTrades", query))
+        try:
+            found = json.loads(answer.content)
+            first_id = str(int(found[0]["f"])) if found else None
+        except (ValueError, KeyError, TypeError, IndexError):
+            raise Unreadable(f"binance first trade {symbol}: {answer.content[:80]!r}, expected an array of trades") from None
+        if first_id is None:
+            return None
+        return replace(pull, params=MappingProxyType({**_without(pull, "since").params, "fromId": first_id}))
 
 
 def _times(start_ns: int, end_ns: int) -> dict[str, str]:
@@ -159,9 +180,9 @@ def _times(start_ns: int, end_ns: int) -> dict[str, str]:
     return {"startTime": str(-(-start_ns // NS_PER_MS)), "endTime": str(-(-end_ns // NS_PER_MS) - 1)}
 
 
-def _page_of_trades(pull: Pull) -> Pull:
-    """What is sent: `until` is ours."""
-    return replace(pull, params=MappingProxyType({name: value for name, value in pull.params.items() if name != "until"}))
+def _without(pull: Pull, name: str) -> Pull:
+    """The pull without a param that is ours and not the venue's."""
+    return replace(pull, params=MappingProxyType({key: value for key, value in pull.params.items() if key != name}))
 
 
 def _following(pull: Pull, answer: Answer) -> Pull | None:
