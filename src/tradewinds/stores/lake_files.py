@@ -10,7 +10,8 @@ import contextlib
 import errno
 import os
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 Content = Any  # bytes, or anything with the buffer protocol, such as an Arrow buffer
 _PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EINTR, errno.EAGAIN, errno.EBUSY, errno.ESTALE}
 _TEMPORARY = ".tmp"
+SYNCS_MAX = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Files(Protocol):
         ...
 
     def write_many(self, items: Sequence[tuple[str, Content]]) -> None:
-        """`write` of each, with the costs that can be shared paid once; all are durable on return."""
+        """`write` of each, sharing what costs can be shared; all are durable on return. Local files appear in this order."""
         ...
 
     def create(self, path: str, content: Content) -> bool:
@@ -101,7 +103,6 @@ class LocalFiles:
     def __init__(self, root: str | Path, *, step: Callable[[str], None] | None = None) -> None:
         self.root = str(root)
         self._step = step
-        self._made: set[str] = set()
 
     def read(self, path: str) -> bytes:
         full = self._full(path)
@@ -124,27 +125,38 @@ class LocalFiles:
         self.write_many([(path, content)])
 
     def write_many(self, items: Sequence[tuple[str, Content]]) -> None:
-        folders: dict[str, None] = {}
-        for path, content in items:
-            full = self._full(path)
-            with self._temporary(full, content) as temporary:
-                self._do(f"rename {path}")
-                os.replace(temporary, full)
-            folders[os.path.dirname(full)] = None
-        for folder in folders:
-            self._sync_folder(folder)
+        places = [(self._full(path), content) for path, content in items]
+        changed = self._make_folders({os.path.dirname(full) for full, _ in places})
+        temporaries: dict[int, str] = {}
+
+        def write(number: int) -> None:
+            temporaries[number] = self._write_temporary(*places[number])
+
+        try:
+            _each(write, range(len(places)))
+            for number, (full, _) in enumerate(places):
+                self._replace(temporaries[number], full)
+        finally:
+            _unlink_all(list(temporaries.values()))
+        _each(self._sync_folder, sorted(changed | {os.path.dirname(full) for full, _ in places}))
 
     def create(self, path: str, content: Content) -> bool:
         full = self._full(path)
         if os.path.exists(full):
             return False
-        with self._temporary(full, content) as temporary:
+        folder = os.path.dirname(full)
+        changed = self._make_folders({folder})
+        temporary = self._write_temporary(full, content)
+        try:
             self._do(f"link {path}")
-            try:
-                os.link(temporary, full)
-            except FileExistsError:
-                return False
-        self._sync_folder(os.path.dirname(full))
+            os.link(temporary, full)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            raise file_fault("writing", full, error) from error
+        finally:
+            _unlink_all([temporary])
+        _each(self._sync_folder, sorted(changed | {folder}))
         return True
 
     def stat(self, path: str) -> FileStat | None:
@@ -218,13 +230,11 @@ class LocalFiles:
             raise file_fault("listing", full, error) from error
         return sorted(found, key=lambda stat: stat.name)
 
-    @contextlib.contextmanager
-    def _temporary(self, full: str, content: Content) -> Iterator[str]:
-        """A written and synced temporary file beside `full`; it is gone afterwards unless it was renamed."""
+    def _write_temporary(self, full: str, content: Content) -> str:
+        """The path of a written and synced temporary file beside `full`; the caller renames, links or removes it."""
         folder, name = os.path.split(full)
         temporary = f"{folder}/.{name}.{secrets.token_hex(8)}{_TEMPORARY}"  # process ids repeat across containers
         try:
-            self._make_folder(folder)
             self._do(f"write {name}")
             with open(temporary, "xb", buffering=0) as file:
                 view = memoryview(content).cast("B")
@@ -232,25 +242,34 @@ class LocalFiles:
                     view = view[file.write(view) :]
                 self._do(f"sync {name}")
                 os.fsync(file.fileno())
-            yield temporary
+        except OSError as error:
+            _unlink_all([temporary])
+            raise file_fault("writing", full, error) from error
+        return temporary
+
+    def _replace(self, temporary: str, full: str) -> None:
+        try:
+            self._do(f"rename {os.path.basename(full)}")
+            os.replace(temporary, full)
         except OSError as error:
             raise file_fault("writing", full, error) from error
-        finally:
-            with contextlib.suppress(OSError):  # renamed, never made, or the disk is beyond help: a later `retain` sweeps it
-                os.unlink(temporary)
 
-    def _make_folder(self, folder: str) -> None:
-        if folder in self._made and os.path.isdir(folder):
-            return
-        missing = []
-        while folder and not os.path.isdir(folder):
-            missing.append(folder)
-            folder = os.path.dirname(folder)
-        for each in reversed(missing):
-            self._do(f"mkdir {os.path.basename(each)}")
-            os.makedirs(each, exist_ok=True)
-            self._sync_folder(os.path.dirname(each))
-        self._made.update(missing or [folder])
+    def _make_folders(self, folders: set[str]) -> set[str]:
+        """Make what is missing; the folders that gained one and must be synced before a write in them counts as done."""
+        changed = set()
+        for wanted in sorted(folders):
+            missing, folder = [], wanted
+            while folder and not os.path.isdir(folder):
+                missing.append(folder)
+                folder = os.path.dirname(folder)
+            for each in reversed(missing):
+                try:
+                    self._do(f"mkdir {os.path.basename(each)}")
+                    os.makedirs(each, exist_ok=True)
+                except OSError as error:
+                    raise file_fault("writing", each, error) from error
+                changed.add(os.path.dirname(each))
+        return changed
 
     def _sync_folder(self, folder: str) -> None:
         try:
@@ -262,3 +281,20 @@ class LocalFiles:
                 os.close(descriptor)
         except OSError as error:
             raise file_fault("syncing", folder, error) from error
+
+
+def _each(act: Callable[[Any], object], items: Sequence[Any]) -> None:
+    """Do it for each, several at once: file systems commit concurrent syncs together."""
+    if len(items) < 2:
+        for item in items:
+            act(item)
+        return
+    with ThreadPoolExecutor(min(SYNCS_MAX, len(items))) as pool:
+        for done in [pool.submit(act, item) for item in items]:
+            done.result()
+
+
+def _unlink_all(paths: Sequence[str]) -> None:
+    for path in paths:
+        with contextlib.suppress(OSError):  # renamed already, or the disk is beyond help: a later `retain` sweeps it
+            os.unlink(path)

@@ -58,7 +58,7 @@ class S3Files:
     def write_many(self, items: Sequence[tuple[str, Content]]) -> None:
         with ThreadPoolExecutor(UPLOADS_MAX) as pool:
             for done in [pool.submit(self.write, path, content) for path, content in items]:
-                done.result()
+                done.result()  # objects appear as they arrive: S3 promises no order, and no reader here needs one
 
     def create(self, path: str, content: Content) -> bool:
         body = bytes(content)

@@ -16,6 +16,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from tradewinds.stores.lake import FileLake
 
 EXACT_MAX = 2**53
+WORKERS = 3
 _BUILDING = ".building-"
 _RECENT_DAYS = {"month": 2, "year": 380}
 
@@ -141,16 +143,18 @@ def _previous(folder: Path) -> Pack | None:
 def _make(building: Path, lake: FileLake, table: Table, plan: Header, previous: Pack | None, digests: dict[str, str]) -> None:
     building.mkdir()
     reusable = _reusable(previous, plan)
-    stored = []
-    for instrument, digest in sorted(digests.items()):
+
+    def store(item: tuple[str, str]) -> Stored | None:
+        instrument, digest = item
         old = reusable.get(instrument)
-        if old is not None and old.digest == digest:
-            assert previous is not None
-            os.link(previous.folder / old.file, building / old.file)
-            stored.append(old)
-        else:
-            made = _write_instrument(building, lake, table, plan, instrument, digest)
-            stored += [made] if made else []
+        if old is None or old.digest != digest:
+            return _write_instrument(building, lake, table, plan, instrument, digest)
+        assert previous is not None
+        os.link(previous.folder / old.file, building / old.file)
+        return old
+
+    with ThreadPoolExecutor(WORKERS) as pool:  # one hashes and waits for the disk while another reads
+        stored = [made for made in pool.map(store, sorted(digests.items())) if made is not None]
     if not stored:
         raise Missing(f"pack {table.name}: no facts from {plan.start_ns} ns known at {text(plan.as_of_ns)}, expected some")
     without_recent = replace(plan, instruments=tuple(stored))

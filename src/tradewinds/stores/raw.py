@@ -2,7 +2,7 @@
 
 Layout: `<first two digits>/<sha256>` holds the bytes, `<first two digits>/<sha256>.<record hash>.json` one capture
 record. A record's name is the hash of vendor, dataset, locator and params, so a second capture of the same bytes from
-the same place writes nothing and the first capture time stands. The record is written after its bytes.
+the same place writes nothing and the first capture time stands. The record becomes visible after its bytes.
 """
 
 from __future__ import annotations
@@ -40,10 +40,8 @@ class FileRawStore:
             path = f"{_path(name)}.{_record_name(payload)}.json"
             if path not in records and self._files.stat(path) is None:
                 records[path] = _record(payload)
-        if contents:
-            self._files.write_many(list(contents.items()))
-        if records:
-            self._files.write_many(list(records.items()))
+        if contents or records:
+            self._files.write_many([*contents.items(), *records.items()])
         return names
 
     def get(self, sha256: str) -> bytes:
