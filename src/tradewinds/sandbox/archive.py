@@ -11,7 +11,7 @@ import zipfile
 from collections import OrderedDict
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from threading import Lock
+from threading import BoundedSemaphore, Lock
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
@@ -35,6 +35,7 @@ PRINTS_ZIP_LEVEL = 3  # days of prints are large, and made while somebody waits
 KEYS_A_PAGE = 1_000
 BYTES_A_BAR = 46  # what a zipped minute takes, for the sizes that a listing shows of files not made yet
 _DIGESTS_MAX = 50_000
+AT_ONCE = 2  # files in the making; each takes some tens of megabytes
 _LOCKS = 16
 _TRADE_HEADER = b"id,price,qty,quote_qty,time,is_buyer_maker\n"
 _AGGREGATE_HEADER = b"agg_trade_id,price,quantity,first_trade_id,last_trade_id,transact_time,is_buyer_maker\n"
@@ -46,6 +47,7 @@ class ArchiveFiles:
     def __init__(self, world: World) -> None:
         self._world = world
         self._lock = Lock()
+        self._turns = BoundedSemaphore(AT_ONCE)
         self._making = [Lock() for _ in range(_LOCKS)]
         self._zips: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
         self._bytes = 0
@@ -59,7 +61,8 @@ class ArchiveFiles:
                 if name in self._zips:
                     self._zips.move_to_end(name)
                     return self._zips[name]
-            made = _zip(self._world, key)
+            with self._turns:
+                made = _zip(self._world, key)
             self._keep(name, made)
             return made
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tradewinds.sandbox.market import SeededMarket
 
 FIRST_YEAR = 2010
+Floats = NDArray[np.float64]
+_BLOCKS_KEPT = 64
 # Code, name and exchange, initials, region, commodity code, commodity, group, contract units, open interest,
 # and which report has it beside the legacy one (d: disaggregated, f: financial).
 _TABLE = """
@@ -83,7 +87,7 @@ def positions(market: SeededMarket, each: FuturesMarket, day: date, kind: str, *
     levels = [_level(market, each, day - timedelta(days=7 * back)) for back in (0, 1)]
     scale = 1.25 if combined else 1.0
     interest, before = (int(level * scale) for level in levels)
-    draws = market.generator("cot", each.code, day, kind, combined).random((4, 8))
+    draws = _draws(market, each.code, day.year, kind, combined)[(day.timetuple().tm_yday - 1) // 7]
     long, short = (_parts(interest, draws[side], len(CATEGORIES[kind])) for side in (0, 1))
     found = {"open_interest_all": interest}
     long_total = short_total = 0
@@ -105,7 +109,7 @@ def positions(market: SeededMarket, each: FuturesMarket, day: date, kind: str, *
     return found
 
 
-def _parts(interest: int, draws: np.ndarray[tuple[int], np.dtype[np.float64]], count: int) -> list[int]:
+def _parts(interest: int, draws: Floats, count: int) -> list[int]:
     """The categories' shares of one side; what is left over belongs to those who need not report."""
     weights = draws[: count + 1] + 0.15
     weights[count] *= 0.35
@@ -115,8 +119,18 @@ def _parts(interest: int, draws: np.ndarray[tuple[int], np.dtype[np.float64]], c
 def _level(market: SeededMarket, each: FuturesMarket, day: date) -> float:
     week = (day.toordinal() - 719_163) // 7
     block, place = divmod(week, 52)
-    noise = market.generator("cot", each.code, block).standard_normal(52)
+    noise = _noise(market, each.code, block)
     return float(each.interest * (1 + 0.08 * np.sin(week / 9.0 + len(each.name))) * np.exp(0.03 * noise[place]))
+
+
+@lru_cache(_BLOCKS_KEPT)
+def _draws(market: SeededMarket, code: str, year: int, kind: str, combined: bool) -> Floats:
+    return market.generator("cot", code, year, kind, combined).random((53, 4, 8))
+
+
+@lru_cache(_BLOCKS_KEPT)
+def _noise(market: SeededMarket, code: str, block: int) -> Floats:
+    return market.generator("cot", code, block).standard_normal(52)
 
 
 def _market(line: str) -> FuturesMarket:

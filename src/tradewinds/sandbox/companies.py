@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from tradewinds.calendars.sessions import calendar
 from tradewinds.core.errors import DataFault
-from tradewinds.sandbox.market import EPOCH_DAY, SeededMarket, mean_reverting
+from tradewinds.sandbox.bridge import mean_reverting
+from tradewinds.sandbox.market import EPOCH_DAY, SeededMarket
 
 FIRST, LAST = date(2010, 1, 4), date(2035, 12, 31)
 _EPOCH = date(1970, 1, 1).toordinal()

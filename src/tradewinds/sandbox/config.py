@@ -32,7 +32,7 @@ class SandboxConfig:
     coingecko_limit: int = 100
     oanda_token: str = field(default="sandbox-oanda-token", repr=False)
     tiingo_token: str = field(default="sandbox-tiingo-token", repr=False)
-    zip_cache_bytes: int = 64 * 2**20
+    zip_cache_bytes: int = 32 * 2**20
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65_535:

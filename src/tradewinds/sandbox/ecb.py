@@ -12,8 +12,9 @@ import anyio.to_thread
 import numpy as np
 
 from tradewinds.calendars.publication import ECB_CLOCK, FRANKFURT, local_ns
+from tradewinds.sandbox.bridge import mean_reverting
 from tradewinds.sandbox.fx import SeededFx
-from tradewinds.sandbox.market import EPOCH_DAY, LAST_DAY, SeededMarket, mean_reverting
+from tradewinds.sandbox.market import EPOCH_DAY, LAST_DAY, SeededMarket
 from tradewinds.sandbox.world import World
 
 if TYPE_CHECKING:

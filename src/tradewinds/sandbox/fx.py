@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradewinds.sandbox.bars import DAY_MS, Ints
-from tradewinds.sandbox.market import EPOCH_DAY, LAST_DAY, SeededMarket, mean_reverting
+from tradewinds.sandbox.bridge import mean_reverting
+from tradewinds.sandbox.market import EPOCH_DAY, LAST_DAY, SeededMarket
 
 NEW_YORK = ZoneInfo("America/New_York")
 NODE_MS = 5_000
@@ -109,8 +110,8 @@ class SeededFx:
         hour = np.arange(24)
         busy = np.repeat(0.25 + 1.6 * np.exp(-(((hour - 14) / 5.0) ** 2)) + 0.4 * np.exp(-(((hour - 7) / 3.0) ** 2)), _NODES // 24)
         is_open = np.repeat(_open_hours(day), _NODES // 24)
-        updates = generator.poisson(busy * 1.4) * is_open
-        jump = generator.integers(0, spread // 2 + 2, _NODES)
+        updates = (generator.standard_exponential(_NODES, dtype=np.float32) * busy * 1.5 + 0.2).astype(np.int64) * is_open
+        jump = (generator.random(_NODES, dtype=np.float32) * (spread // 2 + 2)).astype(np.int64)
         wide = np.maximum(spread, np.repeat(_rollover(day), _NODES // 24) * spread * 4)
         half = wide // 2
         bid, ask = middle - half, middle + (wide - half)
@@ -132,6 +133,8 @@ class SeededFx:
         return quotes.take(updates > 0)
 
     def _make_hours(self, pair: str, day: int) -> Quotes:
+        if not _open_hours(day).any():
+            return self._nodes(pair, EPOCH_DAY).take(slice(0, 0))
         nodes = self._make_nodes(pair, day)
         return merge(nodes, nodes.start_ms // _HOUR_MS * _HOUR_MS)
 

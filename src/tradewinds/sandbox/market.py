@@ -21,22 +21,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradewinds.sandbox.bars import DAY_MS, INTERVALS_MS, MINUTE_MS, Bars, Ints, aggregate, bucket_ceiling, bucket_start, concatenate
+from tradewinds.sandbox.bridge import BUSY, NODES, Floats, hold_when_quiet, mean_reverting, price_path, share_out
 from tradewinds.sandbox.coins import Coin
 from tradewinds.sandbox.listings import Listing, listings
 
 Kind = Literal["spot", "um"]
-Floats = NDArray[np.float64]
 
 EPOCH_DAY = (date(2017, 1, 1).toordinal()) - 719_163
 LAST_DAY = (date(2035, 12, 31).toordinal()) - 719_163
-NODES = 6
 NODE_MS = MINUTE_MS // NODES
 NODES_A_DAY = 1440 * NODES
 UM_TURNOVER = 5.0  # perpetuals turn over about five times their spot market, in twice as many trades
 
-_HOUR = np.arange(24)
-_BUSY = 1.0 + 0.38 * np.cos(2 * np.pi * (_HOUR - 15) / 24) + 0.12 * np.cos(4 * np.pi * (_HOUR - 14) / 24)
-_DAYS_CACHED = 96
+_DAYS_CACHED = 64
 _WALKS_CACHED = 48
 _ASSETS_CACHED = 512
 _MONTHS_CACHED = 4096
@@ -132,14 +129,14 @@ class SeededMarket:
             volume.standard_normal(out=swell[row])
             if listing.quiet:
                 volume.random(out=quiet[row, 1:], dtype=np.float32)
-        ticks = _price_path(step, hourly, walk, at, listing.tick)
-        shape = np.repeat(_BUSY, 60) * np.exp(0.6 * swell - 0.18)
+        ticks = price_path(step, hourly, walk, at, listing.tick)
+        shape = np.repeat(BUSY, 60) * np.exp(0.6 * swell - 0.18)
         if listing.quiet:
             active = quiet >= listing.quiet
             shape *= active
-            ticks = _hold_when_quiet(ticks, active)
+            ticks = hold_when_quiet(ticks, active)
         flow.reshape(days, 1440, NODES)[:] *= shape[:, :, None].astype(np.float32)
-        trades = _share_out(flow, walk.trades[at] // 2) * 2
+        trades = share_out(flow, walk.trades[at] // 2) * 2
         value = np.exp(walk.log_price[at])[:, None] * listing.lot * flow.sum(axis=1, dtype=np.float64)[:, None]
         lots = trades + (flow * (walk.turnover[at][:, None] / value)).astype(np.int64)
         lots[trades == 0] = 0
@@ -249,55 +246,6 @@ class SeededMarket:
         first_id = np.maximum(first_id - first_id[born], 0)
         basis = (-6 + 5 * mean_reverting(draws[2], keep=0.8)) * 1e-4 if kind == "um" else np.zeros(size)
         return Walk(log_price, sigma, turnover, trades, first_id, basis)
-
-
-def mean_reverting(shocks: Floats, keep: float = 0.995) -> Floats:
-    """A walk that is pulled back to 0: each level is `keep` of the one before plus a shock."""
-    level, path = 0.0, []
-    for shock in shocks.tolist():
-        level = level * keep + shock
-        path.append(level)
-    return np.array(path)
-
-
-def _price_path(step: Floats, hourly: Floats, walk: Walk, at: slice, tick: float) -> Ints:
-    """Ticks of every node: a bridge from this day's anchor to the next, wilder in some hours than in others."""
-    nodes = step.shape[1]
-    scale = np.sqrt(_BUSY) * np.exp(0.3 * hourly) * (walk.sigma[at] / np.sqrt(nodes))[:, None]
-    step.reshape(len(step), 24, -1)[:] *= scale[:, :, None]
-    path = np.cumsum(step, axis=1)
-    part = np.arange(nodes) / nodes
-    start = walk.log_price[at] + walk.basis[at]
-    end = walk.log_price[at.start + 1 : at.stop + 1] + walk.basis[at.start + 1 : at.stop + 1]
-    total = path[:, -1].copy()
-    path -= step[:, :1]
-    path += start[:, None] + (end - start - total)[:, None] * part
-    np.exp(path, out=path)
-    path *= 1.0 / tick
-    np.rint(path, out=path)
-    return np.maximum(path.astype(np.int64), 1)
-
-
-def _hold_when_quiet(ticks: Ints, active: NDArray[np.bool_]) -> Ints:
-    """A minute without a trade stands at the last price before it; the first minute of a day always trades."""
-    minutes = ticks.reshape(len(ticks), -1, NODES)
-    last_active = np.maximum.accumulate(np.where(active, np.arange(active.shape[1]), 0), axis=1)
-    held = np.take_along_axis(minutes[:, :, -1], last_active, axis=1)
-    return np.where(active[:, :, None], minutes, held[:, :, None]).reshape(ticks.shape)
-
-
-def _share_out(flow: NDArray[np.float32], totals: Ints) -> Ints:
-    """Whole numbers along each row in proportion to `flow`, at least one where it is positive, that add up to the total exactly."""
-    active = flow > 0
-    rising = np.cumsum(flow, axis=1, dtype=np.float64)
-    rising *= ((totals - active.sum(axis=1)) / rising[:, -1])[:, None]
-    rising[:, -1] = np.rint(rising[:, -1])
-    whole = rising.astype(np.int64)
-    share = np.diff(whole, axis=1, prepend=0)
-    share[~active] = 0
-    share += active
-    share[:, 0] += totals - share.sum(axis=1)
-    return share
 
 
 def _reduce(nodes: Nodes, listing: Listing, only: slice | None) -> Bars:

@@ -137,7 +137,7 @@ def _between(world: World, fx: SeededFx, pair: str, cut: Alignment, start_ms: in
 
 
 def _forward(world: World, fx: SeededFx, pair: str, cut: Alignment, start: int, count: int, now_ms: int) -> Quotes:
-    stretch = count
+    stretch = _stretch(cut, count)
     begin = max(cut.start(start), _EARLIEST_MS)
     while True:  # doubles over weekends, ends with the present
         end = min(begin + stretch * cut.length_ms + 3 * 24 * HOUR_MS, now_ms)
@@ -148,13 +148,18 @@ def _forward(world: World, fx: SeededFx, pair: str, cut: Alignment, start: int, 
 
 
 def _backward(world: World, fx: SeededFx, pair: str, cut: Alignment, end: int, count: int) -> Quotes:
-    stretch = count
+    stretch = _stretch(cut, count)
     while True:  # doubles over weekends, ends with the first day
         begin = max(cut.start(end - stretch * cut.length_ms - 3 * 24 * HOUR_MS), _EARLIEST_MS)
         found = _between(world, fx, pair, cut, begin, end)
         if len(found) >= count or begin <= _EARLIEST_MS:
             return found.take(slice(-count, None))
         stretch *= 2
+
+
+def _stretch(cut: Alignment, count: int) -> int:
+    """How many lengths of time should hold so many candles: five days of seven have some."""
+    return count * 7 // 5 + 2 if cut.length_ms <= 24 * HOUR_MS else count + 1
 
 
 def _alignment(asked: Mapping[str, str]) -> Alignment:
