@@ -223,6 +223,24 @@ def test_a_damaged_log_entry_and_a_missing_file_are_named(tmp_path: Path) -> Non
         local_lake(tmp_path).read(TABLE, as_of_ns=LATE)
 
 
+def test_damaged_parquet_is_unreadable_and_verification_names_it(tmp_path: Path) -> None:
+    lake = local_lake(tmp_path)
+    lake.publish(TABLE, "2024-01", rows("BTC.X", [1.0, 2.0]))
+    path = tmp_path / lake.files(TABLE)[0]
+    whole = path.read_bytes()
+    assert lake.verify(TABLE) == len(whole)
+
+    for damaged in (whole[: len(whole) // 2], whole[:4] + bytes(len(whole) - 4), b""):
+        path.write_bytes(damaged)
+        with pytest.raises(
+            Unreadable, match=rf"lake file history/bars-1m/2024-01/{path.name}: .*expected the {len(whole)} bytes of Parquet"
+        ):
+            local_lake(tmp_path).read(TABLE, as_of_ns=LATE)
+    path.write_bytes(whole[:-20] + b"X" + whole[-19:])
+    with pytest.raises(Unreadable, match="bytes hash to"):
+        lake.verify(TABLE)
+
+
 def test_a_writer_that_always_loses_gives_up_with_a_transient_error() -> None:
     class Busy(MemoryFiles):
         def create(self, path: str, content: bytes) -> bool:

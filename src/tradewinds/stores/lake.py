@@ -22,7 +22,7 @@ from tradewinds.stores import lake_log, lake_merge, lake_parquet
 from tradewinds.stores.lake_files import Files, LocalFiles
 from tradewinds.stores.lake_log import DataFile, State, stored_digests
 from tradewinds.stores.lake_read import Partition, PartitionReader, Span
-from tradewinds.stores.lake_retain import retain_partition
+from tradewinds.stores.lake_retain import retain_partition, verify_partition
 from tradewinds.stores.lake_schema import Schema, conform, empty, schema_of
 
 COMMIT_ATTEMPTS = 100
@@ -142,6 +142,12 @@ class FileLake:
             if size is not None:
                 return draft.secured() + size
         raise Transient(f"compacting {table.name} {partition}: {COMMIT_ATTEMPTS} commits by others came first, expected a turn; repeat")
+
+    def verify(self, table: Table) -> int:
+        """Hash every current file of the table; returns the bytes read, raises Unreadable naming the first that changed."""
+        return sum(
+            verify_partition(self._files, _folder(table, partition), self._state(table, partition)) for partition in self.partitions(table)
+        )
 
     def retain(self, table: Table, *, keep_ns: int, now_ns: int) -> int:
         """Remove what nobody has been able to read for `keep_ns`: superseded log entries, and files that no kept entry names.

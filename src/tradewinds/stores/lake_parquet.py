@@ -23,6 +23,7 @@ from tradewinds.stores.lake_schema import Field, Schema, typed
 
 GROUP_ROWS = 16_384
 Array = np.ndarray[Any, np.dtype[Any]]
+DAMAGE = (pa.ArrowInvalid, OSError, KeyError)
 _COMPRESSION = "lz4"
 _DICTIONARY = ("instrument", "source", "vendor", "status", "reason")
 _STATISTICS = ("instrument", "start", "event", "known")
@@ -51,8 +52,12 @@ def encode(frames: Iterable[pl.DataFrame], schema: Schema) -> tuple[pa.Buffer, D
     if not groups:
         return None
     content = sink.getvalue()
-    name = f"{hashlib.sha256(content).hexdigest()[:32]}.parquet"
-    return content, DataFile(name, content.size, tuple(field.stored for field in schema.fields), tuple(groups))
+    return content, DataFile(content_name(content), content.size, tuple(field.stored for field in schema.fields), tuple(groups))
+
+
+def content_name(content: Any) -> str:
+    """The file name of these bytes."""
+    return f"{hashlib.sha256(content).hexdigest()[:32]}.parquet"
 
 
 def decode(

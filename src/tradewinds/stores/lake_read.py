@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from tradewinds.core.errors import Unreadable
 from tradewinds.stores import lake_parquet
 from tradewinds.stores.lake_files import Files
 from tradewinds.stores.lake_log import Group, State
@@ -124,10 +125,12 @@ class PartitionReader:
         file = partition.state.files[number]
         path = f"{partition.folder}/{file.name}"
         footer = self._footers.get(path)
+        fields = [schema.field(name) for name in names]
         with self._files.open(path, [(part.group.offset, part.group.length) for part in parts]) as source:
-            rows, read_footer = lake_parquet.decode(
-                source, file, footer, [part.position for part in parts], [schema.field(name) for name in names]
-            )
+            try:
+                rows, read_footer = lake_parquet.decode(source, file, footer, [part.position for part in parts], fields)
+            except lake_parquet.DAMAGE as error:
+                raise Unreadable(f"lake file {path}: {error}, expected the {file.size} bytes of Parquet that were written") from error
         if footer is None:
             self._remember(path, read_footer)
         found = []

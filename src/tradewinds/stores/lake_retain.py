@@ -1,4 +1,4 @@
-"""Retention: removing what nobody has been able to read for a while.
+"""Retention: removing what nobody has been able to read for a while. Verification: is what is kept what was written?
 
 1. A superseded log entry goes once its successor is older than the horizon.
 2. A data file goes that no kept entry names and that is itself older than the horizon.
@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import itertools
 
-from tradewinds.stores import lake_log
+from tradewinds.core.errors import Unreadable
+from tradewinds.stores import lake_log, lake_parquet
 from tradewinds.stores.lake_files import Files, FileStat
+from tradewinds.stores.lake_log import State
 
 
 def retain_partition(files: Files, log: str, folder: str, horizon_ns: int) -> int:
@@ -29,6 +31,16 @@ def retain_partition(files: Files, log: str, folder: str, horizon_ns: int) -> in
                 files.delete(f"{place}/{stat.name}")
                 removed += stat.size
     return removed
+
+
+def verify_partition(files: Files, folder: str, state: State) -> int:
+    """Hash every current file; the bytes read, or Unreadable naming the first file that is not what was written."""
+    for file in state.files:
+        content = files.read(f"{folder}/{file.name}")
+        name = lake_parquet.content_name(content)
+        if name != file.name:
+            raise Unreadable(f"lake file {folder}/{file.name}: {len(content)} bytes hash to {name}, expected the name it is stored under")
+    return sum(file.size for file in state.files)
 
 
 def _retain_entries(files: Files, log: str, horizon_ns: int) -> tuple[list[FileStat], int]:
