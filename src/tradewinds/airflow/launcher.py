@@ -1,7 +1,8 @@
 """One warm process that runs Airflow's four components: `python -m tradewinds.airflow.launcher`, started by `app.airflow_process`.
 
 1. Start the metadata's PostgreSQL in a thread while the imports run, which take four seconds and are then paid once for all.
-2. Fork the api-server, which prepares its routes while this process creates the schema; then fork the other three.
+2. Fork the api-server, in two processes of which one serves people and one serves tasks: each prepares its routes for seconds, while
+   this process creates the schema. Then fork the other three.
 3. Watch: restart a component that died, at most RESTARTS_MAX times; say on standard output, in JSON lines, what happened.
 4. Stop when told (SIGTERM, SIGINT) or when the process that started us is gone (standard input closes), so that nothing outlives it:
    SIGTERM to each component, SIGKILL after the grace to whatever is left in their sessions, then the database.
@@ -29,8 +30,12 @@ from typing import Any
 RESTARTS_MAX = 3
 POLL_S = 0.2
 KILL_WAIT_S = 2.0
+WARM_UP_ATTEMPTS_MAX = 300
+GC_THRESHOLD = 50_000
+_API = ("api-server", "--host", "127.0.0.1", "--workers", "1")
 COMPONENTS: dict[str, tuple[str, ...]] = {
-    "api-server": ("api-server", "--host", "127.0.0.1", "--port", "{port}", "--workers", "1"),
+    "execution-api": (*_API, "--apps", "execution", "--port", "{execution_port}"),
+    "api-server": (*_API, "--apps", "core", "--port", "{port}"),
     "scheduler": ("scheduler", "--skip-serve-logs"),
     "dag-processor": ("dag-processor",),
     "triggerer": ("triggerer", "--skip-serve-logs"),
@@ -59,6 +64,7 @@ class Order:
 
     folder: Path
     port: int
+    execution_port: int
     grace_s: float
     is_attached: bool
     database: str | None
@@ -79,6 +85,8 @@ class House:
 
 def main() -> int:
     """Runs until told to stop; returns the exit code."""
+    # Much is made and little thrown away while modules load: looking for garbage every 700 objects costs a fifth of the start.
+    gc.set_threshold(GC_THRESHOLD, 20, 20)
     order = _order(json.loads(os.environ.pop("TRADEWINDS_AIRFLOW_ORDER")))
     _adopt_orphans()
     stop_asked = threading.Event()
@@ -99,6 +107,7 @@ def _order(told: dict[str, Any]) -> Order:
     return Order(
         folder=Path(told["folder"]),
         port=told["port"],
+        execution_port=told["execution_port"],
         grace_s=told["grace_s"],
         is_attached=told["is_attached"],
         database=told["database"],
@@ -203,6 +212,7 @@ def _prepare_schema(house: House) -> None:
         current = db._get_current_revision(session)  # type: ignore[no-untyped-call]  # airflow leaves it untyped
     newest = db._REVISION_HEADS_MAP[_latest(db._REVISION_HEADS_MAP)]
     if current in (None, newest):
+        _fork(house, "execution-api")
         _fork(house, "api-server")
     if current is None:
         db.initdb()
@@ -237,7 +247,10 @@ def _become(house: House, name: str) -> None:
         nothing = os.open(os.devnull, os.O_RDONLY)
         for source, target in ((nothing, 0), (log, 1), (log, 2)):
             os.dup2(source, target)
-        sys.argv = ["airflow", *(part.format(port=house.order.port) for part in COMPONENTS[name])]
+        if name == "execution-api":
+            threading.Thread(target=_warm_up, args=(house.order.execution_port,), daemon=True).start()
+        ports = {"port": house.order.port, "execution_port": house.order.execution_port}
+        sys.argv = ["airflow", *(part.format(**ports) for part in COMPONENTS[name])]
         arguments = house.parser.parse_args(sys.argv[1:])
         arguments.func(arguments)
         code = 0
@@ -251,6 +264,20 @@ def _become(house: House, name: str) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _warm_up(port: int) -> None:
+    """Airflow builds the routes for tasks at the first request, which takes seconds: ask before a task does."""
+    import http.client
+
+    for _ in range(WARM_UP_ATTEMPTS_MAX):
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        with contextlib.suppress(OSError):
+            connection.request("GET", "/execution/health")
+            connection.getresponse().read()
+            return
+        connection.close()
+        time.sleep(POLL_S)
 
 
 def _watch(house: House, stop_asked: threading.Event) -> None:

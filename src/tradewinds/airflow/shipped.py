@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tradewinds.airflow.dag_factory import Drawing, draw_config
 from tradewinds.core.errors import Rejected, TradewindsError
+from tradewinds.wiring.calendars import stand_calendars
 from tradewinds.wiring.settings import load_sound_config
 
 
@@ -11,6 +12,7 @@ def drawing() -> Drawing:
     """The DAGs of the configuration in force, and the problems with it. Reads the local file and the environment, nothing else."""
     try:
         config, broken = load_sound_config()
+        stand_calendars(config)
         drawn = draw_config(config)
     except TradewindsError as error:
         return Drawing({}, {"configuration": str(error)})

@@ -142,7 +142,7 @@ def keys(folder: Path) -> dict[str, str]:
     return found
 
 
-def settings(folder: Path, port: int, dags: Sequence[Path], parallelism: int) -> dict[str, str]:
+def settings(folder: Path, port: int, execution_port: int, dags: Sequence[Path], parallelism: int) -> dict[str, str]:
     """Airflow's settings as its environment variables."""
     known = keys(folder)
     bundles = [
@@ -160,7 +160,7 @@ def settings(folder: Path, port: int, dags: Sequence[Path], parallelism: int) ->
         # Provider plugins, our timetable among them, are loaded only when providers are not discovered lazily.
         "CORE__LAZY_DISCOVER_PROVIDERS": "False",
         "CORE__FERNET_KEY": known["fernet"],
-        "CORE__EXECUTION_API_SERVER_URL": f"{address(port)}/execution/",
+        "CORE__EXECUTION_API_SERVER_URL": f"{address(execution_port)}/execution/",
         "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(folder / "passwords.json"),
         "API__HOST": "127.0.0.1",

@@ -110,9 +110,11 @@ class Airflow:
         self._begun = time.monotonic()
         (self.folder / "logs").mkdir(parents=True, exist_ok=True)
         self._port = self._port or _free_port()
+        execution_port = _free_port()
         order = {
             "folder": str(self.folder),
             "port": self._port,
+            "execution_port": execution_port,
             "grace_s": GRACE_S,
             "is_attached": not self._is_detached,
             "database": self._database,
@@ -121,7 +123,7 @@ class Airflow:
         }
         environment = {
             **os.environ,
-            **settings(self.folder, self._port, self._dags, self._parallelism),
+            **settings(self.folder, self._port, execution_port, self._dags, self._parallelism),
             **self._environment,
             "TRADEWINDS_AIRFLOW_ORDER": json.dumps(order),
         }
