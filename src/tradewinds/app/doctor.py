@@ -154,8 +154,13 @@ def _vendors(config: Config) -> Iterator[Check]:
 def _calendars(config: Config) -> Iterator[Check]:
     from tradewinds.calendars.sessions import calendar
     from tradewinds.core.instant import to_date
+    from tradewinds.wiring.calendars import stand_calendars
     from tradewinds.wiring.house import clock_of
 
+    try:
+        stand_calendars(config)
+    except TradewindsError as error:
+        yield Check("calendar overrides", "wrong", str(error), "mend the file that is named")
     today = to_date(clock_of(config.clock).now_ns())
     used = {market.calendar for market in config.equities.values()} | ({"FX"} if config.fx else set())
     for name in sorted(used):

@@ -25,15 +25,24 @@ from tradewinds.core.errors import DataFault, Rejected
 from tradewinds.core.instant import NS_PER_DAY, NS_PER_MINUTE, text
 from tradewinds.core.market import Interval
 
-__all__ = ["ALWAYS_OPEN", "NAMES", "Calendar", "calendar"]
+__all__ = ["ALWAYS_OPEN", "NAMES", "Calendar", "calendar", "stand"]
+
+_standing: tuple[Override, ...] = ()
+
+
+def stand(overrides: Iterable[Override]) -> None:
+    """Let every calendar of this process be corrected by these overrides from now on; `wiring` calls it with the user's files."""
+    global _standing
+    _standing = tuple(overrides)
 
 
 def calendar(name: str, overrides: Iterable[Override] = (), *, as_of: date | None = None) -> Calendar:
     """The calendar of that name with those overrides that were known on `as_of` (all where it is None).
 
-    Overrides of other calendars are passed over, so that one loaded list serves all. Raises Rejected for an unknown name.
+    Overrides of other calendars are passed over, so that one loaded list serves all; those that `stand` stand before them.
+    Raises Rejected for an unknown name.
     """
-    mine = tuple(one for one in overrides if one.calendar == name and (as_of is None or one.as_known <= as_of))
+    mine = tuple(one for one in (*_standing, *overrides) if one.calendar == name and (as_of is None or one.as_known <= as_of))
     return _calendar(name, mine)
 
 

@@ -124,7 +124,10 @@ class Storage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """The whole configuration. `clock` holds a replay time (ISO 8601) in demo and tests; None means the real time."""
+    """The whole configuration.
+
+    `calendars` names override files. `clock` holds a replay time in demo and tests: ISO 8601, or `@FILE` that holds one.
+    """
 
     __pydantic_config__: ClassVar[Any] = _STRICT
     home: str
@@ -137,6 +140,7 @@ class Config:
     fx: FxConfig | None = None
     datasets: Mapping[str, DatasetConfig] = field(default_factory=dict)
     schedules: Mapping[str, str] = field(default_factory=dict)
+    calendars: tuple[str, ...] = ()
     retention_days: int = 30
     pack_keep: int = 3
     workers: int = 2

@@ -27,6 +27,7 @@ from tradewinds.jobs import catalog
 from tradewinds.jobs.config import Config, VendorConfig
 from tradewinds.jobs.context import Context
 from tradewinds.jobs.plan import JobResult, Readiness
+from tradewinds.wiring.calendars import stand_calendars
 from tradewinds.wiring.clock import FileClock, ReplayClock, SystemClock
 from tradewinds.wiring.settings import find_config, load_config, secret_of
 
@@ -213,6 +214,7 @@ _houses: dict[tuple[str, str], House] = {}
 def open_house(config: Config | None = None, *, clock: str | None = None, connection: Connection | None = None) -> House:
     """The house of a configuration (read from its usual place when None), kept for this process."""
     chosen = config if config is not None else load_config(find_config(os.environ))
+    stand_calendars(chosen)
     key = (repr(chosen), clock or "")
     if key not in _houses:
         _houses[key] = House(chosen, clock=clock_of(clock) if clock else None, connection=connection)
