@@ -163,11 +163,13 @@ def test_a_bar_of_one_vendor_on_a_saturday_is_a_shift_and_not_published(drops: P
 def test_parquet_files_are_read_too(drops: Path) -> None:
     frame = pl.read_csv(drops / "charlie" / "ACME.csv", try_parse_dates=True)
     (drops / "charlie" / "ACME.csv").unlink()
-    frame.with_columns(pl.col("received_at").cast(pl.String).str.slice(0, 19)).write_parquet(drops / "charlie" / "ACME.parquet")
+    assert isinstance(frame.schema["received_at"], pl.Datetime)
+    frame.with_columns(pl.col("session").cast(pl.Datetime)).write_parquet(drops / "charlie" / "ACME.parquet")
 
     _, history, _, findings = run(drops)
 
     assert (history.height, findings.height) == (10, 0)
+    assert history["known_at"][0] == datetime(2024, 3, 4, 21, 40, tzinfo=UTC)
 
 
 def test_values_that_can_be_read_but_not_be_true_are_findings(drops: Path) -> None:

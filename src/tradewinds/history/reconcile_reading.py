@@ -124,12 +124,11 @@ def _blame(data: Rows, side: list[int], right: int, episode: Ints) -> tuple[floa
             cost += UNEXPLAINED
         elif kind != main:
             cost += FAULT
-        field, difference = _difference(data, wrong, right, cell)
-        detail = kinds.get(kind) or difference
-        if kind in ("spike", "volume_scale"):
-            field = detail.split(" ", 1)[0]
-        elif kind != "conflict":
-            field = None
+        if kind == "conflict":
+            field, detail = _difference(data, wrong, right, cell)
+        else:
+            detail = kinds[kind]
+            field = detail.split(" ", 1)[0] if kind in ("spike", "volume_scale") else None
         if kind == "spike" and data.apart(wrong, right, cell) < math.log1p(data.limits.spike_least):
             kind = "conflict"
         found += [(data.block.vendors[v], cell, field, kind, detail) for v in side]

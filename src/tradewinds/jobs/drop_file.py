@@ -28,7 +28,7 @@ OPTIONAL = ("received_at", "currency", "split_factor", "dividend")
 def read_drop(path: Path) -> pl.DataFrame:
     """The rows of a file, with `received_ns` in the place of received_at; raises Unreadable."""
     try:
-        frame = pl.read_parquet(path) if path.suffix.lower() == ".parquet" else _csv(path)
+        frame = _parquet(path) if path.suffix.lower() == ".parquet" else _csv(path)
     except pl.exceptions.NoDataError:
         raise Unreadable(f"drop file {path}: it is empty, expected a header with {', '.join(NEEDED)}") from None
     except (pl.exceptions.PolarsError, OSError) as error:
@@ -42,6 +42,18 @@ def read_drop(path: Path) -> pl.DataFrame:
         raise Unreadable(f"drop file {path}: columns {missing} are missing, found {frame.columns}")
     text = frame.select(pl.col(name).cast(pl.String).str.strip_chars() for name in (*NEEDED, *OPTIONAL) if name in frame.columns)
     return _typed(path, text)
+
+
+def _parquet(path: Path) -> pl.DataFrame:
+    """Dates and instants, however they are stored, as the text that a CSV would hold."""
+    frame = pl.read_parquet(path)
+    days = [pl.col(name).dt.date() for name, dtype in frame.schema.items() if name.lower() == "session" and isinstance(dtype, pl.Datetime)]
+    stamps = []
+    for name, dtype in frame.schema.items():
+        if name.lower() == "received_at" and isinstance(dtype, pl.Datetime):
+            instant = pl.col(name).dt.convert_time_zone("UTC") if dtype.time_zone else pl.col(name)
+            stamps.append(instant.dt.strftime("%Y-%m-%dT%H:%M:%S%.fZ"))
+    return frame.with_columns(*days, *stamps)
 
 
 def _csv(path: Path) -> pl.DataFrame:
