@@ -6,13 +6,13 @@
     ledger.instrument          the tables of the ledger
 
 1. Find the tables a statement names; only those are made.
-2. A lake table becomes a view over the Parquet files that its log names: partitions whose facts have one version each are
-   read plainly, the others through a window that keeps the last version known.
-3. Files are reachable through the lake's own `Files` only; DuckDB's access to everything else is off, and stays off.
+2. A lake table becomes a view over the Parquet files that its log names (`query_lake`), a ledger table is loaded (`query_ledger`).
+3. DuckDB reaches the lake's folder, or the lake's own `Files` where that is on S3 or in memory; everything else is off and stays off.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -22,12 +22,10 @@ from typing import TYPE_CHECKING, Self
 import duckdb
 
 from tradewinds.core.errors import Rejected, Transient
-from tradewinds.core.instant import NS_PER_US
 from tradewinds.core.market import TRADES, interval_of
 from tradewinds.core.observation import Dataset
-from tradewinds.stores import lake_log, query_ledger
-from tradewinds.stores.lake_files import Files
-from tradewinds.stores.lake_log import State
+from tradewinds.stores import query_lake, query_ledger
+from tradewinds.stores.lake_files import Files, LocalFiles
 from tradewinds.stores.query_files import PROTOCOL, as_filesystem
 
 if TYPE_CHECKING:
@@ -53,7 +51,8 @@ class Sql:
         self._made: set[tuple[str, str]] = set()
         # DuckDB may read and write its spill folder, so it is one of its own.
         self._spill = tempfile.TemporaryDirectory(prefix="tradewinds-sql-")
-        self._connection = _connection(files, self._spill.name)
+        self._prefix = os.path.abspath(files.root) + "/" if isinstance(files, LocalFiles) else f"{PROTOCOL}://"
+        self._connection = _connection(files, self._prefix, self._spill.name)
 
     def __enter__(self) -> Self:
         return self
@@ -127,26 +126,11 @@ class Sql:
         self._made.add(place)
 
     def _view(self, folder: str, name: str) -> str:
-        plain: list[str] = []
-        merging: list[str] = []
-        later: list[str] = []
-        for partition in self._files.folders(f"{folder}/_log"):
-            state = _state(self._files, f"{folder}/_log/{partition}")
-            names = {file.name: min(group.known_min_ns for group in file.groups) for file in state.files}
-            known = [f"{PROTOCOL}://{folder}/{partition}/{file}" for file, first_ns in names.items() if first_ns <= self._as_of_ns]
-            later += [f"{PROTOCOL}://{folder}/{partition}/{file}" for file, first_ns in names.items() if first_ns > self._as_of_ns]
-            (plain if _is_plain(state, self._as_of_ns) else merging).extend(known)
-        as_of = f"make_timestamptz({self._as_of_ns // NS_PER_US})"
         if name.endswith(VERSIONS):
-            plain, merging = [], plain + merging
-        parts = [f"FROM {_parquet(plain)}"] if plain else []
-        if merging:
-            select = f"FROM {_parquet(merging)} WHERE known <= {as_of}"
-            if not name.endswith(VERSIONS):
-                identity = ", ".join(_quoted(key) for key in ("instrument", "start", *(self._keys_of(folder.rpartition("/")[2]) or ())))
-                select += f" QUALIFY row_number() OVER (PARTITION BY {identity} ORDER BY known DESC) = 1"
-            parts.append(select)
-        return " UNION ALL BY NAME ".join(f"({part})" for part in parts) or f"FROM {_parquet(later)} WHERE false"
+            return query_lake.versions(self._files, folder, self._prefix, self._as_of_ns)
+        keys = self._keys_of(folder.rpartition("/")[2])
+        assert keys is not None
+        return query_lake.latest(self._files, folder, self._prefix, self._as_of_ns, keys)
 
 
 def open_sql(files: Files, ledger: Ledger | None, as_of_ns: int, *, datasets: Iterable[Dataset] = ()) -> Sql:
@@ -163,7 +147,7 @@ def run(sql: str, files: Files, ledger: Ledger | None, as_of_ns: int, *, dataset
         return session.run(sql)
 
 
-def _connection(files: Files, spill: str) -> duckdb.DuckDBPyConnection:
+def _connection(files: Files, prefix: str, spill: str) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(
         ":memory:",
         config={
@@ -172,9 +156,10 @@ def _connection(files: Files, spill: str) -> duckdb.DuckDBPyConnection:
             "temp_directory": spill,
         },
     )
-    connection.register_filesystem(as_filesystem(files))
+    if prefix.startswith(PROTOCOL):
+        connection.register_filesystem(as_filesystem(files))
     connection.execute("SET TimeZone = 'UTC'")
-    connection.execute(f"SET allowed_directories = ['{PROTOCOL}://']")
+    connection.execute(f"SET allowed_directories = [{query_lake.literal(prefix)}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
@@ -184,29 +169,6 @@ def _is_named(place: tuple[str, str], sql: str) -> bool:
     """Whether `schema.name` stands in the statement; DuckDB's own way of asking (1.5) binds, and breaks views by looking at them."""
     schema, name = map(re.escape, place)
     return re.search(rf'\b{schema}"?\s*\.\s*"?{name}\b', sql, re.IGNORECASE) is not None
-
-
-def _state(files: Files, folder: str) -> State:
-    names = [stat.name for stat in files.listing(folder) if lake_log.entry_version(stat.name) is not None]
-    return lake_log.decode(f"{folder}/{max(names)}", files.read(f"{folder}/{max(names)}")) if names else State()
-
-
-def _is_plain(state: State, as_of_ns: int) -> bool:
-    """Whether every fact of the partition has one version and all of them were known then."""
-    groups = [group for file in state.files for group in file.groups]
-    if any(not group.is_single or group.known_max_ns > as_of_ns for group in groups):
-        return False
-    ends: dict[str, int] = {}
-    for group in sorted(groups, key=lambda group: group.start_min_ns):
-        if ends.get(group.instrument, group.start_min_ns - 1) >= group.start_min_ns:
-            return False
-        ends[group.instrument] = group.start_max_ns
-    return True
-
-
-def _parquet(paths: Sequence[str]) -> str:
-    listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
-    return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
 
 
 def _identifier(name: str) -> str:
