@@ -125,8 +125,8 @@ def _figures(lake: FileLake, root: Path, names: list[str], minutes: int, rounds:
     )
     database.close()
     _restate(lake, near)
-    before = min(NOW - NS_PER_DAY, end + NS_PER_DAY)
-    assert read(lake, 0, before)["close"].sum() != read(lake, 0)["close"].sum()
+    before = NOW - NS_PER_DAY
+    assert read(lake, 0, NOW - 3 * NS_PER_DAY)["close"].sum() != read(lake, 0, before)["close"].sum() != read(lake, 0)["close"].sum()
     restated = market.alternated_ms(
         {"lake_latest_restated_ms": lambda n: read(lake, n), "lake_past_restated_ms": lambda n: read(lake, n, before)}, rounds=rounds
     )
@@ -151,11 +151,12 @@ def _figures(lake: FileLake, root: Path, names: list[str], minutes: int, rounds:
 
 
 def _restate(lake: FileLake, names: list[str]) -> None:
-    """One row in a hundred of these instruments gets a new close, known on the day before NOW's."""
+    """One row in a hundred of these instruments gets a new close: one half two days before NOW, the other half a day after that."""
     rows = lake.read(TABLE, as_of_ns=NOW, instruments=names)
-    changed = rows.gather_every(100).with_columns(close=pl.col("close") * 1.01, known_ns=pl.lit(NOW - NS_PER_DAY // 2, dtype=pl.Int64))
-    for (partition,), piece in changed.group_by(pl.from_epoch("start_ns", time_unit="ns").dt.strftime("%Y-%m"), maintain_order=True):
-        assert lake.publish(TABLE, str(partition), piece).rows_restated == piece.height
+    for offset, known_ns in ((0, NOW - 2 * NS_PER_DAY), (100, NOW - NS_PER_DAY // 2)):
+        changed = rows.gather_every(200, offset).with_columns(close=pl.col("close") * 1.01, known_ns=pl.lit(known_ns, dtype=pl.Int64))
+        for (partition,), piece in changed.group_by(pl.from_epoch("start_ns", time_unit="ns").dt.strftime("%Y-%m"), maintain_order=True):
+            assert lake.publish(TABLE, str(partition), piece).rows_restated == piece.height
 
 
 if __name__ == "__main__":
