@@ -59,7 +59,7 @@ def _config(asked: argparse.Namespace) -> SandboxConfig:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tradewinds.sandbox", description="Local venues on this machine.")
+    parser = argparse.ArgumentParser(prog="tradewinds sandbox", description="Local venues on this machine.")
     parser.add_argument("--seed", type=int, default=7, help="seed of the market (7)")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 takes any free port")
