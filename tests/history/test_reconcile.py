@@ -77,6 +77,21 @@ def test_a_real_crash_that_all_vendors_saw_is_no_finding(planted_market: Callabl
     assert reconcile(market.frames()).findings == []
 
 
+def test_what_no_market_does_is_held_even_where_all_vendors_agree(planted_market: Callable[..., Any]) -> None:
+    market = planted_market()
+    for by_symbol in market.rows.values():
+        by_symbol[A][20].update({name: by_symbol[A][19][name] for name in (*PRICES, "volume")})
+        for t in (30, 31):
+            by_symbol[A][t].update({name: by_symbol[A][t][name] * 100 for name in PRICES})
+        by_symbol[A][40]["split_factor"] = 3.0
+
+    result = reconcile(market.frames())
+
+    stale = {(vendor, 20, "stale") for vendor in ("alpha", "bravo", "charlie")}
+    assert found(result) == stale | {("*", 30, "unit"), ("*", 31, "unit"), ("*", 40, "split")}
+    assert {at(result, t)["status"] for t in (20, 30, 31, 40)} == {"held"}
+
+
 def test_a_swap_is_recognised_in_a_crash(planted_market: Callable[..., Any]) -> None:
     market = planted_market(vendors=("alpha", "bravo"))
     for by_symbol in market.rows.values():

@@ -1,10 +1,15 @@
-"""Bars that one vendor alone has, judged against their own past. What is odd is held, never altered.
+"""Bars that are judged against their own past, because nobody contradicts them. What is odd is held, never altered.
 
-stale         a traded bar repeats the one before to the last digit
-unit          the price jumps at least fivefold over night, as if cents were dollars
-spike         a close far outside of the usual that the next open takes back, or, at the end of the data, may yet take back
-split         the price jumps by a simple ratio over night and stays, and no split is stated
-volume_scale  the volume is off by a factor of thirty or more
+Where one vendor alone has the bar:
+
+    stale         a traded bar repeats the one before to the last digit
+    unit          the price jumps at least fivefold over night, as if cents were dollars
+    spike         a close far outside of the usual that the next open takes back, or, at the end of the data, may yet take back
+    split         the price jumps by a simple ratio over night and stays, and no split is stated
+    volume_scale  the volume is off by a factor of thirty or more
+
+Where all vendors agree they are believed, crashes and all, but for what no market does: bars with a range that all repeat, and fivefold
+jumps that are soon taken back.
 """
 
 from __future__ import annotations
@@ -16,7 +21,7 @@ import numpy as np
 from tradewinds.history.reconcile_cells import Bools, Cells, Floats, Ints
 from tradewinds.history.reconcile_evidence import Series, Usual, usual
 from tradewinds.history.reconcile_fault import repeats
-from tradewinds.history.reconcile_limits import Limits
+from tradewinds.history.reconcile_limits import ANY_VENDOR, Limits
 from tradewinds.history.reconcile_reading import Fault
 
 UNIT_JUMP = math.log(5.0)
@@ -29,22 +34,25 @@ RATIO_TOLERANCE = 0.03
 
 
 def alone(block: Cells, course: Series, usable: Bools, limits: Limits) -> list[Fault]:
-    """Faults of the cells in which one usable row stands without another to compare with."""
-    single = usable.sum(axis=0) == 1
-    if not single.any():
-        return []
+    """Faults of the cells that nobody contradicts."""
+    count = usable.sum(axis=0)
+    single, shared = count == 1, count > 1
     who = usable.argmax(axis=0)
+    again = repeats(block)
+    moving = block.price[1] > block.price[2]
+    by_all = shared & np.isfinite(course.close) & ((again & moving) | ~usable).all(axis=0)
     found: list[Fault] = [
         (block.vendors[v], int(t), None, "stale", "repeats the bar before to the last digit")
-        for v, t in zip(*np.nonzero(repeats(block) & usable & single), strict=True)
+        for v, t in zip(*np.nonzero(again & usable & (single | by_all)), strict=True)
     ]
     jump, within, back = _moves(block, course)
-    for low, high in _unit_runs(block, jump):
-        found += [
-            (block.vendors[who[t]], t, None, "unit", f"prices jump {math.exp(jump[low]):.4g} times over night")
-            for t in range(low, high)
-            if single[t]
-        ]
+    for low, high, is_undone in _unit_runs(block, jump):
+        detail = f"prices jump {math.exp(jump[low]):.4g} times over night"
+        for t in range(low, high):
+            if single[t] or (shared[t] and is_undone):
+                found.append((block.vendors[who[t]] if single[t] else ANY_VENDOR, t, None, "unit", detail))
+    if not single.any():
+        return found
     strange = np.abs(np.nan_to_num(jump)) >= UNIT_JUMP
     wild = single & ~strange & ((np.abs(within) > SPIKE_LEAST) | (np.abs(jump) > SPIKE_LEAST))
     for t in np.flatnonzero(wild).tolist():
@@ -76,25 +84,16 @@ def _moves(block: Cells, course: Series) -> tuple[Floats, Floats, Floats]:
     return jump, course.close - course.open, back
 
 
-def _unit_runs(block: Cells, jump: Floats) -> list[tuple[int, int]]:
-    """Half-open runs of cells between a huge jump and the one that takes it back; the jump alone where none does."""
-    runs, t = [], 0
+def _unit_runs(block: Cells, jump: Floats) -> list[tuple[int, int, bool]]:
+    """(first, end, whether undone): cells from a huge jump to the one that takes it back; the jump alone where none does."""
+    runs = []
     huge = np.flatnonzero(np.abs(np.nan_to_num(jump)) >= UNIT_JUMP).tolist()
     while huge:
         low = huge.pop(0)
-        end = next(
-            (
-                k
-                for k in huge
-                if k - low <= UNIT_RUN_MAX
-                and abs(jump[k] + jump[low]) < 0.5 * abs(jump[low])
-                and block.instrument[k] == block.instrument[low]
-            ),
-            None,
-        )
-        runs.append((low, end if end is not None else low + 1))
-        t = end if end is not None else low
-        huge = [k for k in huge if k > t]
+        near = (k for k in huge if k - low <= UNIT_RUN_MAX and block.instrument[k] == block.instrument[low])
+        end = next((k for k in near if abs(jump[k] + jump[low]) < 0.5 * abs(jump[low])), None)
+        runs.append((low, low + 1 if end is None else end, end is not None))
+        huge = [k for k in huge if end is None or k > end]
     return runs
 
 

@@ -60,7 +60,7 @@ def splits(block: Cells, usable: Bools, limits: Limits) -> Splits:
         best = ranked[0]
         factor[t] = best
         if len(ranked) == 1:
-            if len(sides[best]) == 1 and block.present[:, t].sum() == 1 and _is_contradicted(jump[t], best, scale[t]):
+            if _is_contradicted(jump[t], best, scale[t]):
                 wrong.append((ANY_VENDOR, t, f"split factor {best:g}, but the price moved by a factor {math.exp(-jump[t]):.4g}"))
                 undecided[t] = True
             continue
