@@ -1,0 +1,344 @@
+"""A real Airflow (scheduler, api-server, dag-processor, triggerer) runs every DAG with the real jobs over the local venues.
+
+One Airflow serves all tests of this file. Beside the shipped DAGs it has a few made of small jobs that fail, wait and publish
+when told, registered in the catalog by a module that is loaded before the components fork.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tradewinds.app.airflow_client import Run, TaskState
+from tradewinds.app.airflow_folder import DAGS, find, read_state
+from tradewinds.app.airflow_process import Airflow
+from tradewinds.calendars.sessions import calendar
+from tradewinds.core.errors import Rejected
+from tradewinds.core.instant import NS_PER_HOUR, parse, text
+from tradewinds.wiring import sandbox
+
+pytestmark = [pytest.mark.airflow, pytest.mark.timeout(600)]
+
+NOW = "2025-01-09T06:30:00Z"
+CONFIG = """
+crypto:
+  binance:
+    universe: {top: 3, quote: USDT}
+    bars: [{interval: 1d, instruments: [BTCUSDT, ETHUSDT], since: 2024-12-01}, {interval: 1h, instruments: [BTCUSDT], since: 2025-01-06}]
+    trades: [BTCUSDT]
+    trades_since: 2025-01-08
+    shard_symbols: 1
+equities:
+  XNYS: {calendar: XNYS, instruments: [AAA.XNAS, BBB.XNAS], vendors: [alpha, bravo], since: 2024-11-01}
+fx:
+  bars: [{interval: 1d, instruments: [EUR_USD], since: 2024-12-01}]
+datasets:
+  cot: {vendor: cftc, dataset: cot, since: 2024-12-01, schedule: "45 21 * * 5"}
+  rates: {vendor: ecb, dataset: reference-rates, since: 2024-12-01, schedule: "30 16 * * 1-5"}
+vendors:
+  alpha: {use: drops, options: {path: drops/alpha}}
+  bravo: {use: drops, options: {path: drops/bravo}}
+"""
+PROBES = '''
+"""Small jobs that do what the test's files say."""
+
+import os
+from pathlib import Path
+from types import MappingProxyType
+
+from tradewinds.core.errors import DataFault, Transient
+from tradewinds.jobs import catalog
+from tradewinds.jobs.plan import JobResult, Readiness
+
+PLACE = Path(os.environ["PROBE_PLACE"])
+
+
+def plan(context, partition, params):
+    return JobResult(state="done", detail={"shards": [{"label": name, "params": {"name": name}} for name in ("A", "B", "C")]})
+
+
+def ingest(context, partition, params):
+    name = params["name"]
+    tries = PLACE / f"tries-{name}"
+    tries.write_text(tries.read_text() + "x" if tries.exists() else "x")
+    if name == "B" and not (PLACE / "repaired").exists():
+        raise DataFault("archive B: 3 rows, expected 1440")
+    if name == "C" and len(tries.read_text()) == 1:
+        raise Transient("venue C: 429, expected an answer", retry_after_s=0.2)
+    return JobResult(state="done", rows_in=10, rows_published=10)
+
+
+def after(context, partition, params):
+    return JobResult(state="nothing")
+
+
+def is_ready(context, partition, params):
+    return Readiness((PLACE / f"ready-{params['name']}").exists(), (PLACE / f"limit-{params['name']}").exists(), "the file is not there")
+
+
+HERE = __name__
+catalog.JOBS = MappingProxyType({**catalog.JOBS, **{f"probe.{name}": f"{HERE}:{name}" for name in ("plan", "ingest", "after")}})
+catalog.READY = MappingProxyType({**catalog.READY, "probe": f"{HERE}:is_ready"})
+'''
+PROBE_DAGS = '''
+"""DAGs of small jobs, drawn by tradewinds.airflow.dag_factory."""
+
+from tradewinds.airflow.dag_factory import draw
+from tradewinds.jobs.plan import AfterTables, Manual, Plan, Step
+
+SHARDS = {"after": ("plan",), "over": "plan", "group": "shard"}
+PLANS = [
+    Plan("probe_shards", "Shards", Manual(), (Step("plan", "probe.plan"), Step("ingest", "probe.ingest", **SHARDS, produces=("probe/t",)),
+        Step("report", "probe.after", after=("ingest",), run_even_if_some_failed=True))),
+    Plan("probe_wait", "Wait", Manual(), (Step("plan", "probe.plan"), Step("go", "probe.after", **SHARDS, ready="probe"))),
+    Plan("probe_chained", "Chained", AfterTables(("probe/t",)), (Step("go", "probe.after"),)),
+]
+globals().update(draw(PLANS, is_replay=True).dags)
+'''
+ROWS_HEADER = "symbol,session,open,high,low,close,volume,received_at"
+
+
+def _write_drops(folder: Path) -> None:
+    """Two vendors that agree, every session until the eighth of January."""
+    market = calendar("XNYS")
+    for vendor in ("alpha", "bravo"):
+        lines = [ROWS_HEADER]
+        for number, day in enumerate(market.sessions(date(2024, 11, 1), date(2025, 1, 8))):
+            at = text(market.close_ns(day) + NS_PER_HOUR)
+            for symbol, base in (("AAA", 100.0), ("BBB", 40.0)):
+                close = base + 0.25 * (number * 7 % 11)
+                lines.append(f"{symbol},{day},{close:.2f},{close + 0.5:.2f},{close - 0.5:.2f},{close:.2f},{1_000_000 + number * 1000},{at}")
+        (folder / "drops" / vendor).mkdir(parents=True)
+        (folder / "drops" / vendor / "all.csv").write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of everything."""
+    folder = tmp_path_factory.mktemp("real")
+    for name, content in (("probe_jobs.py", PROBES), ("dags/probe_dags.py", PROBE_DAGS), ("tradewinds.yaml", CONFIG)):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(content)
+    _write_drops(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def airflow(place: Path) -> Iterator[Airflow]:
+    """The one Airflow of this file, over local venues that stand at NOW."""
+    venues = sandbox.start({"seed": 3, "now_ns": parse(NOW)})
+    environment = {
+        **venues.environment,
+        "TRADEWINDS_CONFIG": str(place / "tradewinds.yaml"),
+        "TRADEWINDS_HOME": str(place / "home"),
+        "TRADEWINDS_CLOCK": NOW,
+        "TRADEWINDS_VENDORS__OANDA__SECRET": "sandbox-oanda-token",
+        "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1",
+        "PYTHONPATH": str(place),
+        "PROBE_PLACE": str(place),
+    }
+    started = Airflow(
+        place / "airflow", environment=environment, dags=(DAGS, place / "dags"), preload=("polars", "probe_jobs"), is_durable=False
+    )
+    try:
+        started.start()
+        started.wait_until_healthy()
+        yield started
+    finally:
+        started.stop()
+        venues.stop()
+    assert started.processes_left() == []
+
+
+def _tasks(airflow: Airflow, run: Run) -> dict[str, str | None]:
+    return {f"{task.name} {task.label}".strip(): task.state for task in airflow.tasks(run.dag_id, run.run_id)}
+
+
+def _run(airflow: Airflow, dag_id: str, partition: str) -> Run:
+    return airflow.wait(dag_id, airflow.trigger(dag_id, {"partition": partition}), timeout_s=240)
+
+
+def _until(is_so: Callable[[], bool]) -> None:
+    """Waits for another process; the test's own time limit ends it."""
+    pause = threading.Event()
+    while not is_so():
+        pause.wait(0.1)
+
+
+def test_airflow_found_no_import_error_and_knows_every_dag(airflow: Airflow) -> None:
+    shipped = ["cot", "crypto_backfill", "crypto_incremental", "crypto_trades", "equities_nightly_xnys", "fx", "maintenance", "marts"]
+
+    _until(lambda: len(airflow.client.dags()) == 13)
+
+    assert airflow.client.import_errors() == []
+    assert airflow.client.dags() == [*shipped, "probe_chained", "probe_shards", "probe_wait", "rates", "universe"]
+    assert airflow.client.health() == dict.fromkeys(("metadatabase", "scheduler", "triggerer", "dag_processor"), "healthy")
+
+
+@pytest.mark.parametrize(
+    "dag_id",
+    ["universe", "crypto_backfill", "crypto_incremental", "crypto_trades", "equities_nightly_xnys", "fx", "cot", "rates", "maintenance"],
+)
+def test_every_shipped_dag_runs_green_with_the_real_jobs(airflow: Airflow, dag_id: str) -> None:
+    partition = "2025-01-08" if dag_id.startswith("equities") else "2025-01-09"
+
+    run = _run(airflow, dag_id, partition)
+
+    tasks = _tasks(airflow, run)
+    assert (run.state, run.partition) == ("success", partition), tasks
+    assert {state for name, state in tasks.items() if name != "outcome" and not name.startswith("published")} == {"success"}
+
+
+def test_the_marts_follow_the_tables_they_are_made_of(airflow: Airflow) -> None:
+    _until(lambda: any(run.has_ended for run in airflow.runs("marts")))
+
+    run = next(run for run in airflow.runs("marts") if run.has_ended)
+
+    assert (run.state, run.kind) == ("success", "asset_triggered"), _tasks(airflow, run)
+
+
+def test_a_shard_fails_alone_is_listed_and_is_tried_again(airflow: Airflow, place: Path) -> None:
+    run = _run(airflow, "probe_shards", "2025-01-08")
+
+    assert run.state == "failed"
+    assert _tasks(airflow, run) == {
+        "plan": "success",
+        "shard.ingest A": "success",
+        "shard.ingest B": "failed",
+        "shard.ingest C": "success",
+        "published.probe.t": "success",
+        "report": "success",
+        "outcome": "failed",
+    }
+    assert [len((place / f"tries-{name}").read_text()) for name in "ABC"] == [1, 1, 2]
+
+    (place / "repaired").touch()
+    airflow.client.clear(run.dag_id, run.run_id)
+    _until(lambda: not airflow.run(run.dag_id, run.run_id).has_ended)
+    again = airflow.wait(run.dag_id, run.run_id, timeout_s=120)
+
+    assert again.state == "success", _tasks(airflow, again)
+    assert [len((place / f"tries-{name}").read_text()) for name in "ABC"] == [1, 2, 2]
+
+
+def test_a_table_that_was_published_starts_what_is_made_of_it_for_the_same_partition(airflow: Airflow) -> None:
+    _until(lambda: any(run.has_ended for run in airflow.runs("probe_chained")))
+
+    run = airflow.runs("probe_chained")[0]
+
+    assert (run.state, run.kind, run.partition) == ("success", "asset_triggered", "2025-01-08")
+
+
+def test_a_wait_ends_when_the_vendor_is_ready_or_its_limit_has_passed(airflow: Airflow, place: Path) -> None:
+    def states() -> dict[str, str | None]:
+        return {task.label: task.state for task in _waiting(airflow, run_id)}
+
+    (place / "ready-A").touch()
+    run_id = airflow.trigger("probe_wait", {"partition": "2025-01-08"})
+
+    _until(lambda: states() == {"A": "success", "B": "deferred", "C": "deferred"})
+    (place / "ready-B").touch()
+    _until(lambda: states() == {"A": "success", "B": "success", "C": "deferred"})
+    (place / "limit-C").touch()
+
+    assert airflow.wait("probe_wait", run_id, timeout_s=120).state == "success"
+    assert states() == {"A": "success", "B": "success", "C": "success"}
+
+
+def _waiting(airflow: Airflow, run_id: str) -> list[TaskState]:
+    return [task for task in airflow.tasks("probe_wait", run_id) if task.name == "shard.go"]
+
+
+def test_another_process_finds_the_running_airflow_and_a_second_start_is_refused(airflow: Airflow) -> None:
+    client = find(airflow.folder)
+    assert client is not None
+    with client:
+        assert client.unhealthy() == []
+
+    with pytest.raises(Rejected, match="already runs as process"):
+        Airflow(airflow.folder).start()
+
+
+def test_secrets_are_their_owners_alone_and_stand_in_no_log(airflow: Airflow) -> None:
+    for name in ("secrets.json", "passwords.json", "airflow.json"):
+        assert (airflow.folder / name).stat().st_mode & 0o777 == 0o600
+
+    logs = [path.read_bytes() for path in (airflow.folder / "logs").rglob("*.log")]
+    assert logs
+    assert not any(airflow.password.encode() in log or b"sandbox-oanda-token" in log for log in logs)
+
+
+def test_it_answers_on_the_loopback_alone(airflow: Airflow) -> None:
+    state = read_state(airflow.folder)
+    assert state is not None
+
+    heard = {
+        connection.laddr.ip
+        for pid in state.processes()
+        for connection in psutil.Process(pid).net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN
+    }
+
+    assert heard == {"127.0.0.1"}
+
+
+def test_a_component_that_dies_comes_back(airflow: Airflow) -> None:
+    state = read_state(airflow.folder)
+    assert state is not None
+    title = "airflow triggerer"
+    (victim,) = [pid for pid in map(int, state.leaders) if psutil.pid_exists(pid) and title in " ".join(psutil.Process(pid).cmdline())]
+
+    os.kill(victim, signal.SIGKILL)
+
+    _until(lambda: len((read_state(airflow.folder) or state).leaders) > len(state.leaders))
+    assert psutil.pid_exists(state.launcher)
+
+
+STARTER = """
+import sys, threading
+from pathlib import Path
+from tradewinds.app.airflow_process import Airflow
+airflow = Airflow(Path(sys.argv[1]), preload=(), database=sys.argv[2])
+airflow.start()
+print("started", flush=True)
+threading.Event().wait()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_nothing_outlives_the_process_that_started_it_however_it_ends(tmp_path: Path, number: signal.Signals) -> None:
+    folder = tmp_path / "airflow"
+    starter = subprocess.Popen(
+        [sys.executable, "-c", STARTER, str(folder), f"sqlite:///{tmp_path}/airflow.db"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert starter.stdout is not None
+    assert starter.stdout.readline() == b"started\n"
+    _until(lambda: len((read_state(folder) or _nothing()).leaders) >= 3)
+    state = read_state(folder)
+    assert state is not None
+    assert len(state.processes()) >= 3
+
+    starter.send_signal(number)
+    starter.wait()
+    starter.stdout.close()
+
+    begun = time.monotonic()
+    _until(lambda: not state.processes() or time.monotonic() - begun > 60)
+    assert state.processes() == []
+
+
+def _nothing() -> object:
+    class Nothing:
+        leaders: dict[str, float] = {}  # noqa: RUF012  # never changed
+
+    return Nothing()
