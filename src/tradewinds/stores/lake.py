@@ -1,6 +1,6 @@
 """The lake: bitemporal tables of Parquet files, committed per partition through a numbered log.
 
-    history/bars-1m/2024-01/<content hash>.parquet       rows, one instrument per row group
+    history/bars-1m/2024-01/<content hash>.parquet       rows, sorted by instrument and start
     history/bars-1m/_log/2024-01/0000000007.json         the whole state of the partition at version 7
 
 A commit: 1. the data file, durable; 2. the next log entry, created only if nobody else made that number. Whoever loses
@@ -26,7 +26,7 @@ from tradewinds.stores.lake_retain import retain_partition, verify_partition
 from tradewinds.stores.lake_schema import Schema, conform, empty, schema_of
 
 COMMIT_ATTEMPTS = 100
-COMPACT_INSTRUMENTS = 8
+COMPACT_ROWS = 500_000
 STATES_MAX = 2_048
 NOTE_CHARACTERS_MAX = 4_096
 _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}")
@@ -49,12 +49,14 @@ class FileLake:
         schema = schema_of(table)
         incoming = conform(table, partition, rows)
         notes = _checked_notes(table, partition, note or {})
-        if not lake_merge.is_single(incoming, schema.identity):
+        is_clean = lake_merge.is_single(incoming, schema.identity)
+        if not is_clean:
             incoming = lake_merge.in_order(incoming, schema)
+            is_clean = lake_merge.is_single(incoming, schema.identity)
         draft = _Draft(self._files, _folder(table, partition))
         for _ in range(COMMIT_ATTEMPTS):
             state = self._state(table, partition)
-            changes = self._changes(table, partition, state, incoming)
+            changes = self._changes(table, partition, state, incoming, is_clean=is_clean)
             fresh_notes = {key: value for key, value in notes.items() if state.notes.get(key) != value}
             if changes.rows.is_empty() and not fresh_notes:
                 return Publication(table.name, partition, state.version, 0, 0, changes.same, 0)
@@ -103,10 +105,11 @@ class FileLake:
         return [name for name in found if self._files.folders(f"{name}/_log")]
 
     def partitions(self, table: Table) -> list[str]:
-        return self._files.folders(f"{_root(table)}/_log")
+        return [name for name in self._logs(table) if self.version(table, name)]
 
     def version(self, table: Table, partition: str) -> int:
-        return self._state(table, partition).version
+        versions = [lake_log.entry_version(name) for name in self._files.names(_log(table, partition))]
+        return max((version for version in versions if version is not None), default=0)
 
     def note(self, table: Table, partition: str, key: str) -> str | None:
         return self._state(table, partition).notes.get(key)
@@ -135,9 +138,8 @@ class FileLake:
             state = self._state(table, partition)
             if len(state.files) < 2:
                 return 0
-            source, names = [Partition(_folder(table, partition), state)], sorted(state.by_instrument)
-            chunks = (names[low : low + COMPACT_INSTRUMENTS] for low in range(0, len(names), COMPACT_INSTRUMENTS))
-            added = draft.write((self._versions(table, source, chunk, (None, None)) for chunk in chunks), schema)
+            source = [Partition(_folder(table, partition), state)]
+            added = draft.write((self._versions(table, source, names, (None, None)) for names in state.portions(COMPACT_ROWS)), schema)
             size = self._commit(table, partition, state.next(files=added, notes={}))
             if size is not None:
                 return draft.secured() + size
@@ -171,10 +173,9 @@ class FileLake:
         rows = self._reader.versions(partitions, schema, names, chosen, span)
         return empty(schema, names) if rows is None else rows
 
-    def _changes(self, table: Table, partition: str, state: State, incoming: pl.DataFrame) -> lake_merge.Changes:
+    def _changes(self, table: Table, partition: str, state: State, incoming: pl.DataFrame, *, is_clean: bool) -> lake_merge.Changes:
         """Compare with what is there, reading only the instruments and times that could clash."""
         schema = schema_of(table)
-        is_clean = lake_merge.is_single(incoming, schema.identity)
         ranges = incoming.group_by("instrument").agg(pl.col("start_ns").min().alias("low"), pl.col("start_ns").max().alias("high"))
         clashing = [name for name, low, high in ranges.iter_rows() if state.holds(name, low, high)]
         if not clashing and is_clean:
@@ -207,8 +208,7 @@ class FileLake:
 
     def _state(self, table: Table, partition: str) -> State:
         folder = _log(table, partition)
-        versions = [lake_log.entry_version(name) for name in self._files.names(folder)]
-        current = max((version for version in versions if version is not None), default=0)
+        current = self.version(table, partition)
         cached = self._states.get((table.name, partition))
         if cached is not None and cached.version == current:
             return cached
@@ -227,10 +227,14 @@ class FileLake:
             self._states = {}
         self._states[table.name, partition] = state
 
+    def _logs(self, table: Table) -> list[str]:
+        """The partitions, and those whose first commit was interrupted."""
+        return self._files.folders(f"{_root(table)}/_log")
+
     def _between(self, table: Table, start_ns: int | None, end_ns: int | None) -> list[Partition]:
         if start_ns is not None and end_ns is not None and end_ns <= start_ns:
             return []
-        names = self.partitions(table)
+        names = self._logs(table)
         if start_ns is not None:
             names = [name for name in names if name >= _partition_at(table, start_ns)]
         if end_ns is not None:

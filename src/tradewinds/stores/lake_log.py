@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -21,9 +21,15 @@ _WIDTH = 10
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One row group: one instrument, sorted by start, keys and known time. `is_single`: no fact has two versions in it."""
+    """The rows of one instrument in one row group, sorted by start, keys and known time.
+
+    They fill it, unless they are few and share it with neighbours: then they begin at its row `first`. `offset` and
+    `length` are the row group's bytes in the file. `is_single`: no fact has two versions here.
+    """
 
     instrument: str
+    row_group: int
+    first: int
     rows: int
     start_min_ns: int
     start_max_ns: int
@@ -64,6 +70,19 @@ class State:
             for position, group in enumerate(file.groups):
                 found.setdefault(group.instrument, []).append((number, position))
         return found
+
+    def portions(self, rows_max: int) -> Iterator[list[str]]:
+        """The instruments in order, as many at a time as hold about rows_max rows together."""
+        names: list[str] = []
+        rows = 0
+        for name in sorted(self.by_instrument):
+            names.append(name)
+            rows += sum(self.files[file].groups[position].rows for file, position in self.by_instrument[name])
+            if rows >= rows_max:
+                yield names
+                names, rows = [], 0
+        if names:
+            yield names
 
     def holds(self, instrument: str, low_ns: int, high_ns: int) -> bool:
         """Whether some row group of the instrument may hold facts that start in [low_ns, high_ns]."""

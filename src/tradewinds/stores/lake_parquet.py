@@ -1,8 +1,8 @@
 """Frames to Parquet bytes with a row-group index, and chosen row groups back to frames.
 
 Measured for minute bars (docs/decisions/0002-table-format.md): LZ4 reads three times as fast as zstd-1 at 1.4 times the
-size; delta encoding shrinks the regular time columns by half and costs nothing. One instrument per row group, at most
-about GROUP_ROWS rows, so that a day of many instruments does not decode their whole month.
+size; delta encoding shrinks the regular time columns by half and costs nothing. A row group holds at most about GROUP_ROWS
+rows of one instrument, so that a day of many instruments does not decode their whole month; instruments with few rows share one.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ def encode(frames: Iterable[pl.DataFrame], schema: Schema) -> tuple[pa.Buffer, D
     with _writer(sink, arrow, schema) as writer:
         for rows in frames:
             if not rows.is_empty():
-                groups += _write_groups(sink, writer, rows.rechunk(), schema, arrow)
+                first = groups[-1].row_group + 1 if groups else 0
+                groups += _write_groups(sink, writer, rows.rechunk(), schema, arrow, first)
     if not groups:
         return None
     content = sink.getvalue()
@@ -62,22 +63,27 @@ def content_name(content: Any) -> str:
 
 def decode(
     source: pa.NativeFile, file: DataFile, metadata: pq.FileMetaData | None, positions: Sequence[int], fields: Sequence[Field]
-) -> tuple[pl.DataFrame, pq.FileMetaData]:
-    """The rows of some row groups, in that order, and the footer to hand back next time.
+) -> tuple[list[pl.DataFrame], pq.FileMetaData]:
+    """The rows of each of the groups at these positions of the index, and the footer to hand back next time.
 
     `instrument` comes from the index; a column that the file does not have yet is null.
     """
     wanted = [field for field in fields if field.stored in file.columns and field.stored != "instrument"]
     parquet = pq.ParquetFile(source, metadata=metadata, read_dictionary=[field.stored for field in wanted if field.stored in _DICTIONARY])
-    table = parquet.read_row_groups(list(positions), columns=[field.stored for field in wanted], use_threads=False)
-    rows = sum(file.groups[position].rows for position in positions)
+    row_groups = sorted({file.groups[position].row_group for position in positions})
+    inside = [group for group in file.groups if group.row_group in set(row_groups)]
+    table = parquet.read_row_groups(row_groups, columns=[field.stored for field in wanted], use_threads=False)
     columns = {field.name: _series(field, table.column(field.stored)) for field in wanted}
     for field in fields:
         if field.stored == "instrument":
-            columns[field.name] = _instruments([file.groups[position] for position in positions])
+            columns[field.name] = _instruments(inside)
         elif field.name not in columns:
-            columns[field.name] = pl.Series(field.name, [None], dtype=typed(field)).new_from_index(0, rows)
-    return pl.DataFrame([columns[field.name] for field in fields]), parquet.metadata
+            columns[field.name] = pl.Series(field.name, [None], dtype=typed(field)).new_from_index(0, sum(group.rows for group in inside))
+    rows = pl.DataFrame([columns[field.name] for field in fields])
+    begins = np.cumsum([0, *(group.rows for group in inside)]).tolist()
+    begin_of = {(group.row_group, group.first): begin for group, begin in zip(inside, begins, strict=False)}
+    chosen = [file.groups[position] for position in positions]
+    return [rows.slice(begin_of[group.row_group, group.first], group.rows) for group in chosen], parquet.metadata
 
 
 def _instruments(groups: Sequence[Group]) -> pl.Series:
@@ -93,31 +99,48 @@ def _series(field: Field, column: pa.ChunkedArray) -> pl.Series:
 
 
 def _write_groups(
-    sink: pa.BufferOutputStream, writer: pq.ParquetWriter, rows: pl.DataFrame, schema: Schema, arrow: pa.Schema
+    sink: pa.BufferOutputStream, writer: pq.ParquetWriter, rows: pl.DataFrame, schema: Schema, arrow: pa.Schema, first: int
 ) -> Iterator[Group]:
     every_single = is_single(rows, schema.identity)
     names = rows["instrument"]
     known, start = rows["known_ns"].to_numpy(), rows["start_ns"].to_numpy()
     columns = [_Column(field, rows[field.name]) for field in schema.fields]
-    for low, high in _pieces(names, start):
+    for row_group, pieces in enumerate(_row_groups(_pieces(names, start)), first):
+        begin, end = pieces[0][0], pieces[-1][1]
         before = sink.tell()
-        table = pa.Table.from_arrays([column.piece(low, high) for column in columns], schema=arrow)
-        writer.write_table(table, row_group_size=high - low)
-        yield Group(
-            instrument=names[low],
-            rows=high - low,
-            start_min_ns=int(start[low]),
-            start_max_ns=int(start[high - 1]),
-            known_min_ns=int(known[low:high].min()),
-            known_max_ns=int(known[low:high].max()),
-            offset=before,
-            length=sink.tell() - before,
-            is_single=every_single or is_single(rows.slice(low, high - low), schema.identity),
-        )
+        table = pa.Table.from_arrays([column.piece(begin, end) for column in columns], schema=arrow)
+        writer.write_table(table, row_group_size=end - begin)
+        length = sink.tell() - before
+        for low, high in pieces:
+            yield Group(
+                instrument=names[low],
+                row_group=row_group,
+                first=low - begin,
+                rows=high - low,
+                start_min_ns=int(start[low]),
+                start_max_ns=int(start[high - 1]),
+                known_min_ns=int(known[low:high].min()),
+                known_max_ns=int(known[low:high].max()),
+                offset=before,
+                length=length,
+                is_single=every_single or is_single(rows.slice(low, high - low), schema.identity),
+            )
+
+
+def _row_groups(pieces: Iterable[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
+    """Neighbouring pieces together while they fit into GROUP_ROWS."""
+    held: list[tuple[int, int]] = []
+    for low, high in pieces:
+        if held and high - held[0][0] > GROUP_ROWS:
+            yield held
+            held = []
+        held.append((low, high))
+    if held:
+        yield held
 
 
 def _pieces(names: pl.Series, start: Array) -> Iterator[tuple[int, int]]:
-    """[low, high) of each row group: one instrument, near equal parts of at most GROUP_ROWS, never between rows of one start."""
+    """[low, high) of each group: one instrument, near equal parts of at most GROUP_ROWS, never between rows of one start."""
     low = 0
     for end in [*_changes(names)[1:].tolist(), len(names)]:
         parts = -(-(end - low) // GROUP_ROWS)

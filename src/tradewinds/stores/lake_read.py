@@ -128,17 +128,12 @@ class PartitionReader:
         fields = [schema.field(name) for name in names]
         with self._files.open(path, [(part.group.offset, part.group.length) for part in parts]) as source:
             try:
-                rows, read_footer = lake_parquet.decode(source, file, footer, [part.position for part in parts], fields)
+                frames, read_footer = lake_parquet.decode(source, file, footer, [part.position for part in parts], fields)
             except lake_parquet.DAMAGE as error:
                 raise Unreadable(f"lake file {path}: {error}, expected the {file.size} bytes of Parquet that were written") from error
         if footer is None:
             self._remember(path, read_footer)
-        found = []
-        low = 0
-        for part in parts:
-            found.append((part, rows.slice(low, part.group.rows)))
-            low += part.group.rows
-        return found
+        return list(zip(parts, frames, strict=True))
 
     def _remember(self, path: str, footer: object) -> None:
         with self._lock:
