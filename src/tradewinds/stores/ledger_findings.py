@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from tradewinds.core.observation import Finding, Severity
 from tradewinds.core.record import Decision, Hold
 from tradewinds.stores.ledger_schema import FINDING_KEY, finding, hold
-from tradewinds.stores.ledger_write import add_new, batches
+from tradewinds.stores.ledger_write import add_new, batches, row_of
 
 _FINDING = [finding.c[field.name] for field in fields(Finding)]
 _HOLD = [hold.c[field.name] for field in fields(Hold)]
@@ -34,7 +34,7 @@ class FindingFilter:
 
 
 def record(connection: Connection, findings: Iterable[Finding]) -> int:
-    return sum(add_new(connection, finding, [asdict(one) for one in batch], FINDING_KEY) for batch in batches(findings, 5_000))
+    return sum(add_new(connection, finding, [row_of(one, _FINDING) for one in batch], FINDING_KEY) for batch in batches(findings, 5_000))
 
 
 def select_findings(connection: Connection, which: FindingFilter, limit: int | None) -> list[Finding]:
@@ -51,7 +51,7 @@ def count_findings(connection: Connection, which: FindingFilter) -> dict[tuple[s
 
 
 def open_holds(connection: Connection, holds: Iterable[Hold]) -> int:
-    return sum(add_new(connection, hold, [asdict(one) for one in batch], _HOLD_KEY) for batch in batches(holds, 5_000))
+    return sum(add_new(connection, hold, [row_of(one, _HOLD) for one in batch], _HOLD_KEY) for batch in batches(holds, 5_000))
 
 
 def select_holds(connection: Connection, *, instruments: Sequence[str] | None, dataset: str | None, is_open: bool | None) -> list[Hold]:

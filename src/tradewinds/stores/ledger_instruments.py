@@ -23,7 +23,7 @@ from tradewinds.stores.ledger_schema import (
     universe_snapshot,
     vendor,
 )
-from tradewinds.stores.ledger_write import add_new, batches, upsert
+from tradewinds.stores.ledger_write import add_new, batches, row_of, upsert
 
 _INSTRUMENT = [instrument.c[field.name] for field in fields(Instrument)]
 _TICKER = [ticker_history.c[field.name] for field in fields(Ticker)]
@@ -45,7 +45,7 @@ def upsert_instruments(connection: Connection, instruments: Sequence[Instrument]
     venues: dict[str, dict[str, Any]] = {}
     for one in instruments:
         symbol, venue = split_id(one.id)
-        rows.append({**asdict(one), "symbol": symbol, "venue": venue})
+        rows.append({**row_of(one, _INSTRUMENT), "symbol": symbol, "venue": venue})
         venues.setdefault(venue, {"id": venue, "calendar": one.calendar, "name": None})
     add_new(connection, exchange, list(venues.values()), (exchange.c.id,))
     return upsert(connection, instrument, rows)
@@ -89,7 +89,7 @@ def add_tickers(connection: Connection, tickers: Sequence[Ticker]) -> int:
     """Add or correct names; a symbol that would mean two instruments at once is refused."""
     changed = 0
     for batch in batches(tickers):
-        changed += upsert(connection, ticker_history, [asdict(ticker) for ticker in batch])
+        changed += upsert(connection, ticker_history, [row_of(ticker, _TICKER) for ticker in batch])
         _refuse_overlap(connection, sorted({ticker.symbol for ticker in batch}))
     return changed
 
@@ -133,7 +133,7 @@ def add_actions(connection: Connection, actions: Sequence[CorporateAction]) -> i
                 )
             versions.append(action)
             versions.sort(key=_version)
-            new.append(asdict(action))
+            new.append(row_of(action, _ACTION))
         if new:
             connection.execute(sa.insert(corporate_action), new)
         added += len(new)

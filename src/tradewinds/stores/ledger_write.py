@@ -27,6 +27,11 @@ def batches(rows: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:
         yield batch
 
 
+def row_of(record: object, columns: Sequence[sa.Column[Any]]) -> dict[str, Any]:
+    """The record as a row; `dataclasses.asdict` copies deeply and takes five times as long."""
+    return {column.name: getattr(record, column.name) for column in columns}
+
+
 def add_new(connection: Connection, table: sa.Table, rows: Sequence[Row], key: Sequence[Any]) -> int:
     """Insert the rows whose key is not there yet; returns how many were."""
     if not rows:
