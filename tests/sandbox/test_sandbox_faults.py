@@ -175,6 +175,8 @@ def test_control_refuses_nonsense(own_venues: Sandbox, http: httpx.Client) -> No
     assert http.post(control + "/faults", content=b"not json").status_code == 400
     assert http.post(control + "/clock", json={"now": "noon"}).status_code == 400
     assert http.post(control + "/clock", json=[1]).status_code == 400
+    assert http.post(control + "/clock", json={"advance_s": "1e400"}).status_code == 400
+    assert http.post(control + "/clock", json={"now": "1999-01-01"}).status_code == 400
     assert http.delete(control + "/faults?id=one").status_code == 400
 
 

@@ -98,12 +98,17 @@ def test_a_taken_port_is_named() -> None:
 
 
 def test_a_configuration_survives_json_and_refuses_what_it_does_not_know() -> None:
-    config = SandboxConfig(seed=9, now_ns=5, archive=("a",), faults=(Fault("late", symbol="X", times=2),))
+    config = SandboxConfig(seed=9, now_ns=parse("2025-03-14"), archive=("a",), faults=(Fault("late", symbol="X", times=2),))
     assert config_from_json(config.to_json()) == config
     assert config_from({"faults": [{"kind": "late", "until": "1970-01-01T00:00:01Z"}]}).faults[0].until_ns == NS_PER_SECOND
     with pytest.raises(Rejected, match="colour"):
         config_from({"colour": 1})
     assert "token" not in repr(config)
+
+
+def test_a_time_without_a_market_is_refused() -> None:
+    with pytest.raises(Rejected, match="2035-11-30"):
+        SandboxConfig(now_ns=parse("2040-01-01"))
 
 
 def test_importing_the_sandbox_starts_and_loads_nothing() -> None:

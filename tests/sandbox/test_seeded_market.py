@@ -6,6 +6,8 @@ from datetime import date
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tradewinds.sandbox.bars import ARRAYS, DAY_MS, aggregate
 from tradewinds.sandbox.market import SeededMarket
@@ -13,6 +15,7 @@ from tradewinds.sandbox.prints import aggregates, first_id, prints, seconds
 
 DAY = date(2024, 6, 3).toordinal() - 719_163
 START = DAY * DAY_MS
+_WHOLE = SeededMarket(7)
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +74,26 @@ def test_prints_add_up_to_their_minutes(market: SeededMarket, symbol: str) -> No
     assert trades.id[first[traded]].tolist() == bars.first_id[traded].tolist()
     assert (np.diff(trades.time_us) >= 0).all()
     assert (trades.quantity > 0).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    interval=st.sampled_from(["1m", "5m", "1h", "12h", "1d"]),
+    start=st.integers(0, 4 * 1440),
+    length=st.integers(0, 3 * 1440),
+    now=st.integers(0, 8 * DAY_MS),
+)
+def test_any_window_is_a_part_of_the_whole(interval: str, start: int, length: int, now: int) -> None:
+    market = _WHOLE
+    begin, end = START + start * 60_000, START + (start + length) * 60_000
+    found = market.bars("NEARUSDT", interval, begin, end, START + now)
+    whole = aggregate(market.minutes("NEARUSDT", START, START + 9 * DAY_MS), interval)
+    finished = found.take(found.end_ms < START + now)
+    expected = whole.take((whole.start_ms >= begin) & (whole.start_ms < end) & (whole.end_ms < START + now))
+    assert finished.start_ms.tolist() == expected.start_ms.tolist()
+    assert finished.quote.tolist() == expected.quote.tolist()
+    assert finished.high.tolist() == expected.high.tolist()
+    assert len(found) - len(finished) <= 1
 
 
 def test_trade_ids_count_on_over_midnight(market: SeededMarket) -> None:

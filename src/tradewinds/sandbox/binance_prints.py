@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from tradewinds.sandbox.bars import DAY_MS, decimals
 from tradewinds.sandbox.binance_questions import Question, Refused
-from tradewinds.sandbox.market import EPOCH_DAY, Kind, SeededMarket
-from tradewinds.sandbox.prints import Prints, aggregates, first_id, prints
+from tradewinds.sandbox.market import EPOCH_DAY, SeededMarket
+from tradewinds.sandbox.prints import Prints, aggregates, first_id
 from tradewinds.sandbox.recorded import RecordedMarket
 
 USUAL, MOST = 500, 1000
-_DAYS_KEPT = 3
 _HOUR_MS = 3_600_000
 
 Rows = list[dict[str, Any]]
@@ -58,7 +56,7 @@ def _day(question: Question, day: int) -> Prints:
     first, last = market.days_listed(symbol)
     if not first <= day <= last:
         return _no_prints(market)
-    found = kept_day(market, symbol, day, question.kind)
+    found = market.day_prints(symbol, day, question.kind)
     now_us = question.world.clock.now_ns() // 1000
     return found.take(slice(0, int(np.searchsorted(found.time_us, now_us))))
 
@@ -94,12 +92,6 @@ def _from_id(question: Question, wanted: int, limit: int, *, aggregate: bool) ->
         found = _join(found, _day(question, day + 1))
     chosen = found.take(slice(low, low + 2 * limit))
     return (aggregates(chosen) if aggregate else chosen).take(slice(0, limit))
-
-
-@lru_cache(_DAYS_KEPT)
-def kept_day(market: SeededMarket, symbol: str, day: int, kind: Kind) -> Prints:
-    """Every trade of a day, kept while it is one of the last few asked for."""
-    return prints(market, symbol, day, kind)
 
 
 def _no_prints(market: SeededMarket) -> Prints:

@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from tradewinds.core import instant
 from tradewinds.core.errors import Rejected
 from tradewinds.sandbox.faults import Fault, fault
+
+FIRST_NS, LAST_NS = instant.parse("2017-02-01"), instant.parse("2035-11-30")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class SandboxConfig:
     zip_cache_bytes: int = 32 * 2**20
 
     def __post_init__(self) -> None:
+        if self.now_ns is not None:
+            checked_now(self.now_ns)
         if not 0 <= self.port <= 65_535:
             raise Rejected(f"sandbox: port {self.port}, expected 0 (any free one) to 65535")
         if self.weight_limit < 1 or self.coingecko_limit < 1:
@@ -43,6 +48,13 @@ class SandboxConfig:
     def to_json(self) -> str:
         """One line of JSON."""
         return json.dumps(asdict(self))
+
+
+def checked_now(now_ns: int) -> int:
+    """The instant, if the seeded market has something around it."""
+    if not FIRST_NS <= now_ns < LAST_NS:
+        raise Rejected(f"sandbox: time {now_ns} ns, expected from {instant.text(FIRST_NS)} to {instant.text(LAST_NS)}")
+    return now_ns
 
 
 def config_from_json(text: str) -> SandboxConfig:

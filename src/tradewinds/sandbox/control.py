@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tradewinds.core import instant
 from tradewinds.core.errors import Rejected
+from tradewinds.sandbox.config import checked_now
 from tradewinds.sandbox.faults import fault
 from tradewinds.sandbox.world import World
 
@@ -38,12 +39,12 @@ def routes(world: World, urls: dict[str, str]) -> list[Route]:
                     if "now" in asked
                     else world.clock.now_ns()
                 )
-                world.clock.set(now_ns, speed=float(asked["speed"]) if "speed" in asked else None)
+                world.clock.set(checked_now(now_ns), speed=float(asked["speed"]) if "speed" in asked else None)
             elif "advance_s" in asked:
-                world.clock.advance(float(asked["advance_s"]))
+                world.clock.set(checked_now(world.clock.now_ns() + int(float(asked["advance_s"]) * instant.NS_PER_SECOND)))
             else:
                 raise Rejected("clock: expected now, now_ns, speed or advance_s")
-        except (Rejected, ValueError, TypeError) as error:
+        except (Rejected, ValueError, TypeError, OverflowError) as error:
             return JSONResponse({"error": str(error)}, 400)
         return JSONResponse(shown_clock())
 

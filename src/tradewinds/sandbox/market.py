@@ -14,7 +14,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Literal
 
 import numpy as np
@@ -24,6 +24,7 @@ from tradewinds.sandbox.bars import DAY_MS, INTERVALS_MS, MINUTE_MS, Bars, Ints,
 from tradewinds.sandbox.bridge import BUSY, NODES, Floats, hold_when_quiet, mean_reverting, price_path, share_out
 from tradewinds.sandbox.coins import Coin
 from tradewinds.sandbox.listings import Listing, listings
+from tradewinds.sandbox.prints import prints, seconds
 
 Kind = Literal["spot", "um"]
 
@@ -34,6 +35,7 @@ NODES_A_DAY = 1440 * NODES
 UM_TURNOVER = 5.0  # perpetuals turn over about five times their spot market, in twice as many trades
 
 _DAYS_CACHED = 64
+_PRINTS_CACHED = 3
 _WALKS_CACHED = 48
 _ASSETS_CACHED = 512
 _MONTHS_CACHED = 4096
@@ -73,6 +75,7 @@ class SeededMarket:
         self._common = lru_cache(1)(self._make_common)
         self._asset = lru_cache(_ASSETS_CACHED)(self._make_asset)
         self._day = lru_cache(_DAYS_CACHED)(self._make_day)
+        self.day_prints = lru_cache(_PRINTS_CACHED)(partial(prints, self))
         self._month = lru_cache(_MONTHS_CACHED)(self._make_month)
 
     def symbols(self, kind: Kind = "spot") -> list[str]:
@@ -96,8 +99,6 @@ class SeededMarket:
         start = bucket_ceiling(interval, start_ms)
         end = min(end_ms, now_ms)
         if interval == "1s":
-            from tradewinds.sandbox.prints import seconds
-
             return seconds(self, symbol, start, end, now_ms, kind)
         finished = min(bucket_ceiling(interval, end), bucket_start(interval, now_ms))
         parts = [self._finished(symbol, interval, start, max(start, finished), kind)]

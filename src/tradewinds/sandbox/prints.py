@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tradewinds.sandbox.bars import DAY_MS, Bars, Ints, concatenate, decimals
+from tradewinds.sandbox.bars import DAY_MS, MINUTE_MS, Bars, Ints, concatenate, decimals
+from tradewinds.sandbox.bridge import NODES
 
 if TYPE_CHECKING:
     import polars as pl
 
     from tradewinds.sandbox.market import Kind, SeededMarket
+
+NODE_MS = MINUTE_MS // NODES
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,6 @@ class Prints:
 
 def prints(market: SeededMarket, symbol: str, day: int, kind: Kind = "spot") -> Prints:
     """Every trade of one UTC day (counted since 1970)."""
-    from tradewinds.sandbox.market import NODE_MS
-
     nodes = market.nodes(symbol, day, 1, kind)
     listing = market.listings[symbol]
     counts = nodes.trades[0]
@@ -129,7 +130,7 @@ def seconds(market: SeededMarket, symbol: str, start_ms: int, end_ms: int, now_m
     first, last = market.days_listed(symbol)
     end_ms = min(end_ms, now_ms)
     days = range(max(first, start_ms // DAY_MS), min(last, (end_ms - 1) // DAY_MS) + 1)
-    parts = [_seconds_of_day(prints(market, symbol, day, kind), day, empty) for day in days]
+    parts = [_seconds_of_day(market.day_prints(symbol, day, kind), day, empty) for day in days]
     if not parts:
         return empty
     return concatenate(parts).between(start_ms, end_ms)

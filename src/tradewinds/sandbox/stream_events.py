@@ -10,7 +10,6 @@ import numpy as np
 
 from tradewinds.sandbox.bars import DAY_MS, MINUTE_MS, bucket_start, next_bucket, rows
 from tradewinds.sandbox.binance_info import status_of
-from tradewinds.sandbox.binance_prints import kept_day
 from tradewinds.sandbox.binance_questions import WIRE_INTERVALS, is_future
 from tradewinds.sandbox.prints import aggregates, first_id
 from tradewinds.sandbox.recorded import RecordedMarket
@@ -88,7 +87,7 @@ def _trades(world: World, each: Stream, since_ms: int, now_ms: int) -> list[Even
         return []
     found: list[Event] = []
     for day in range(since_ms // DAY_MS, now_ms // DAY_MS + 1):
-        trades = kept_day(world.market, each.symbol, day, "spot")
+        trades = world.market.day_prints(each.symbol, day, "spot")
         low, high = np.searchsorted(trades.time_us, [(since_ms + 1) * 1000, (now_ms + 1) * 1000])
         is_merged = each.content == "aggTrade"
         chosen = trades.take(slice(max(int(low), int(high) - 2 * CATCH_UP_MAX), int(high)))
