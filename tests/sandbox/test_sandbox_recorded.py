@@ -74,6 +74,18 @@ def test_longer_bars_sum_what_was_recorded(folder: Path) -> None:
     assert (int(hour.close[0]), hour.price_decimals) == (5520, 2)
 
 
+def test_a_recorded_zip_comes_back_byte_for_byte(folder: Path, http: httpx.Client) -> None:
+    name = "LTCUSDT-1m-2026-02-01.zip"
+    with Sandbox(SandboxConfig(archive=(str(folder),))) as venues:
+        base = venues.urls["binance_archive"] + "/data"
+        spot = http.get(f"{base}/spot/daily/klines/LTCUSDT/1m/{name}").content
+        stated = http.get(f"{base}/spot/daily/klines/LTCUSDT/1m/{name}.CHECKSUM").text
+        futures = http.get(f"{base}/futures/um/daily/klines/LTCUSDT/1m/{name}")
+    assert spot == (folder / name).read_bytes()
+    assert stated.split()[0] == hashlib.sha256(spot).hexdigest()
+    assert lines(futures)[0] == HEADER
+
+
 def test_nothing_is_shown_beyond_the_venues_clock(folder: Path, http: httpx.Client) -> None:
     with Sandbox(SandboxConfig(archive=(str(folder),), now_ns=parse("2026-02-01T00:01:30Z"))) as venues:
         rest = http.get(venues.urls["binance_rest"] + "/api/v3/klines?symbol=AVAXUSDT&interval=1m").json()

@@ -20,6 +20,7 @@ import anyio.to_thread
 from tradewinds.sandbox import bars as bar_text
 from tradewinds.sandbox.archive_keys import ArchiveKey, archive_key, exists, keys
 from tradewinds.sandbox.bars import DAY_MS, MICROSECONDS_FROM_MS
+from tradewinds.sandbox.faults import Fault
 from tradewinds.sandbox.recorded import RecordedMarket
 from tradewinds.sandbox.world import World
 
@@ -82,7 +83,7 @@ class ArchiveFiles:
         return self._bytes
 
     def _name(self, key: ArchiveKey) -> tuple[object, ...]:
-        return (*_place(key), self._world.faults.on_bars(VENUE, key.symbol, self._world.clock.now_ns()))
+        return (*_place(key), _bar_faults(self._world, key))
 
     def _keep(self, name: tuple[object, ...], made: bytes) -> None:
         limit = self._world.config.zip_cache_bytes
@@ -135,6 +136,10 @@ def _place(key: ArchiveKey) -> tuple[object, ...]:
     return key.kind, key.content, key.is_monthly, key.stem
 
 
+def _bar_faults(world: World, key: ArchiveKey) -> tuple[Fault, ...]:
+    return world.faults.on_bars(VENUE, key.symbol, world.clock.now_ns())
+
+
 def _dated(key: ArchiveKey) -> dict[str, str]:
     return {"Last-Modified": datetime.fromtimestamp(key.out_ms / 1000, UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")}
 
@@ -148,6 +153,10 @@ def _no_such_key(path: str) -> Response:
 
 
 def _zip(world: World, key: ArchiveKey) -> bytes:
+    if isinstance(world.source, RecordedMarket) and key.content == "klines" and not _bar_faults(world, key):
+        recorded = world.source.original(key.symbol, key.interval or "", key.start_ms, key.end_ms, key.kind)
+        if recorded is not None:
+            return recorded
     buffer = io.BytesIO()
     stamp = datetime.fromtimestamp(key.out_ms / 1000, UTC)
     member = zipfile.ZipInfo(f"{key.stem}.csv", stamp.timetuple()[:6])

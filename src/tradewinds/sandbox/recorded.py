@@ -1,7 +1,8 @@
 """Recorded Binance files as the market: `SYMBOL-INTERVAL-YYYY-MM[-DD]` as .csv, .csv.gz or .zip, in any folder below those given.
 
 A symbol has the minutes (or longer bars) that were recorded and nothing else; longer intervals are summed from the shortest one.
-The same recording answers for spot and for perpetuals, because a folder of files does not say which it was.
+The same recording answers for spot and for perpetuals, because a folder of files does not say which it was; a recorded zip that is asked
+for under its own market comes back byte for byte.
 """
 
 from __future__ import annotations
@@ -91,6 +92,14 @@ class RecordedMarket:
         until = min(bucket_ceiling(interval, end_ms), now_ms // shortest * shortest)
         return aggregate(self.minutes(symbol, start, until), interval)
 
+    def original(self, symbol: str, interval: str, start_ms: int, end_ms: int, kind: Kind) -> bytes | None:
+        """The very zip that was recorded for this period and market, None where there is none."""
+        for each in self._recordings.get(symbol, ()):
+            same = (each.interval, each.start_ms, each.end_ms) == (interval, start_ms, end_ms)
+            if same and each.path.suffix == ".zip" and _kind(each.path) == kind:
+                return each.path.read_bytes()
+        return None
+
     def _listing(self, symbol: str) -> Listing:
         known = listings().get(symbol)
         recordings = self._recordings[symbol]
@@ -127,6 +136,13 @@ def _recording(path: Path) -> Recording | None:
     start = (first.toordinal() - 719_163) * DAY_MS
     end = start + DAY_MS if match[5] else bucket_start("1mo", start + 32 * DAY_MS)
     return Recording(path, match[1], match[2], start, end)
+
+
+def _kind(path: Path) -> Kind:
+    """The market of a file: from folders named as in the archive, else futures where it has a header line."""
+    if {"spot", "um"} & set(path.parts):
+        return "um" if "um" in path.parts else "spot"
+    return "um" if _content(path)[:1].isalpha() else "spot"
 
 
 def _read(path: Path) -> Bars:
