@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -194,9 +195,12 @@ class FileLake:
 
     @staticmethod
     def _compared(where: str, incoming: pl.DataFrame, existing: pl.DataFrame, schema: Schema, *, is_clean: bool) -> lake_merge.Changes:
-        if is_clean and lake_merge.is_repetition(incoming, lake_merge.latest(existing, schema.identity), schema):
-            return lake_merge.Changes(incoming.clear(), 0, 0, incoming.height)
-        return lake_merge.changes(where, incoming, existing, schema)
+        different = lake_merge.differing(incoming, existing, schema) if is_clean else incoming
+        if different.is_empty():
+            return lake_merge.Changes(different, 0, 0, incoming.height)
+        same_facts = existing.join(different.select(schema.identity), on=schema.identity, how="semi")
+        found = lake_merge.changes(where, different, same_facts, schema)
+        return replace(found, same=found.same + incoming.height - different.height)
 
     def _commit(self, table: Table, partition: str, state: State) -> int | None:
         """Make the next entry; its size, or None when somebody else made one of that number first."""

@@ -58,11 +58,15 @@ def latest(rows: pl.DataFrame, identity: list[str]) -> pl.DataFrame:
     return rows.filter(last | (pl.int_range(pl.len()) == pl.len() - 1))
 
 
-def is_repetition(incoming: pl.DataFrame, existing: pl.DataFrame, schema: Schema) -> bool:
-    """Whether the two frames hold the same facts with the same contents, row by row."""
-    if incoming.height != existing.height:
-        return False
-    return all(bool(incoming[name].eq_missing(existing[name]).all()) for name in (*schema.identity, *schema.content))
+def differing(incoming: pl.DataFrame, existing: pl.DataFrame, schema: Schema) -> pl.DataFrame:
+    """The rows that do not equal the latest existing version of the same fact. Each fact may stand in `incoming` once."""
+    current = latest(existing, schema.identity)
+    if incoming.height == current.height and all(incoming[name].equals(current[name]) for name in schema.identity):
+        is_other = pl.Series([False]).new_from_index(0, incoming.height)
+        for name in schema.content:
+            is_other = is_other | incoming[name].ne_missing(current[name])
+        return incoming.filter(is_other) if is_other.any() else incoming.clear()
+    return incoming.join(current, on=[*schema.identity, *schema.content], how="anti", nulls_equal=True, maintain_order="left")
 
 
 def changes(where: str, incoming: pl.DataFrame, existing: pl.DataFrame, schema: Schema) -> Changes:
