@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
-from tradewinds.core.errors import DataFault
+from tradewinds.core.errors import DataFault, Rejected
 from tradewinds.core.instant import NS_PER_DAY, NS_PER_HOUR, parse
 from tradewinds.core.instrument import Instrument
 from tradewinds.stores.lake import FileLake
@@ -205,4 +205,29 @@ def test_a_database_is_given_the_same_tables_once(lake: FileLake, ledger: Ledger
         lots = connection.scalar(sa.text("SELECT lot FROM dim_instrument WHERE instrument = 'BTCUSDT.BINANCE'"))
         assert Decimal(lots) == Decimal("0.00000812")
         assert connection.scalar(sa.text("SELECT count(*) FROM fact_fills")) == 0
+    engine.dispose()
+
+
+def test_a_table_of_somebody_else_is_not_touched(lake: FileLake, ledger: Ledger, tmp_path: Path, url: str) -> None:
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE dim_date (mine INTEGER)"))
+        connection.execute(sa.text("INSERT INTO dim_date VALUES (1)"))
+    with pytest.raises(Rejected, match=r"tables \['dim_date'\] exist and are not ours"):
+        build(lake, ledger, tmp_path / "marts", as_of_ns=AS_OF, url=url)
+    with engine.connect() as connection:
+        assert connection.scalar(sa.text("SELECT mine FROM dim_date")) == 1
+        assert sa.inspect(connection).get_table_names() == ["dim_date"]
+    engine.dispose()
+
+
+def test_tables_of_an_earlier_release_are_made_anew(lake: FileLake, ledger: Ledger, tmp_path: Path, url: str) -> None:
+    build(lake, ledger, tmp_path / "marts", as_of_ns=AS_OF, url=url)
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP TABLE dim_venue"))
+        connection.execute(sa.text("CREATE TABLE dim_venue (venue VARCHAR(8))"))
+    assert build(lake, ledger, tmp_path / "marts", as_of_ns=AS_OF, url=url).is_loaded
+    with engine.connect() as connection:
+        assert connection.scalar(sa.text("SELECT count(*) FROM dim_venue WHERE calendar = 'XNYS'")) == 1
     engine.dispose()

@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
-from tradewinds.core.errors import DataFault, Transient
+from tradewinds.core.errors import DataFault, Rejected, Transient
 from tradewinds.core.ports import Lake
 from tradewinds.stores.ledger_database import Database
 from tradewinds.stores.marts_tables import KEYS, star
@@ -119,6 +120,21 @@ def _forget_old(builds: Path, current: str) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
+def _prepare(connection: Connection, metadata: sa.MetaData, place: str) -> None:
+    """Make the tables, or make them anew where an earlier release gave them other columns; never touch tables of others."""
+    there = sa.inspect(connection)
+    if not there.has_table(_memory.name):
+        foreign = sorted(name for name in metadata.tables if there.has_table(name))
+        if foreign:
+            raise Rejected(f"marts in {place}: tables {foreign} exist and are not ours, expected a database or schema without them")
+        _memory.create(connection)
+    for table in metadata.sorted_tables:
+        if there.has_table(table.name) and {column["name"] for column in there.get_columns(table.name)} != set(table.columns.keys()):
+            table.drop(connection)
+            connection.execute(sa.delete(_memory))
+    metadata.create_all(connection)
+
+
 def _load(url: str, name: str, tables: Mapping[str, pl.DataFrame], as_of_ns: int) -> bool:
     """Replace the rows in the database; False where this build stands there."""
     database = Database(url, what="marts")
@@ -126,8 +142,7 @@ def _load(url: str, name: str, tables: Mapping[str, pl.DataFrame], as_of_ns: int
         metadata = sa.MetaData()
         targets = {table: sql_table(table, frame.schema, KEYS[table], metadata) for table, frame in tables.items()}
         with database.writing("preparing the marts") as connection:
-            _memory.create(connection, checkfirst=True)
-            metadata.create_all(connection)
+            _prepare(connection, metadata, database.place)
         with database.writing("loading the marts") as connection:
             if connection.scalar(sa.select(_memory.c.name)) == name:
                 return False
