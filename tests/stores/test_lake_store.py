@@ -19,7 +19,7 @@ from tradewinds.core.errors import Missing, Rejected, Transient, Unreadable
 from tradewinds.core.instant import NS_PER_DAY, NS_PER_MINUTE, parse
 from tradewinds.core.market import bars
 from tradewinds.core.observation import Column, Dataset, Table
-from tradewinds.stores import lake_parquet
+from tradewinds.stores import lake_log, lake_parquet
 from tradewinds.stores.lake import FileLake, local_lake
 from tradewinds.stores.lake_files import LocalFiles
 from tradewinds.stores.memory import MemoryFiles, memory_lake
@@ -312,3 +312,40 @@ def parse_date(text: str) -> object:
     from datetime import date
 
     return date.fromisoformat(text)
+
+
+def test_the_oldest_notes_make_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lake_log, "NOTES_MAX", 2)
+    lake = memory_lake()
+
+    for number, key in enumerate("abca"):
+        lake.publish(TABLE, "2024-01", rows("BTC.X", [1.0]), note={key: str(number)})
+
+    assert lake.notes(TABLE, "2024-01") == {"c": "2", "a": "3"}
+
+
+def test_a_partition_whose_first_commit_was_interrupted_is_not_listed(tmp_path: Path) -> None:
+    (tmp_path / "history/bars-1m/_log/2024-01").mkdir(parents=True)
+    lake = local_lake(tmp_path)
+
+    assert lake.partitions(TABLE) == []
+    assert lake.read(TABLE, as_of_ns=LATE).height == 0
+    assert lake.publish(TABLE, "2024-01", rows("BTC.X", [1.0])).version == 1
+    assert lake.partitions(TABLE) == ["2024-01"]
+
+
+def test_a_whole_month_published_again_with_few_changes_appends_only_those() -> None:
+    lake = memory_lake()
+    month = pl.concat([rows(name, [float(i) for i in range(2_000)]) for name in ("A.X", "B.X")])
+    lake.publish(TABLE, "2024-01", month)
+    is_changed = pl.int_range(pl.len()) % 500 == 3
+    later = month.with_columns(
+        close=pl.when(is_changed).then(pl.col("close") + 0.5).otherwise(pl.col("close")), known_ns=pl.col("known_ns") + NS_PER_DAY
+    )
+
+    publication = lake.publish(TABLE, "2024-01", later)
+
+    assert (publication.rows_new, publication.rows_restated, publication.rows_same) == (0, 8, 3_992)
+    assert publication.changed == {"A.X": 4, "B.X": 4}
+    assert lake.versions(TABLE).height == 4_008
+    assert lake.read(TABLE, as_of_ns=LATE)["close"].sum() == month["close"].sum() + 4.0
