@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,15 @@ def test_a_second_start_finds_it_running_and_leaves_it_running(server: EmbeddedP
     with EmbeddedPostgres(server.folder, durable=False) as other:
         assert postmaster(other) == first
     assert server.is_running
+
+
+def test_of_two_that_start_at_once_one_starts_it_and_both_have_it(open_folder: Path) -> None:
+    servers = [EmbeddedPostgres(open_folder / "server", durable=False) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(lambda one: one.obstacle(), servers)) == [None, None]
+    assert [value(one.url(), "SELECT 1") for one in servers] == [1, 1]
+    assert (servers[0].place.data / "server.log").read_text().count("starting PostgreSQL") == 1
+    servers[0].remove()
 
 
 def test_leaving_stops_what_was_started_and_stopping_twice_is_fine(server: EmbeddedPostgres) -> None:

@@ -36,7 +36,8 @@ def upsert_exchanges(connection: Connection, exchanges: Iterable[Exchange]) -> i
 
 
 def upsert_vendors(connection: Connection, vendors: Mapping[str, Capability]) -> int:
-    rows = [{"id": name, **asdict(capability), "datasets": list(capability.datasets)} for name, capability in vendors.items()]
+    columns = [column for column in vendor.columns if column.name != "id"]
+    rows = [{"id": name, **row_of(capability, columns), "datasets": list(capability.datasets)} for name, capability in vendors.items()]
     return upsert(connection, vendor, rows)
 
 
