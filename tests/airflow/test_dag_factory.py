@@ -133,6 +133,15 @@ def test_a_configuration_that_cannot_be_read_is_one_clear_problem(config: Path) 
         shipped.complain(drawn)
 
 
+def test_a_calendar_override_that_cannot_be_read_is_named_and_takes_no_dag_away(config: Path) -> None:
+    config.write_text(config.read_text() + "calendars: [absent.yaml]\n")
+
+    drawn = shipped.drawing()
+
+    assert sorted(drawn.dags) == NAMES
+    assert list(drawn.problems) == ["calendars"]
+
+
 def test_without_a_problem_there_is_no_complaint(config: Path) -> None:
     shipped.complain(shipped.drawing())
 

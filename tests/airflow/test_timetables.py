@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 from airflow.serialization.decoders import decode_timetable
@@ -10,7 +11,8 @@ from airflow.serialization.encoders import encode_timetable
 from airflow.timetables.base import TimeRestriction
 from pendulum import instance
 
-from tradewinds.airflow.timetables import SessionTimetable, last_due_session, next_session
+from tradewinds.airflow.timetables import SessionTimetable, TradewindsPlugin, last_due_session, next_session
+from tradewinds.calendars.sessions import stand
 from tradewinds.core.errors import Rejected
 
 
@@ -89,6 +91,24 @@ def test_beyond_the_last_known_day_there_is_no_run_and_the_log_says_why(caplog: 
 
     assert found is None
     assert "known from 1990-12-03 to 2026-12-31" in caplog.text
+
+
+def test_an_override_that_extends_the_calendar_takes_the_schedule_up_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tradewinds.yaml").write_text("calendars: [xshg.yaml]")
+    (tmp_path / "xshg.yaml").write_text(
+        "calendar: XSHG\nas_known: 2026-12-22\ntruth_until: 2027-12-31\nremoved: [2027-01-01]\nreason: notice for 2027\n"
+    )
+    monkeypatch.setenv("TRADEWINDS_CONFIG", str(tmp_path / "tradewinds.yaml"))
+    restriction = TimeRestriction(earliest=instance(_at("2026-12-31T08:00")), latest=None, catchup=True)
+
+    TradewindsPlugin.on_load()
+    try:
+        found = SessionTimetable("XSHG", 30).next_dagrun_info_v2(last_dagrun_info=None, restriction=restriction)
+    finally:
+        stand(())
+
+    assert found is not None
+    assert (found.partition_key, found.run_after) == ("2027-01-04", _at("2027-01-04T07:30"))
 
 
 def test_every_component_reads_the_timetable_that_another_wrote() -> None:

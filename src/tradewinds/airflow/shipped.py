@@ -12,10 +12,13 @@ def drawing() -> Drawing:
     """The DAGs of the configuration in force, and the problems with it. Reads the local file and the environment, nothing else."""
     try:
         config, broken = load_sound_config()
-        stand_calendars(config)
-        drawn = draw_config(config)
     except TradewindsError as error:
         return Drawing({}, {"configuration": str(error)})
+    try:
+        stand_calendars(config)
+    except TradewindsError as error:
+        broken["calendars"] = str(error)
+    drawn = draw_config(config)
     return Drawing(drawn.dags, {**drawn.problems, **broken})
 
 

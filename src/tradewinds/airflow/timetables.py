@@ -110,10 +110,23 @@ class SessionTimetable(Timetable):
 
 
 class TradewindsPlugin(AirflowPlugin):
-    """Makes the timetable known to every component, so that each can read a DAG that another wrote."""
+    """Makes the timetable known to every component, so that each can read a DAG that another wrote, and puts the user's calendar
+    overrides in force there. Overrides are read when a component starts.
+    """
 
     name = "tradewinds"
     timetables = [SessionTimetable]  # noqa: RUF012  # airflow declares it as an attribute of the instance
+
+    @classmethod
+    def on_load(cls, *args: Any, **kwargs: Any) -> None:
+        """Called by Airflow once for each process."""
+        from tradewinds.wiring.calendars import stand_calendars
+        from tradewinds.wiring.settings import load_sound_config
+
+        try:
+            stand_calendars(load_sound_config()[0])
+        except TradewindsError as error:
+            _log.warning("calendar overrides are not in force: %s", error)
 
 
 def last_due_session(calendar_name: str, delay_minutes: int, moment: datetime) -> date:

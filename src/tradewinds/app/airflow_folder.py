@@ -27,11 +27,12 @@ _SAME_S = 1.0
 
 @dataclass(slots=True)
 class State:
-    """What runs: the launcher's process id, the port, and the leader of every session with the time at which it began."""
+    """What runs: the launcher's process id, the port, the components, and when the leader of each session began."""
 
     launcher: int
     port: int
     metadata: str = ""
+    components: dict[str, int] = field(default_factory=dict)
     leaders: dict[str, float] = field(default_factory=dict)
 
     def add(self, pid: int) -> None:

@@ -140,7 +140,7 @@ class Airflow:
             )
         self._client = Client(self.url, USER, self.password)
         self._state = State(self._launcher.pid, self._port)
-        self._remember(self._launcher.pid)
+        self._remember(self._launcher.pid, "")
         threading.Thread(target=self._listen, args=(self._launcher.stdout,), daemon=True).start()
 
     def wait_until_healthy(self, timeout_s: float = START_S_MAX) -> None:
@@ -255,17 +255,19 @@ class Airflow:
             self.metadata = Metadata(said["kind"], said["why"])
             self._phase("database")
             if said["pid"] is not None:
-                self._remember(said["pid"])
+                self._remember(said["pid"], "")
         elif event == "component":
-            self._remember(said["pid"])
+            self._remember(said["pid"], said["name"])
         elif event == "died":
             self._trouble.append(f"{said['name']} died with code {said['code']}")
         elif event in ("imported", "migrated", "forked"):
             self._phase(event)
 
-    def _remember(self, pid: int) -> None:
-        """Notes a process that leads a session where others can find it."""
+    def _remember(self, pid: int, component: str) -> None:
+        """Notes a process that leads a session, and which component it is, where others can find it."""
         assert self._state is not None
+        if component:
+            self._state.components[component] = pid
         self._state.metadata = "" if self.metadata is None else self.metadata.kind
         self._state.add(pid)
         self._state.write(self.folder)
