@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tradewinds.core.instant import parse, text
+from tradewinds.core.instant import NS_PER_DAY, parse, text
 from tradewinds.core.market import Interval, bars
-from tradewinds.core.observation import Request, Table
+from tradewinds.core.observation import Pull, Request, Table
 from tradewinds.jobs import crypto
 from tradewinds.jobs.context import Context
 from tradewinds.jobs.ingest import Chunk, ingest
 from tradewinds.jobs.judge import judge_bars
 from tradewinds.jobs.plan import JobResult, Shard
 
-CHUNK_PULLS = 64  # files published in one commit: more make fewer data files, fewer use less memory
+# Rows of one commit: fewer would make more files of the lake, more would take memory and keep the fetching of the next ones waiting.
+COMMIT_ROWS = 250_000
 
 
 def plan(context: Context, partition: str, params: Mapping[str, Any]) -> JobResult:
@@ -46,18 +47,28 @@ def ingest_shard(context: Context, instruments: list[str], interval: Interval, a
     vendor = context.vendor(archive)
     dataset = bars(interval)
     rows = context.open_subjects(instruments)
-    by_partition: dict[str, list[tuple[str, Any]]] = {}
+    by_partition: dict[str, dict[str, list[Pull]]] = {}
+    longest_ns: dict[str, int] = {}
     for low, high in crypto.months(start_ns, end_ns):
         request = Request(dataset.name, tuple(instruments), low, high, context.clock.now_ns())
-        pulls = [(pull.params.get("instrument", instruments[0]), pull) for pull in vendor.plan(request)]
-        by_partition.setdefault(dataset.partition_of(low), []).extend(pulls)
+        name = dataset.partition_of(low)
+        longest_ns[name] = longest_ns.get(name, 0) + high - low
+        for pull in vendor.plan(request):
+            by_partition.setdefault(name, {}).setdefault(pull.params.get("instrument", instruments[0]), []).append(pull)
     chunks = [
-        Chunk(tuple(pulls[first : first + CHUNK_PULLS]), name)
+        Chunk(tuple((instrument, pull) for instrument in some for pull in pulls[instrument]), name)
         for name, pulls in sorted(by_partition.items())
-        for first in range(0, len(pulls), CHUNK_PULLS)
+        for some in _even(list(pulls), -(-longest_ns[name] // (interval.ns or NS_PER_DAY)))
     ]
     done = ingest(context, vendor, Table(dataset), chunks, judge=judge_bars(context, dataset, vendor.name))
     return crypto.finished(context, done, rows)
+
+
+def _even(instruments: list[str], rows_each: int) -> list[list[str]]:
+    """The instruments in near equal parts of about COMMIT_ROWS rows, all files of an instrument in one."""
+    most = max(1, COMMIT_ROWS // rows_each)
+    parts = -(-len(instruments) // most)
+    return crypto.cut(instruments, -(-len(instruments) // parts))
 
 
 def run_shard(context: Context, partition: str, params: Mapping[str, Any]) -> JobResult:

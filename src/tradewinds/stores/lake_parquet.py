@@ -21,7 +21,7 @@ from tradewinds.stores.lake_log import DataFile, Group
 from tradewinds.stores.lake_merge import is_single
 from tradewinds.stores.lake_schema import Field, Schema, typed
 
-GROUP_ROWS = 16_384
+GROUP_ROWS = 8_192
 Array = np.ndarray[Any, np.dtype[Any]]
 DAMAGE = (pa.ArrowInvalid, OSError, KeyError)
 _COMPRESSION = "lz4"
@@ -66,29 +66,22 @@ def decode(
 ) -> tuple[list[pl.DataFrame], pq.FileMetaData]:
     """The rows of each of the groups at these positions of the index, and the footer to hand back next time.
 
-    `instrument` comes from the index; a column that the file does not have yet is null.
+    A column that the file does not have yet is null.
     """
-    wanted = [field for field in fields if field.stored in file.columns and field.stored != "instrument"]
+    wanted = [field for field in fields if field.stored in file.columns]
     parquet = pq.ParquetFile(source, metadata=metadata, read_dictionary=[field.stored for field in wanted if field.stored in _DICTIONARY])
     row_groups = sorted({file.groups[position].row_group for position in positions})
     inside = [group for group in file.groups if group.row_group in set(row_groups)]
     table = parquet.read_row_groups(row_groups, columns=[field.stored for field in wanted], use_threads=False)
     columns = {field.name: _series(field, table.column(field.stored)) for field in wanted}
     for field in fields:
-        if field.stored == "instrument":
-            columns[field.name] = _instruments(inside)
-        elif field.name not in columns:
+        if field.name not in columns:
             columns[field.name] = pl.Series(field.name, [None], dtype=typed(field)).new_from_index(0, sum(group.rows for group in inside))
     rows = pl.DataFrame([columns[field.name] for field in fields])
     begins = np.cumsum([0, *(group.rows for group in inside)]).tolist()
     begin_of = {(group.row_group, group.first): begin for group, begin in zip(inside, begins, strict=False)}
     chosen = [file.groups[position] for position in positions]
     return [rows.slice(begin_of[group.row_group, group.first], group.rows) for group in chosen], parquet.metadata
-
-
-def _instruments(groups: Sequence[Group]) -> pl.Series:
-    names = pl.Series("instrument", [group.instrument for group in groups], dtype=pl.String)
-    return names.gather(np.repeat(np.arange(len(groups)), [group.rows for group in groups]))
 
 
 def _series(field: Field, column: pa.ChunkedArray) -> pl.Series:
@@ -196,6 +189,11 @@ class _Column:
             return self._array.slice(low, high - low)
         if np.searchsorted(self._runs, low, "right") != np.searchsorted(self._runs, high):  # more than one value
             return self._series.slice(low, high - low).to_arrow().cast(pa.string()).dictionary_encode()
-        value = self._series[low]
-        codes = pa.nulls(high - low, pa.int32()) if value is None else pa.array(np.zeros(high - low, np.int32))
-        return pa.DictionaryArray.from_arrays(codes, pa.array([] if value is None else [value], pa.string()))
+        if self._series[low] is None:
+            return pa.DictionaryArray.from_arrays(pa.nulls(high - low, pa.int32()), pa.nulls(0, pa.string()))
+        return pa.DictionaryArray.from_arrays(_zeros(high - low), self._series.slice(low, 1).to_arrow().cast(pa.string()))
+
+
+def _zeros(count: int) -> pa.Array:
+    """So many codes 0, without the copy and the import of pandas that `pa.array` of a numpy array costs."""
+    return pa.Array.from_buffers(pa.int32(), count, [None, pa.py_buffer(bytes(4 * count))])
