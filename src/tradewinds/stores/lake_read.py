@@ -31,7 +31,7 @@ from tradewinds.stores.lake_schema import Schema
 FOOTERS_MAX = 512
 THREADS_MAX = 4
 _ROWS_WORTH_THREADS = 40_000
-_PIECE_ROWS_MIN = 8_192
+_PIECE_ROWS_MIN = 4_096
 Span = tuple[int | None, int | None]
 
 
@@ -84,13 +84,14 @@ class PartitionReader:
         plan = _plan(partitions, chosen, schema, as_of_ns, span)
         if not plan.clusters:
             return None
-        decoded = self._decode(plan, schema, names if span == (None, None) else _with(names, ["start_ns"]))
+        stored = [name for name in names if name != "instrument"] or ["start_ns"]  # the index knows the instrument
+        decoded = self._decode(plan, schema, stored if span == (None, None) else _with(stored, ["start_ns"]))
         pieces = []
         for cluster, needed in plan.clusters:
             frames = [(part.group, decoded[part]) for part in cluster]
             rows = _overlaid(frames, schema, as_of_ns) if needed else frames[0][1]
-            pieces.append(_only(_cut(rows, cluster, span), names))
-        return _joined(pieces)
+            pieces.append(_only(_cut(rows, cluster, span), stored))
+        return _joined(pieces, [cluster[0].group.instrument for cluster, _ in plan.clusters], names)
 
     def versions(
         self, partitions: Sequence[Partition], schema: Schema, names: list[str], chosen: list[str] | None, span: Span
@@ -100,19 +101,22 @@ class PartitionReader:
         if not plan.clusters:
             return None
         order = ["start_ns", *schema.keys, "known_ns"]
-        decoded = self._decode(plan, schema, _with(names, order))
+        stored = [name for name in names if name != "instrument"] or ["start_ns"]
+        decoded = self._decode(plan, schema, _with(stored, order))
         pieces = []
         for cluster, _ in plan.clusters:
             parts = [_cut(decoded[part], [part], span) for part in cluster]
             rows = parts[0] if len(parts) == 1 else pl.concat(parts).sort(order, maintain_order=True)
-            pieces.append(_only(rows, names))
-        return _joined(pieces)
+            pieces.append(_only(rows, stored))
+        return _joined(pieces, [cluster[0].group.instrument for cluster, _ in plan.clusters], names)
 
     def _decode(self, plan: _Plan, schema: Schema, names: list[str]) -> dict[_Part, pl.DataFrame]:
-        tasks = [(parts, _with(names, needed)) for (_, _, needed), parts in plan.wanted.items()]
+        workers = min(THREADS_MAX, os.cpu_count() or 1)
+        tasks = []
+        for (_, _, needed), parts in plan.wanted.items():
+            tasks += [(share, _with(names, needed)) for share in _shares(parts, 1 if len(plan.wanted) >= workers else workers)]
         total = sum(part.group.rows for parts, _ in tasks for part in parts)
-        workers = min(len(tasks), THREADS_MAX, os.cpu_count() or 1)
-        if workers < 2 or total < _ROWS_WORTH_THREADS:
+        if min(workers, len(tasks)) < 2 or total < _ROWS_WORTH_THREADS:
             results = [self._decode_file(parts, chosen, schema) for parts, chosen in tasks]
         else:
             with ThreadPoolExecutor(workers) as pool:
@@ -120,7 +124,6 @@ class PartitionReader:
         return {part: rows for result in results for part, rows in result}
 
     def _decode_file(self, parts: list[_Part], names: list[str], schema: Schema) -> list[tuple[_Part, pl.DataFrame]]:
-        parts = sorted(parts, key=lambda part: part.position)
         partition, number = parts[0].partition, parts[0].file
         file = partition.state.files[number]
         path = f"{partition.folder}/{file.name}"
@@ -142,14 +145,24 @@ class PartitionReader:
                 self._footers.popitem(last=False)
 
 
+def _shares(parts: list[_Part], count: int) -> list[list[_Part]]:
+    """Row groups of one file in order of position, in at most `count` shares of about as many groups."""
+    parts = sorted(parts, key=lambda part: part.position)
+    size = -(-len(parts) // count)
+    return [parts[low : low + size] for low in range(0, len(parts), size)]
+
+
 def _only(rows: pl.DataFrame, names: list[str]) -> pl.DataFrame:
     return rows if rows.columns == names else rows.select(names)
 
 
-def _joined(pieces: list[pl.DataFrame]) -> pl.DataFrame:
-    """The pieces one after the other; copied together only where they are so small that later work would feel them."""
-    rows = sum(piece.height for piece in pieces)
-    return pl.concat(pieces, rechunk=rows < _PIECE_ROWS_MIN * len(pieces))
+def _joined(pieces: list[pl.DataFrame], instruments: list[str], names: list[str]) -> pl.DataFrame:
+    """The pieces one after the other with their instruments; copied together only where later work would feel how small they are."""
+    rows = pl.concat(pieces, rechunk=sum(piece.height for piece in pieces) < _PIECE_ROWS_MIN * len(pieces))
+    if "instrument" not in names:
+        return rows
+    which = np.repeat(np.arange(len(pieces)), [piece.height for piece in pieces])
+    return rows.with_columns(pl.Series("instrument", instruments, dtype=pl.String).gather(which)).select(names)
 
 
 def _with(names: list[str], more: Sequence[str]) -> list[str]:
@@ -256,4 +269,4 @@ def _overlay(below: pl.DataFrame, above: pl.DataFrame, schema: Schema) -> pl.Dat
 
 
 def _replaced(column: pl.Series, places: np.ndarray[Any, np.dtype[np.int64]], values: pl.Series) -> pl.Series:
-    return column if column.name in ("instrument", "start_ns") else column.clone().scatter(pl.Series(places), values)
+    return column if column.name == "start_ns" else column.clone().scatter(pl.Series(places), values)
