@@ -294,3 +294,22 @@ def test_a_real_fall_of_a_tenth_in_a_recorded_minute_is_only_a_warning(shared: P
 
     assert {(f.kind, f.severity) for f in found} == {("spike", "warning")}
     assert any("-10.7%" in f.detail for f in found)
+
+
+def test_volumes_that_a_vendor_never_states_are_no_fault() -> None:
+    rows = minutes().with_columns(volume=pl.lit(None, pl.Float64))
+
+    assert check_bars(rows, bars("1m"), vendor="test") == []
+    assert [one.kind for one in check_bars(pl.concat([rows, rows[7:8]]).sort("start_ns"), bars("1m"), vendor="test")] == ["duplicate"]
+
+
+def test_rows_that_go_on_from_known_ones_have_a_gap_where_the_next_is_missing() -> None:
+    rows = minutes()
+    name = "BTCUSDT.BINANCE"
+
+    late = check_bars(rows, bars("1m"), vendor="test", follows={name: BASE - 2 * MINUTE})
+    at_once = check_bars(rows, bars("1m"), vendor="test", follows={name: BASE})
+    again = check_bars(rows, bars("1m"), vendor="test", follows={name: BASE + 5 * MINUTE})
+
+    assert [(one.kind, one.start_ns, one.end_ns) for one in late] == [("gap", BASE - 2 * MINUTE, BASE)]
+    assert (at_once, again) == ([], [])

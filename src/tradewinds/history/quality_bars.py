@@ -60,7 +60,10 @@ class BarLimits:
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """Bars of one instrument in the order of their start; optional arrays are None where the vendor does not state them."""
+    """Bars of one instrument in the order of their start; optional arrays are None where the vendor does not state them.
+
+    has_volume: whether volumes are stated at all; where they are not (currencies), nothing is expected of them.
+    """
 
     start: Ints
     open: Floats
@@ -71,6 +74,7 @@ class Bars:
     event: Ints | None = None
     known: Ints | None = None
     quote_volume: Floats | None = None
+    has_volume: bool = True
 
     def __len__(self) -> int:
         return len(self.start)
@@ -107,6 +111,15 @@ def bar_faults(
     return [_timed(fault, bars, interval_ns) for fault in found]
 
 
+def gap_before(bars: Bars, known_until_ns: int, interval_ns: int) -> list[Fault]:
+    """The bars missing between those already known and these."""
+    first = int(bars.start.min())
+    if first - known_until_ns < interval_ns:
+        return []
+    missing = -(-(first - known_until_ns) // interval_ns)
+    return [Fault(0, 0, "gap", None, f"{missing} bars missing until {text(first)}", known_until_ns, first)]
+
+
 def _timed(fault: Fault, bars: Bars, interval_ns: int | None) -> Fault:
     """The fault with the instants of its rows, where it has none yet."""
     if fault.start_ns is not None:
@@ -138,7 +151,7 @@ def _in_order(bars: Bars) -> tuple[list[Fault], Bars]:
     same = bars.start[order][1:] == bars.start[order][:-1]
     for k in np.flatnonzero(same).tolist():
         one, other = int(order[k]), int(order[k + 1])
-        columns = (bars.open, bars.high, bars.low, bars.close, bars.volume)
+        columns = (bars.open, bars.high, bars.low, bars.close, *([bars.volume] if bars.has_volume else []))
         if all(column[one] == column[other] for column in columns):
             found.append(Fault(other, other, "duplicate", None, "the same bar more than once"))
         elif known[one] != known[other]:
@@ -157,6 +170,7 @@ def _in_order(bars: Bars) -> tuple[list[Fault], Bars]:
         None if bars.event is None else bars.event[keep],
         None if bars.known is None else bars.known[keep],
         None if bars.quote_volume is None else bars.quote_volume[keep],
+        bars.has_volume,
     )
 
 
@@ -212,6 +226,8 @@ def _impossible(bars: Bars) -> list[Fault]:
                 f"open {o[a]:.10g}, high {h[a]:.10g}, low {low[a]:.10g}, close {c[a]:.10g}: expected 0 < low <= open, close <= high",
             ),
         )
+    if not bars.has_volume:
+        return found
     good = bars.volume >= 0
     good &= bars.volume < VOLUME_MAX
     if not good.all():
@@ -264,6 +280,8 @@ def _stale(bars: Bars) -> list[Fault]:
 
 def _volumes(bars: Bars, limits: BarLimits) -> list[Fault]:
     found: list[Fault] = []
+    if not bars.has_volume:
+        return found
     silent = bars.volume == 0
     if silent.any():
         moving = silent & (bars.high > bars.low)

@@ -58,12 +58,24 @@ def run_batch(context: Context, partition: str, params: Mapping[str, Any]) -> Jo
     end_ns = min(parse(str(params["to"])), now_ns) if "to" in params else now_ns
     dataset = bars(interval)
     starts = dict.fromkeys(instruments, since_ns) if params.get("is_from_since") else _starts(context, instruments, dataset, since_ns, job)
-    done = bring_up_to(context, dataset, (config.archive, config.rest), starts, end_ns, job)
+    known = {name: start for name, start in starts.items() if start > since_ns and not params.get("is_from_since")}
+    done = bring_up_to(context, dataset, (config.archive, config.rest), starts, end_ns, job, known)
     return crypto.finished(context, done, rows)
 
 
-def bring_up_to(context: Context, dataset: Dataset, vendors: tuple[str, str], starts: dict[str, int], end_ns: int, job: str) -> Ingested:
-    """Fetch each instrument from its start until end_ns, archive before REST, and move the bookmarks."""
+def bring_up_to(
+    context: Context,
+    dataset: Dataset,
+    vendors: tuple[str, str],
+    starts: dict[str, int],
+    end_ns: int,
+    job: str,
+    known: Mapping[str, int],
+) -> Ingested:
+    """Fetch each instrument from its start until end_ns, archive before REST, and move the bookmarks.
+
+    known: where bars known before end, by instrument; what is missing between them and the first new one is a gap.
+    """
     archive, rest = context.vendor(vendors[0]), context.vendor(vendors[1])
     now_ns = context.clock.now_ns()
     interval = Interval(dataset.name.partition("-")[2])
@@ -71,9 +83,11 @@ def bring_up_to(context: Context, dataset: Dataset, vendors: tuple[str, str], st
     behind = {name: start for name, start in starts.items() if end_ns - start > _far(rest, interval)}
     until_ns = archive.published_until(now_ns) if isinstance(archive, PublishesUntil) else now_ns // NS_PER_DAY * NS_PER_DAY
     if behind:
-        done.add(_fetch(context, archive, dataset, behind, min(until_ns, end_ns)))
-        starts |= {name: _next_start(done, name, starts[name]) for name in behind}
-    done.add(_fetch(context, rest, dataset, starts, end_ns))
+        done.add(_fetch(context, archive, dataset, behind, min(until_ns, end_ns), known))
+        reached = {name: _next_start(done, name, starts[name]) for name in behind}
+        known = {**known, **{name: end for name, end in reached.items() if end > starts[name]}}
+        starts |= reached
+    done.add(_fetch(context, rest, dataset, starts, end_ns, known))
     marks = {name: Bookmark(tally.last_event_ns) for name, tally in done.by_subject.items() if tally.last_event_ns is not None}
     context.records.set_bookmarks(job, marks)
     return done
@@ -100,14 +114,16 @@ def _far(rest: Vendor, interval: Interval) -> int:
     return max(ARCHIVE_FROM_REQUESTS * (rest.capability.batch or 1000) * length_ns, 2 * NS_PER_DAY + NS_PER_MINUTE)
 
 
-def _fetch(context: Context, vendor: Vendor, dataset: Dataset, starts: Mapping[str, int], end_ns: int) -> Ingested:
+def _fetch(
+    context: Context, vendor: Vendor, dataset: Dataset, starts: Mapping[str, int], end_ns: int, known: Mapping[str, int]
+) -> Ingested:
     now_ns = context.clock.now_ns()
     pulls = []
     for name, start_ns in starts.items():
         if start_ns < end_ns:
             pulls += [(name, pull) for pull in vendor.plan(Request(dataset.name, (name,), start_ns, end_ns, now_ns))]
     chunks = [Chunk(tuple(pulls[first : first + CHUNK_PULLS])) for first in range(0, len(pulls), CHUNK_PULLS)]
-    return ingest(context, vendor, Table(dataset), chunks, judge=judge_bars(context, dataset, vendor.name))
+    return ingest(context, vendor, Table(dataset), chunks, judge=judge_bars(context, dataset, vendor.name, known))
 
 
 def _next_start(done: Ingested, name: str, start_ns: int) -> int:

@@ -13,13 +13,12 @@ from typing import Any
 from tradewinds.core.errors import DataFault, Rejected
 from tradewinds.core.instant import NS_PER_DAY, from_date, parse
 from tradewinds.core.instrument import instrument_id
-from tradewinds.core.market import interval_of
 from tradewinds.core.observation import Dataset, Request, Table
 from tradewinds.core.ports import Vendor
 from tradewinds.core.record import Bookmark
 from tradewinds.jobs.context import Context
 from tradewinds.jobs.ingest import Chunk, ingest
-from tradewinds.jobs.judge import judge_bars
+from tradewinds.jobs.judge import judge_of
 from tradewinds.jobs.plan import JobResult
 
 OVERLAP_DAYS = 14  # asked again each time: vendors restate lately published values
@@ -45,8 +44,7 @@ def run(context: Context, partition: str, params: Mapping[str, Any]) -> JobResul
     request = Request(dataset.name, wanted.instruments, start_ns, end_ns, now_ns)
     pulls = vendor.plan(request)
     chunks = [Chunk(((pull.params.get("instrument", wanted.subject), pull),)) for pull in pulls]
-    judge = judge_bars(context, dataset, vendor.name) if interval_of(dataset.name) is not None else None
-    done = ingest(context, vendor, Table(dataset), chunks, judge=judge)
+    done = ingest(context, vendor, Table(dataset), chunks, judge=judge_of(context, dataset, vendor.name))
     lasts = [tally.last_event_ns for tally in done.by_subject.values() if tally.last_event_ns is not None]
     total = done.total
     if total.failed and len(total.failed) == len(done.by_subject):
