@@ -85,6 +85,12 @@ def test_airflow_reads_the_shipped_files_without_an_error(config: Path) -> None:
     assert sorted(bag.dags) == NAMES
 
 
+def test_inside_a_task_only_its_own_dag_is_drawn(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "fx")
+
+    assert list(shipped.drawing().dags) == ["fx"]
+
+
 def test_drawing_opens_no_socket_and_touches_no_store(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a socket was opened while DAGs were drawn")

@@ -51,11 +51,12 @@ def draw(plans: Iterable[Plan], *, is_replay: bool = False) -> Drawing:
     return Drawing(dags, problems)
 
 
-def draw_config(config: Config) -> Drawing:
-    """Draws the plans that a configuration asks for."""
+def draw_config(config: Config, only: str | None = None) -> Drawing:
+    """Draws the plans that a configuration asks for, or that one of them which is named."""
     from tradewinds.jobs.catalog import plans
 
-    return draw(plans(config), is_replay=config.clock is not None)
+    wanted = [plan for plan in plans(config) if only is None or plan.name == only]
+    return draw(wanted, is_replay=config.clock is not None)
 
 
 def dag(plan: Plan, *, is_replay: bool = False) -> DAG:

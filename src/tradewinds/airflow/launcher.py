@@ -197,6 +197,9 @@ def _preload(names: tuple[str, ...]) -> None:
             importlib.import_module(name)
         except ImportError as error:
             _say("not preloaded", name=name, why=str(error))
+    from tradewinds.airflow.shipped import drawing
+
+    drawing()  # fills the caches that every reading of the DAG files uses
     gc.collect()
     gc.freeze()
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -168,13 +169,20 @@ def _checked(values: dict[str, Any], place: Path | None) -> Config:
         raise Rejected(_complaint(error.errors()[0], place)) from None
 
 
-def _validated(values: dict[str, Any]) -> Config:
+@lru_cache(maxsize=1)
+def _adapter() -> Any:
+    """Built once for a process: it costs more than reading the configuration does."""
     from pydantic import TypeAdapter
 
+    return TypeAdapter(Config)
+
+
+def _validated(values: dict[str, Any]) -> Config:
     for vendor, given in (values.get("vendors") or {}).items():
         if isinstance(given, dict):
             given.setdefault("use", vendor)
-    return TypeAdapter(Config).validate_python(values)
+    config: Config = _adapter().validate_python(values)
+    return config
 
 
 def _complaint(first: Mapping[str, Any], place: Path | None) -> str:
