@@ -55,14 +55,16 @@ class FileLake:
             incoming = lake_merge.in_order(incoming, schema)
             is_clean = lake_merge.is_single(incoming, schema.identity)
         draft = _Draft(self._files, _folder(table, partition))
+        written: tuple[pl.DataFrame, tuple[DataFile, ...]] | None = None
         for _ in range(COMMIT_ATTEMPTS):
             state = self._state(table, partition)
             changes = self._changes(table, partition, state, incoming, is_clean=is_clean)
             fresh_notes = {key: value for key, value in notes.items() if state.notes.get(key) != value}
             if changes.rows.is_empty() and not fresh_notes:
                 return Publication(table.name, partition, state.version, 0, 0, changes.same, 0)
-            added = draft.write([changes.rows], schema)
-            entry = state.next(files=(*state.files, *added), notes=fresh_notes)
+            if written is None or written[0] is not changes.rows:  # a lost race rarely changes what is to be written
+                written = changes.rows, draft.write([changes.rows], schema)
+            entry = state.next(files=(*state.files, *written[1]), notes=fresh_notes)
             size = self._commit(table, partition, entry)
             if size is not None:
                 spent = draft.secured() + size
