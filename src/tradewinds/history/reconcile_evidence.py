@@ -106,9 +106,9 @@ def path_odds(course: Series, path: list[tuple[int, float, float, float, float]]
     """
     first, last = path[0][0], path[-1][0]
     close, overnight, volume, total, level = (
-        _anchor(course, course.close, first, -1),
+        anchor(course, course.close, first, -1),
         normal.overnight,
-        _anchor(course, course.volume, first, -1),
+        anchor(course, course.volume, first, -1),
         0.0,
         0.0,
     )
@@ -118,11 +118,11 @@ def path_odds(course: Series, path: list[tuple[int, float, float, float, float]]
         level += volume_odds(v - normal.volume, normal.volume_spread) / len(path)
         close, volume = c, v
         overnight = max(normal.overnight, spread / RANGE_PER_MOVE * min(1.0, normal.overnight / normal.within))
-    total += move_odds(_anchor(course, course.open, last, 1) - close, overnight)
-    return total + level + volume_odds(_anchor(course, course.volume, last, 1) - volume, normal.volume_step)
+    total += move_odds(anchor(course, course.open, last, 1) - close, overnight)
+    return total + level + volume_odds(anchor(course, course.volume, last, 1) - volume, normal.volume_step)
 
 
-def _anchor(course: Series, values: Floats, at: int, step: int) -> float:
+def anchor(course: Series, values: Floats, at: int, step: int) -> float:
     """The last settled value before (the first one after) a cell, NaN where there is none within five cells."""
     for k in range(1, 6):
         j = at + k * step

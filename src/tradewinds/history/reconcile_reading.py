@@ -17,7 +17,7 @@ from itertools import combinations
 import numpy as np
 
 from tradewinds.history.reconcile_cells import Ints
-from tradewinds.history.reconcile_evidence import Series, Usual, move_odds, path_odds, repeat_odds, usual
+from tradewinds.history.reconcile_evidence import Series, Usual, anchor, move_odds, path_odds, repeat_odds, usual
 from tradewinds.history.reconcile_fault import ORDER, Rows, faults, swapped_with
 from tradewinds.history.reconcile_limits import ANY_VENDOR, Limits
 
@@ -55,14 +55,21 @@ def read(data: Rows, course: Series, episode: Ints, limits: Limits) -> list[Read
     ranked = sorted(range(len(sides)), key=lambda k: (-odds[k], sides[k]))
     best = ranked[0]
     margin = odds[best] - odds[ranked[1]] if len(ranked) > 1 else math.inf
-    is_explained = all(kind not in ("shift", "conflict") for _, _, _, kind, _ in blamed[best])
-    if margin >= (limits.margin if is_explained else max(limits.margin, limits.margin_unexplained)):
+    if margin >= _margin_asked(course, episode, blamed[best], limits):
         return [Reading(episode, tuple(sides[best]), True, blamed[best], margin)]
     if len(episode) > 1 and all(kind in ("spike", "conflict") for _, _, _, kind, _ in blamed[best]):
         return [r for cell in episode for r in read(data, course, np.array([cell]), limits)]  # one after another by chance
     preferred = _preferred(data, sides, episode)
     found = _undecided(data, blamed[best], episode, sides, is_settled=preferred is not None)
     return [Reading(episode, tuple(preferred or sides[best]), preferred is not None, found, margin)]
+
+
+def _margin_asked(course: Series, episode: Ints, found: list[Fault], limits: Limits) -> float:
+    """How far the best reading must lead. What nothing explains waits for the first settled session after it."""
+    if all(kind not in ("shift", "conflict") for _, _, _, kind, _ in found):
+        return limits.margin
+    goes_on = math.isnan(anchor(course, course.close, int(episode[-1]), 1))
+    return math.inf if goes_on else max(limits.margin, limits.margin_unexplained)
 
 
 def _sides(data: Rows, vendors: list[int], episode: Ints) -> list[list[int]]:
