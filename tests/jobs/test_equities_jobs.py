@@ -193,6 +193,24 @@ def test_what_nobody_can_decide_is_held_until_somebody_does(history: House, tmp_
     assert _last(later, "AAA", as_of_ns=house.clock.now_ns())["status"] == "held"
 
 
+def test_a_hold_that_later_data_decides_is_closed(history: House, tmp_path: Path, make_house: Any) -> None:
+    number = len(SESSIONS) - 1
+    good = _bar("AAA", number)[3]
+    wrong = [_line("AAA", number, 50, close=good * 1.004, high=good * 1.02), _line("BBB", number, 50)]
+    _drop(tmp_path, "alpha", str(LAST), [_line(symbol, number, 40) for symbol in ("AAA", "BBB")])
+    _drop(tmp_path, "bravo", str(LAST), wrong)
+    _night(_at(make_house, 12.5), str(LAST))
+    for minutes, vendor in ((780, "bravo"), (790, "charlie")):
+        _drop(tmp_path, vendor, f"{LAST}-late", [_line(symbol, number, minutes) for symbol in ("AAA", "BBB")])
+    house = _at(make_house, 14)
+
+    _night(house, str(LAST))
+
+    assert house.ledger.holds(is_open=True) == []
+    assert {hold.released_by for hold in house.ledger.holds(is_open=False)} == {"later data"}
+    assert _last(house, "AAA")["close"] == pytest.approx(good, abs=1e-4)
+
+
 def test_a_split_that_one_vendor_forgets_is_published_and_kept_as_an_action(history: House, tmp_path: Path, make_house: Any) -> None:
     number = len(SESSIONS) - 1
     halved = {name: value / 2 for name, value in zip(("open", "high", "low", "close"), _bar("AAA", number)[:4], strict=True)}

@@ -7,7 +7,7 @@ from typing import Any
 
 from tradewinds.app.demo_data import LATE_NIGHT, DemoData, Planted
 from tradewinds.calendars.sessions import calendar
-from tradewinds.core.instant import parse, to_date
+from tradewinds.core.instant import parse, text, to_date
 from tradewinds.core.market import bars
 from tradewinds.core.observation import Finding, Table
 from tradewinds.history.lineage import is_complete, steps, to_dict, to_lines
@@ -57,6 +57,11 @@ def facts(house: House, data: DemoData, before: str, after: str, *, is_synthetic
             {"instrument": f.instrument, "session": to_date(f.start_ns).isoformat(), "detail": f.detail}
             for f in findings
             if f.vendor == "*" and "returns" in f.detail
+        ],
+        "coins": [
+            {"vendor": f.vendor, "instrument": f.instrument, "kind": f.kind, "from": text(f.start_ns), "detail": f.detail}
+            for f in findings
+            if f.dataset == "bars-1m"
         ],
         "decided": dict(equities.group_by("status").len().sort("status").iter_rows()),
         "held": len(house.ledger.holds(is_open=True)),

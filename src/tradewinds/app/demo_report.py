@@ -9,6 +9,8 @@ import click
 
 from tradewinds.app.output import print_table
 
+COINS_SHOWN = 12
+
 
 def show(report: Mapping[str, Any]) -> None:
     """Tables: what ran, what came in, what was wrong and what was decided, the restatement, the lineage."""
@@ -30,6 +32,12 @@ def show(report: Mapping[str, Any]) -> None:
         ("planted", "symbol", "sessions", "found as"),
         [(one["kind"], one["symbol"], _span(one["sessions"]), ", ".join(one["found_as"]) or "NOT FOUND") for one in planted["each"]],
     )
+    if report["coins"]:
+        print_table(
+            "What was found wrong in the coins' minutes",
+            ("vendor", "instrument", "kind", "from", "detail"),
+            [(one["vendor"], one["instrument"], one["kind"], one["from"], one["detail"]) for one in report["coins"][:COINS_SHOWN]],
+        )
     if report["disagreements"]:
         print_table(
             "Real disagreements between the two real vendors (held until somebody decides)",

@@ -26,10 +26,9 @@ from tradewinds.core.instrument import Instrument
 from tradewinds.core.market import PRICES, bars
 from tradewinds.core.observation import Column, Dataset, Finding, Request, Table
 from tradewinds.core.ports import Vendor
-from tradewinds.core.record import Hold
 from tradewinds.history.reconcile import reconcile as reconcile_rows
 from tradewinds.history.reconcile_limits import Limits
-from tradewinds.jobs import corporate_actions, second_opinion
+from tradewinds.jobs import corporate_actions, holds, second_opinion
 from tradewinds.jobs.capture import capture_vendor
 from tradewinds.jobs.config import EquitiesConfig
 from tradewinds.jobs.context import Context
@@ -150,12 +149,13 @@ def reconcile(context: Context, partition: str, params: Mapping[str, Any]) -> Jo
     is_meant = pl.col("start_ns").is_between(revisited_ns, span.end_ns)
     rows, disputed = _with_second_opinions(context, config, decided.rows)
     rows = rows.filter(is_meant).with_columns(pl.lit(now_ns).alias("captured_ns"))
-    rows = _with_releases(context, rows)
+    rows = holds.with_releases(context, BARS.name, rows)
     staged = _publish(context, STAGED, rows.rename(dict(zip(("vendor", "status", "reason"), DECISION, strict=True))))
     meant = [finding for finding in [*decided.findings, *disputed] if revisited_ns <= finding.start_ns < span.end_ns]
     found = context.records.record(replace(finding, found_ns=now_ns) for finding in meant)
-    holds = [_hold(finding, now_ns) for finding in [*decided.holds, *disputed] if revisited_ns <= finding.start_ns < span.end_ns]
-    opened = context.records.open_holds(holds)
+    fresh = [holds.hold(finding, now_ns) for finding in [*decided.holds, *disputed] if revisited_ns <= finding.start_ns < span.end_ns]
+    opened = context.records.open_holds(fresh)
+    closed = holds.close_decided(context, BARS.name, rows)
     actions = corporate_actions.record(context, config, by_vendor, rows)
     return JobResult(
         state="done",
@@ -166,6 +166,7 @@ def reconcile(context: Context, partition: str, params: Mapping[str, Any]) -> Jo
             "status": dict(rows.group_by("status").len().sort("status").iter_rows()),
             "staged": staged[0],
             "holds_opened": opened,
+            "holds_decided_by_data": closed,
             "actions": actions,
         },
     )
@@ -252,22 +253,6 @@ def _sessions_before(sessions: Calendar, span: Span, count: int) -> int:
     return sessions.open_ns(day)
 
 
-def _with_releases(context: Context, rows: pl.DataFrame) -> pl.DataFrame:
-    """Held rows that somebody released with `accept` are resolved; with `reject` they stay held, and say by whom."""
-    decisions = {(hold.instrument, hold.start_ns): hold for hold in context.records.holds(dataset=BARS.name, is_open=False)}
-    held = rows.filter(pl.col("status") == "held")
-    if held.is_empty() or not decisions:
-        return rows
-    changes = []
-    for instrument, start_ns, reason in held.select("instrument", "start_ns", "reason").iter_rows():
-        hold = decisions.get((instrument, start_ns))
-        if hold is not None:
-            status = "resolved" if hold.decision == "accept" else "held"
-            changes.append((instrument, start_ns, status, f"{reason}; {hold.decision}ed by {hold.released_by}"))
-    schema = {"instrument": pl.String, "start_ns": pl.Int64, "status": pl.String, "reason": pl.String}
-    return rows.update(pl.DataFrame(changes, schema=schema, orient="row"), on=["instrument", "start_ns"])
-
-
 def _publish(context: Context, table: Table, rows: pl.DataFrame) -> tuple[int, int]:
     """Publish the columns that the table has; returns (new, restated)."""
     new = restated = 0
@@ -295,7 +280,3 @@ def _audit(rows: pl.DataFrame, partition: str) -> None:
             f"equities {partition}: {bad.height} staged rows are certain and impossible; first {first['instrument']} "
             f"{text(first['start_ns'])} close {first['close']}, expected positive prices with low <= high"
         )
-
-
-def _hold(finding: Finding, now_ns: int) -> Hold:
-    return Hold(finding.instrument, BARS.name, finding.start_ns, f"{finding.kind}: {finding.detail}"[:500], now_ns)

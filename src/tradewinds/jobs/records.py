@@ -8,7 +8,7 @@ from typing import Protocol
 from tradewinds.core.instrument import CorporateAction, Instrument, Ticker
 from tradewinds.core.observation import Capability
 from tradewinds.core.ports import Findings
-from tradewinds.core.record import Bookmark, Hold, Member, RunResult, Universe
+from tradewinds.core.record import Bookmark, Decision, Hold, Member, RunResult, Universe
 
 
 class Records(Findings, Protocol):
@@ -17,6 +17,18 @@ class Records(Findings, Protocol):
     def open_holds(self, holds: Iterable[Hold]) -> int: ...
 
     def holds(self, *, instruments: Sequence[str] | None = None, dataset: str | None = None, is_open: bool | None = None) -> list[Hold]: ...
+
+    def release(
+        self,
+        instrument: str,
+        dataset: str,
+        start_ns: int,
+        *,
+        decision: Decision,
+        released_by: str,
+        released_ns: int,
+        note: str | None = None,
+    ) -> int: ...
 
     def upsert_vendors(self, vendors: Mapping[str, Capability]) -> int: ...
 
