@@ -1,19 +1,26 @@
 """Every command and where it lives. A command's module is imported when it is called, so that `--help` stays fast.
 
-Exit codes: 0 done, 1 the answer is no, 2 wrong usage, 65 input that cannot be read, 70 our bug, 75 transient, 99 nothing to do.
+Exit codes: 0 done, 1 the answer is no, 2 wrong usage, 65 input that cannot be read, 70 our bug, 75 transient, 99 nothing to do,
+130 interrupted.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
 import click
 
 from tradewinds import __version__
-from tradewinds.core.errors import TradewindsError
+from tradewinds.core.errors import Invariant, Rejected, TradewindsError, Transient
+
+INTERRUPTED = 130
+WRONG_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST)
+PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EAGAIN, errno.EIO, errno.EMFILE, errno.ENFILE)
 
 # name -> (module:attribute, one line for --help)
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -66,24 +73,60 @@ def cli(config: Path | None) -> None:
 
 
 def main() -> None:
-    """The entry point: runs a command and turns errors into a line on standard error and an exit code."""
+    """The entry point: runs a command and ends with its exit code."""
+    code = run()
     try:
-        code = cli.main(standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _let_go_of_output()
+    sys.exit(code)
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code; an error becomes one line on standard error. The broad catch of the process."""
+    output = sys.stdout
+    try:
+        code = cli.main(arguments, prog_name="tradewinds", standalone_mode=False)
+    except SystemExit as end:
+        code = end.code
+        if sys.stdout is not output:  # click puts a silent one there when nobody reads on
+            code, sys.stdout = 0, output
+            _let_go_of_output()
     except TradewindsError as error:
-        click.echo(f"tradewinds: {error}", err=True)
-        sys.exit(error.exit_code)
+        code = _told(str(error), error.exit_code)
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("tradewinds: interrupted", err=True)
-        sys.exit(130)
+        code = _told("interrupted", INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    except Exception as error:
-        if os.environ.get("TRADEWINDS_TRACEBACK"):
-            raise
-        click.echo(f"tradewinds: a bug of ours: {type(error).__name__}: {error}; TRADEWINDS_TRACEBACK=1 shows where", err=True)
-        sys.exit(70)
-    sys.exit(code if isinstance(code, int) else 0)
+        code = 0
+        _let_go_of_output()
+    except OSError as error:
+        if error.errno not in (*PASSING, *WRONG_PLACE):
+            return _bug(error)
+        where = f"{error.filename}: " if error.filename is not None else ""
+        advice = "make room or wait, then run it again" if error.errno in PASSING else "expected a place of yours"
+        code = _told(f"{where}{error.strerror}; {advice}", Transient.exit_code if error.errno in PASSING else Rejected.exit_code)
+    except Exception as error:  # noqa: BLE001 - the one broad catch of the process
+        code = _bug(error)
+    return code if isinstance(code, int) else 0
+
+
+def _bug(error: Exception) -> int:
+    if os.environ.get("TRADEWINDS_TRACEBACK"):
+        raise error
+    return _told(f"a bug of ours: {type(error).__name__}: {error}; TRADEWINDS_TRACEBACK=1 shows where", Invariant.exit_code)
+
+
+def _told(message: str, code: int) -> int:
+    from tradewinds.app.output import log
+
+    log(f"tradewinds: {message}")
+    return code
+
+
+def _let_go_of_output() -> None:
+    """Nobody reads on (`| head`): what is still buffered goes nowhere, so that the interpreter ends without a word."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ is not None else 1)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -37,7 +38,10 @@ class Check:
 @click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def doctor(*, as_json: bool) -> None:
-    """Say in words what is wrong and what to do. Looks at this machine only, asks no vendor."""
+    """Say in words what is wrong and what to do. Looks at this machine only, asks no vendor.
+
+    Something wrong ends with exit code 1; warnings alone with 0.
+    """
     from tradewinds.app.output import print_json
 
     found = list(checks())
@@ -69,7 +73,10 @@ def checks() -> Iterator[Check]:
     told = f"{place}" if place else "none found, defaults are used"
     yield Check("configuration", "well" if place else "warning", told, "`tradewinds init DIR` makes a workspace")
     yield from _plans(config)
-    yield from _home(config)
+    home = _home(config)
+    yield home
+    if home.state == "wrong":
+        return
     yield from _ledger(config)
     yield from _vendors(config)
     yield from _calendars(config)
@@ -98,15 +105,17 @@ def _plans(config: Config) -> Iterator[Check]:
     yield Check("plans", "well", f"{len(drawn)}: {', '.join(plan.name for plan in drawn)}")
 
 
-def _home(config: Config) -> Iterator[Check]:
+def _home(config: Config) -> Check:
     home = Path(config.home)
     existing = next(folder for folder in (home, *home.parents) if folder.exists())
-    if not os.access(existing, os.W_OK):
-        yield Check("home", "wrong", f"{home} cannot be written", "set TRADEWINDS_HOME to a folder of yours")
-        return
+    try:
+        with TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        return Check("home", "wrong", f"{home} cannot be written ({error.strerror})", "set TRADEWINDS_HOME to a folder of yours")
     free = shutil.disk_usage(existing).free
     state: Literal["well", "warning"] = "well" if free >= FREE_BYTES_MIN else "warning"
-    yield Check("home", state, f"{home}, {free / 2**30:.1f} GiB free", "make room: a hundred symbols' year of minutes takes about 3 GiB")
+    return Check("home", state, f"{home}, {free / 2**30:.1f} GiB free", "make room: a hundred symbols' year of minutes takes about 3 GiB")
 
 
 def _ledger(config: Config) -> Iterator[Check]:

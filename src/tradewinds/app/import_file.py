@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tradewinds.core.instrument import instrument_id, split_id
 from tradewinds.core.market import bars
 from tradewinds.core.observation import Request, Table
 from tradewinds.jobs.context import Context
@@ -22,6 +23,7 @@ def import_bars(
     context: Context, file: Path, instrument: str, interval: str, columns: str | None, options: Mapping[str, str]
 ) -> dict[str, Any]:
     """Import one file and return what became of it. Raises DataFault when it cannot be read."""
+    instrument = instrument_id(*split_id(instrument.upper()))
     given = {"name": NAME, "interval": interval, "instrument": instrument, **options}
     if columns:
         given["columns"] = columns

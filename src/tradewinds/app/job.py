@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from tradewinds.app.output import log, print_json, print_table, when
-from tradewinds.core.errors import NOTHING_TO_DO, Rejected
+from tradewinds.app.output import cell, log, plain, print_json, print_table, visible, when
+from tradewinds.core.errors import ANSWER_IS_NO, NOTHING_TO_DO, DataFault, Rejected, Transient
+
+if TYPE_CHECKING:
+    from tradewinds.core.record import JobRun
+    from tradewinds.wiring.house import House
+
+ERROR_CHARS_SHOWN = 160
+BESIDE_THE_CATALOG = ("data.import",)  # commands that write job-run rows of their own
 
 
 @click.group("job", context_settings={"help_option_names": ["-h", "--help"]})
@@ -36,7 +44,7 @@ def list_jobs(*, as_json: bool) -> None:
         )
         return
     rows = [(plan.name, _schedule(plan.schedule), " > ".join(step.name for step in plan.steps), plan.title) for plan in drawn]
-    print_table("Plans", ("plan", "when", "steps", "what"), rows)
+    print_table("Plans", ("plan", "when", "steps", "what"), rows, spare=("steps",))
     click.echo("`tradewinds job run PLAN --partition 2024-01-31` runs a plan or a single job: " + ", ".join(sorted(JOBS)))
 
 
@@ -46,7 +54,15 @@ def list_jobs(*, as_json: bool) -> None:
 @click.option("--param", "params", multiple=True, metavar="KEY=VALUE", help="A parameter of the job; VALUE is read as JSON, else as text.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def run(name: str, partition: str | None, params: tuple[str, ...], *, as_json: bool) -> None:
-    """Run a plan, or one job of it, on one partition. Running it again changes nothing that is done."""
+    """Run a plan, or one job of it, on one partition. Running it again changes nothing that is done.
+
+    A symbol that fails, fails alone and is listed; the exit code is then 75 where every failure may pass by itself, else 65. Nothing
+    to do is 99.
+
+    \b
+    tradewinds job run crypto_backfill --param interval=1m --param from=2024-01-01
+    tradewinds job run equities_nightly_xnys --partition 2024-03-28
+    """
     from tradewinds.app.plan_runner import run_plan
     from tradewinds.core.instant import to_date
     from tradewinds.jobs.catalog import plans
@@ -54,7 +70,7 @@ def run(name: str, partition: str | None, params: tuple[str, ...], *, as_json: b
 
     house = open_house()
     chosen = partition or to_date(house.clock.now_ns()).isoformat()
-    given = dict(_parameter(text) for text in params)
+    given = dict(_parameter(one) for one in params)
     drawn = {plan.name: plan for plan in plans(house.config)}
     if name in drawn:
         result = run_plan(drawn[name], chosen, given, house=house, progress=log)
@@ -67,48 +83,92 @@ def run(name: str, partition: str | None, params: tuple[str, ...], *, as_json: b
         facts = ("state", "rows_in", "rows_published", "rows_restated", "findings")
         click.echo(f"{name} {chosen}: " + ", ".join(f"{fact.replace('_', ' ')} {result[fact]}" for fact in facts))
         for subject, reason in result["failed"].items():
-            click.echo(f"  failed {subject}: {reason}")
-    if result["state"] == "nothing":
-        sys.exit(NOTHING_TO_DO)
+            click.echo(f"  failed {subject}: {visible(str(reason))}")
+    sys.exit(_exit_code(result))
 
 
 @job.command("show")
 @click.argument("name", required=False)
 @click.option("--partition", help="Only this partition.")
-@click.option("--symbol", help="Only this symbol, such as BTCUSDT.BINANCE.")
+@click.option("--symbol", help="Only this symbol, such as BTCUSDT or BTCUSDT.BINANCE.")
 @click.option("--state", type=click.Choice(["running", "done", "partial", "failed", "nothing"]), help="Only this state.")
 @click.option("--limit", default=40, show_default=True, type=click.IntRange(1), help="At most so many, newest first.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def show(name: str | None, partition: str | None, symbol: str | None, state: str | None, limit: int, *, as_json: bool) -> None:
-    """What became of jobs: every run, and every symbol's own pull in it."""
-    from tradewinds.stores.ledger_runs import RunFilter
+    """What became of jobs: every run, and every symbol's own pull in it.
+
+    NAME is a plan, a job, or the number of one run, which is then shown whole. No such run ends with exit code 1.
+
+    \b
+    tradewinds job show crypto_backfill --state failed
+    tradewinds job show --symbol BTCUSDT
+    tradewinds job show 17
+    """
     from tradewinds.wiring.house import open_house
 
-    which = RunFilter(job=name, partition=partition, subject=symbol, state=state)  # type: ignore[arg-type]  # click checked the state
-    runs = open_house().ledger.runs(which, limit=limit)
+    house = open_house()
+    if name is not None and name.isdecimal():
+        one = house.ledger.run(int(name))
+        runs = [] if one is None else [one]
+    else:
+        runs = _runs(house, name, partition, symbol, state, limit)
     if as_json:
-        print_json({"runs": runs})
-        return
-    rows: list[tuple[Any, ...]] = []
-    for one in runs:
-        done = one.result
-        rows.append(
-            (
-                one.id,
-                one.job,
-                one.partition,
-                one.subject,
-                one.state,
-                done.rows_in if done else None,
-                done.rows_published if done else None,
-                when(one.started_ns),
-                (done.error or "") if done else "",
-            )
+        print_json({"runs": [{**plain(one), "state": one.state} for one in runs]})
+    elif name is not None and name.isdecimal() and runs:
+        _print_whole(runs[0])
+    else:
+        columns = ("id", "job", "partition", "symbol", "state", "in", "new", "started", "error")
+        print_table("Runs", columns, [_row(one) for one in runs], spare=("started", "in", "partition"))
+    if not runs:
+        sys.exit(ANSWER_IS_NO)
+
+
+def _runs(house: House, name: str | None, partition: str | None, symbol: str | None, state: str | None, limit: int) -> list[JobRun]:
+    from tradewinds.jobs.catalog import JOBS, plans
+    from tradewinds.stores.ledger_runs import RunFilter
+
+    jobs: list[str | None] = [name]
+    if name is not None and name not in JOBS and name not in BESIDE_THE_CATALOG:
+        steps = {plan.name: list(dict.fromkeys(step.job for step in plan.steps)) for plan in plans(house.config)}
+        if name not in steps:
+            raise Rejected(f"job show {name}: unknown, expected a plan ({', '.join(steps)}), a job or the number of a run")
+        jobs = list(steps[name])
+    subjects: list[str | None] = [symbol]
+    if symbol is not None and "." not in symbol:
+        venues = {config.venue_name for config in house.config.crypto.values()} | {"BINANCE"}
+        named = [one.id for one in house.ledger.find(symbol.upper())]
+        subjects = [symbol, *dict.fromkeys([*(f"{symbol.upper()}.{venue}" for venue in sorted(venues)), *named])]
+    found = {
+        run.id: run
+        for job_name in jobs
+        for subject in subjects
+        for run in house.ledger.runs(
+            RunFilter(job=job_name, partition=partition, subject=subject, state=state),  # type: ignore[arg-type]  # click checked the state
+            limit=limit,
         )
-    print_table("Runs", ("id", "job", "partition", "symbol", "state", "rows in", "published", "started", "error"), rows)
-    for one in runs:
-        if len(runs) == 1 and one.log:
-            click.echo(f"log: {one.log}")
+    }
+    return [found[number] for number in sorted(found, reverse=True)[:limit]]
+
+
+def _row(one: JobRun) -> tuple[object, ...]:
+    done = one.result
+    error = (done.error or "")[:ERROR_CHARS_SHOWN] if done else ""
+    counts = (done.rows_in, done.rows_published) if done else (None, None)
+    return (str(one.id), one.job, one.partition, one.subject, one.state, *counts, when(one.started_ns), error)
+
+
+def _print_whole(one: JobRun) -> None:
+    for key, value in {**plain(one), "state": one.state, **plain(one.result or {})}.items():
+        if key != "result" and value is not None:
+            click.echo(f"{key:<15} {cell(value)}")
+
+
+def _exit_code(result: Mapping[str, Any]) -> int:
+    """0 done, 99 nothing to do; where symbols failed, what that calls for."""
+    if result["failed"]:
+        kinds = {str(reason).partition(":")[0] for reason in result["failed"].values()}
+        return Transient.exit_code if kinds <= {"Transient", "Late"} else DataFault.exit_code
+    return NOTHING_TO_DO if result["state"] == "nothing" else 0
 
 
 def _schedule(schedule: object) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tradewinds.core.errors import DataFault, TradewindsError
+from tradewinds.core.errors import DataFault, Late, TradewindsError, Transient
 from tradewinds.jobs.plan import Plan, Step
 from tradewinds.wiring.house import House, check_ready, run_job
 
@@ -16,12 +16,12 @@ COUNTS = ("rows_in", "rows_published", "rows_restated", "findings")
 
 
 def run_plan(plan: Plan, partition: str, params: Mapping[str, Any], *, house: House, progress: Callable[[str], None]) -> dict[str, Any]:
-    """The sum of what the steps did. Raises DataFault when every shard of a step failed."""
+    """The sum of what the steps did. Raises when every shard of a step failed: Transient where each may pass, else DataFault."""
     total: dict[str, Any] = {"state": "nothing", **dict.fromkeys(COUNTS, 0), "failed": {}, "detail": {"steps": {}}}
     shards: dict[str, list[dict[str, Any]]] = {}
     for step in plan.steps:
         pieces = [{"label": step.name, "params": {}}] if step.over is None else shards.get(step.over, [])
-        failures = 0
+        failures: list[TradewindsError] = []
         for number, piece in enumerate(pieces, 1):
             given = {**step.params, **params, **piece["params"]}
             mark = f"{plan.name}.{step.name}" + (f" [{number}/{len(pieces)}] {piece['label']}" if step.over is not None else "")
@@ -32,15 +32,17 @@ def run_plan(plan: Plan, partition: str, params: Mapping[str, Any], *, house: Ho
             except TradewindsError as error:
                 if step.over is None:
                     raise
-                failures += 1
+                failures.append(error)
                 total["failed"][piece["label"]] = f"{type(error).__name__}: {error}"
                 continue
             if "shards" in result["detail"]:
                 shards[step.name] = result["detail"]["shards"]
             _add(total, step, result)
-        if pieces and failures == len(pieces):
-            label, reason = next(iter(total["failed"].items()))
-            raise DataFault(f"{plan.name} {partition}: all {failures} shards of {step.name} failed; first {label}: {reason}")
+        if pieces and len(failures) == len(pieces):
+            kind = Transient if all(isinstance(error, Transient) for error in failures) else DataFault
+            raise kind(
+                f"{plan.name} {partition}: all {len(failures)} shards of {step.name} failed; first {pieces[0]['label']}: {failures[0]}"
+            )
     if total["failed"]:
         total["state"] = "partial"
     elif total["rows_published"] or total["rows_restated"] or total["findings"]:
@@ -54,7 +56,7 @@ def _wait(step: Step, partition: str, params: Mapping[str, Any], house: House) -
         return
     readiness = check_ready(step.ready, partition, params, house=house)
     if not (readiness["is_ready"] or readiness["is_limit_passed"]):
-        raise DataFault(f"{step.name} {partition}: {readiness['detail']} run it again then")
+        raise Late(f"{step.name} {partition}: {readiness['detail']} run it again then")
 
 
 def _add(total: dict[str, Any], step: Step, result: Mapping[str, Any]) -> None:

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 @click.option("--detach", is_flag=True, help="Return when everything runs; `tradewinds down` stops it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def up(port: int | None, *, detach: bool, as_json: bool) -> None:
-    """Start the platform for this workspace: Airflow with its plans, on this machine alone."""
+    """Start the platform for this workspace: Airflow with its plans, on this machine alone.
+
+    \b
+    tradewinds up                    runs until Ctrl-C
+    tradewinds up --detach --json    returns when everything runs; `tradewinds down` stops it
+    """
     from tradewinds.wiring.house import open_house
 
     house = open_house()
@@ -59,7 +64,7 @@ def up(port: int | None, *, detach: bool, as_json: bool) -> None:
 @click.command("down")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def down(*, as_json: bool) -> None:
-    """Stop what `tradewinds up --detach` started for this home."""
+    """Stop what `tradewinds up --detach` started for this home. Where nothing ran the exit code is 99."""
     from tradewinds.app.airflow_folder import stop
     from tradewinds.wiring.settings import load_config
 
@@ -75,7 +80,7 @@ def down(*, as_json: bool) -> None:
 @click.command("status")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def status(*, as_json: bool) -> None:
-    """Say what runs, how it is, and how the last runs ended."""
+    """Say what runs, how it is, and how the last runs ended. Anything that does not run or is not healthy ends with exit code 1."""
     from tradewinds.app.airflow_folder import find
     from tradewinds.stores.ledger_runs import RunFilter
     from tradewinds.wiring.house import open_house

@@ -19,7 +19,11 @@ IGNORED = ".env\n__pycache__/\n"
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def init(folder: Path, *, as_json: bool) -> None:
-    """Make a workspace in FOLDER. Files that already stand there are kept as they are."""
+    """Make a workspace in FOLDER. Files that already stand there are kept as they are.
+
+    \b
+    tradewinds init firm && cd firm && tradewinds doctor
+    """
     made, kept = make(folder)
     if as_json:
         from tradewinds.app.output import print_json
