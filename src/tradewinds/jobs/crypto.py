@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import date
 from typing import Any
 
-from tradewinds.core.errors import DataFault, Rejected
+from tradewinds.core.errors import DataFault, Rejected, Transient
 from tradewinds.core.instant import from_date, parse
 from tradewinds.core.instrument import instrument_id
 from tradewinds.core.market import Interval
@@ -88,7 +88,7 @@ def label(instruments: Sequence[str], interval: Interval, when: str) -> str:
 
 
 def finished(context: Context, done: Ingested, rows: Mapping[str | None, int]) -> JobResult:
-    """Close the subjects' rows and sum up. Raises DataFault when every subject failed."""
+    """Close the subjects' rows and sum up. Raises when every subject failed: Transient where each may pass, else DataFault."""
     now_ns = context.clock.now_ns()
     results: dict[str, RunResult] = {subject: tally.result(now_ns, subject) for subject, tally in done.by_subject.items()}
     idle = RunResult(state="nothing", ended_ns=now_ns)
@@ -96,7 +96,9 @@ def finished(context: Context, done: Ingested, rows: Mapping[str | None, int]) -
     total = done.total
     if total.failed and len(total.failed) == len(rows):
         first, reason = next(iter(total.failed.items()))
-        raise DataFault(f"{context.job} {context.partition}: all {len(rows)} symbols failed; first {first}: {reason}")
+        may_pass = {one.partition(":")[0] for one in total.failed.values()} <= {"Transient", "Late"}
+        told = f"{first}: {reason}" if len(rows) == 1 else f"all {len(rows)} symbols failed; first {first}: {reason}"
+        raise (Transient if may_pass else DataFault)(f"{context.job} {context.partition}: {told}")
     state = "partial" if total.failed else "done" if total.rows_changed else "nothing"
     return JobResult(
         state=state,  # type: ignore[arg-type]  # one of the three literals above
