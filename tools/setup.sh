@@ -18,6 +18,8 @@ find_python() {
 
 stamp() { cat "$@" pyproject.toml | cksum; }
 
+# The machine's own certificates: companies put theirs there.
+export UV_SYSTEM_CERTS=1 UV_NATIVE_TLS=1
 export UV_NO_CONFIG=1 UV_PYTHON_DOWNLOADS=never UV_LINK_MODE="${UV_LINK_MODE:-hardlink}"
 [ -n "${UV_NO_PROGRESS:-}" ] || [ -t 2 ] || export UV_NO_PROGRESS=1
 main=$(stamp locks/main.lock)
