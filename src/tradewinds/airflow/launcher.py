@@ -3,7 +3,8 @@
 1. Start the metadata's PostgreSQL in a thread while the imports run, which take four seconds and are then paid once for all.
 2. Fork the api-server, in two processes of which one serves people and one serves tasks: each prepares its routes for seconds, while
    this process creates the schema. Then fork the other three.
-3. Watch: restart a component that died, at most RESTARTS_MAX times; say on standard output, in JSON lines, what happened.
+3. Watch: restart a component that died, at most RESTARTS_MAX times within RESTARTS_WITHIN_S; say on standard output, in JSON lines,
+   what happened.
 4. Stop when told (SIGTERM, SIGINT) or when the process that started us is gone (standard input closes), so that nothing outlives it:
    SIGTERM to each component, SIGKILL after the grace to whatever is left in their sessions, then the database.
 
@@ -27,7 +28,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-RESTARTS_MAX = 3
+RESTARTS_MAX, RESTARTS_WITHIN_S = 3, 600.0
 POLL_S = 0.2
 KILL_WAIT_S = 2.0
 WARM_UP_ATTEMPTS_MAX = 300
@@ -79,7 +80,7 @@ class House:
     order: Order
     pids: dict[str, int] = field(default_factory=dict)
     sessions: list[int] = field(default_factory=list)
-    restarts: dict[str, int] = field(default_factory=dict)
+    deaths: dict[str, list[float]] = field(default_factory=dict)
     parser: Any = None
 
 
@@ -287,10 +288,11 @@ def _watch(house: House, stop_asked: threading.Event) -> None:
     """Waits for the end; restarts what dies before."""
     while not stop_asked.is_set():
         for name, code in _reap(house):
-            count = house.restarts.get(name, 0) + 1
-            house.restarts[name] = count
-            _say("died", name=name, code=code, restarts=count)
-            if count > RESTARTS_MAX:
+            now = time.monotonic()
+            recent = [at for at in house.deaths.get(name, []) if now - at < RESTARTS_WITHIN_S]
+            house.deaths[name] = [*recent, now]
+            _say("died", name=name, code=code, before=len(recent))
+            if len(recent) >= RESTARTS_MAX:
                 return
             _fork(house, name)
         if house.order.is_attached and select.select([0], [], [], POLL_S)[0]:
