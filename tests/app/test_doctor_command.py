@@ -1,0 +1,97 @@
+"""`tradewinds doctor`, and `status` and `down` where nothing runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def _checks(ended: Any) -> dict[str, dict[str, str]]:
+    return {check["what"]: check for check in ended.json["checks"]}
+
+
+def test_a_sound_house_is_well(command: Any, workspace: Path) -> None:
+    ended = command("doctor", "--json")
+
+    found = _checks(ended)
+    assert (ended.code, ended.json["is_well"]) == (0, True)
+    assert found["configuration"]["detail"] == str(workspace / "tradewinds.yaml")
+    assert found["home"]["state"] == "well"
+    assert "ok      home: " in command("doctor").out
+
+
+def test_a_calendar_that_ends_soon_is_a_warning(command: Any, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    market = "{calendar: XSHG, instruments: [600000.XSHG], vendors: [baostock], since: 2026-01-05}"
+    (workspace / "tradewinds.yaml").write_text(f"equities: {{XSHG: {market}}}\n")
+
+    monkeypatch.setenv("TRADEWINDS_CLOCK", "2026-12-20")
+    soon = command("doctor", "--json")
+    monkeypatch.setenv("TRADEWINDS_CLOCK", "2026-11-20")
+    later = command("doctor", "--json")
+
+    assert _checks(soon)["calendar XSHG"]["state"] == "warning"
+    assert "covers 11 days ahead" in _checks(soon)["calendar XSHG"]["detail"]
+    assert "override" in _checks(soon)["calendar XSHG"]["advice"]
+    assert _checks(later)["calendar XSHG"]["state"] == "well"
+    assert soon.code == 0
+
+
+def test_a_missing_secret_is_wrong_and_the_setting_is_named(command: Any, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    market = "{calendar: XNYS, instruments: [AAPL.XNAS], vendors: [tiingo], since: 2024-01-02}"
+    (workspace / "tradewinds.yaml").write_text(f"equities: {{XNYS: {market}}}\n")
+
+    without = command("doctor")
+    (workspace / "key").write_text("s3cr3t-t0ken\n")
+    monkeypatch.setenv("TRADEWINDS_VENDORS__TIINGO__SECRET_FILE", str(workspace / "key"))
+    with_key = command("doctor", "--json")
+
+    assert without.code == 1
+    assert "WRONG   vendor tiingo: wants a key and has none" in without.out
+    assert "TRADEWINDS_VENDORS__TIINGO__SECRET" in without.out
+    assert _checks(with_key)["vendor tiingo"]["state"] == "well"
+    assert "s3cr3t-t0ken" not in with_key.out
+
+
+@pytest.mark.parametrize("home", ["taken/home", "/proc/home"])
+def test_a_home_that_cannot_be_written_is_wrong(command: Any, workspace: Path, home: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (workspace / "taken").write_text("")
+    monkeypatch.setenv("TRADEWINDS_HOME", str(workspace / home))
+
+    ended = command("doctor", "--json")
+
+    assert ended.code == 1
+    assert _checks(ended)["home"]["state"] == "wrong"
+    assert "cannot be written" in _checks(ended)["home"]["detail"]
+    assert "TRADEWINDS_HOME" in _checks(ended)["home"]["advice"]
+
+
+def test_a_broken_configuration_is_wrong_and_named(command: Any, workspace: Path) -> None:
+    (workspace / "tradewinds.yaml").write_text("crypto: {binance: {univers: 1}}\n")
+
+    ended = command("doctor", "--json")
+
+    assert (ended.code, ended.json["is_well"]) == (1, False)
+    assert "crypto.binance.univers: unknown key" in _checks(ended)["configuration"]["detail"]
+
+
+def test_a_database_that_is_away_is_wrong_and_its_password_is_not_printed(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRADEWINDS_STORAGE__LEDGER", "postgresql+psycopg2://trader:hunter2@127.0.0.1:1/ledger")
+
+    ended = command("doctor")
+    asked = command("job", "show")
+
+    assert (ended.code, asked.code) == (1, 75)
+    assert "WRONG   ledger: " in ended.out
+    assert "hunter2" not in ended.out + ended.err + asked.out + asked.err
+
+
+def test_where_nothing_runs_status_says_so_and_down_has_nothing_to_do(command: Any) -> None:
+    status, down = command("status", "--json"), command("down", "--json")
+
+    assert (status.code, status.json["is_healthy"]) == (1, False)
+    assert "`tradewinds up` starts it" in status.json["trouble"][0]
+    assert (down.code, down.json) == (99, {"stopped": False})
+    assert command("down").out == "nothing was running\n"
+    assert "airflow does not run" in command("status").out
