@@ -1,0 +1,82 @@
+"""`python -m benchmarks [--only NAME] [--quick]`: one JSON object a line for each benchmark, on standard output.
+
+Exit code: 0 all ran and met every reach, 1 a reach is not met, 2 no such benchmark, 70 a benchmark broke.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pkgutil
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import benchmarks
+from benchmarks import machine
+
+NOT_MET = 1
+BROKE = 70
+
+
+def names() -> list[str]:
+    """The modules here that can be run: those with a `run`."""
+    found = [module.name for module in pkgutil.iter_modules(benchmarks.__path__) if module.name != "__main__"]
+    return sorted(name for name in found if _has_run(name))
+
+
+def measure(name: str, *, quick: bool) -> dict[str, Any]:
+    """The object of one benchmark: its figures, its peers of the same run, whether each reach is met, and on which machine."""
+    about = machine.describe()
+    begin = time.perf_counter()
+    found: Mapping[str, Any] = import_module(f"benchmarks.{name}").run(quick=quick)
+    return {
+        "benchmark": name,
+        "is_quick": quick,
+        **found,
+        "machine": found.get("machine", {}) | about,
+        "met": is_met(found),
+        "seconds": round(time.perf_counter() - begin, 1),
+    }
+
+
+def is_met(found: Mapping[str, Any]) -> bool:
+    """Whether every reach of it is met."""
+    return all(bool(line["met"]) for line in found["reach"].values())
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run what is asked for; the exit code."""
+    known = names()
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, and say whether each reach is met.")
+    parser.add_argument("--only", choices=known, metavar="NAME", help=f"one of {', '.join(known)}")
+    parser.add_argument("--quick", action="store_true", help="small sizes: whether it runs at all, no figures to quote")
+    asked = parser.parse_args(arguments)
+    code = 0
+    for name in [asked.only] if asked.only else known:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        try:
+            result = measure(name, quick=asked.quick)
+        except Exception as error:
+            traceback.print_exc()
+            result = {"benchmark": name, "error": f"{type(error).__name__}: {error}"}
+            code = BROKE
+        else:
+            code = code or (0 if result["met"] else NOT_MET)
+        print(json.dumps(result), flush=True)
+    return code
+
+
+def _has_run(name: str) -> bool:
+    """Looked for in the source: importing all of them to see would load every library that any of them needs."""
+    spec = find_spec(f"benchmarks.{name}")
+    return spec is not None and spec.origin is not None and "\ndef run(" in Path(spec.origin).read_text(encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
