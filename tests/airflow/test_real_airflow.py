@@ -20,11 +20,12 @@ import psutil
 import pytest
 
 from tradewinds.app.airflow_client import Run, TaskState
-from tradewinds.app.airflow_folder import DAGS, find, read_state
+from tradewinds.app.airflow_folder import DAGS, find, read_state, settings
 from tradewinds.app.airflow_process import Airflow
 from tradewinds.calendars.sessions import calendar
 from tradewinds.core.errors import Rejected
 from tradewinds.core.instant import NS_PER_HOUR, parse, text
+from tradewinds.stores.embedded_postgres import EmbeddedPostgres
 from tradewinds.wiring import sandbox
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(600)]
@@ -183,6 +184,32 @@ def test_airflow_found_no_import_error_and_knows_every_dag(airflow: Airflow) -> 
     assert airflow.client.import_errors() == []
     assert airflow.client.dags() == [*shipped, "probe_chained", "probe_shards", "probe_wait", "rates", "universe"]
     assert airflow.client.health() == dict.fromkeys(("metadatabase", "scheduler", "triggerer", "dag_processor"), "healthy")
+
+
+def test_airflows_own_command_lists_no_import_error(airflow: Airflow, place: Path) -> None:
+    assert airflow.metadata is not None
+    if airflow.metadata.kind != "postgresql":
+        pytest.skip(f"metadata in {airflow.metadata.kind}: {airflow.metadata.why}; the command would wait for the scheduler's lock")
+    database = EmbeddedPostgres(place / "airflow" / "metadata").url("airflow")
+    port = int(airflow.url.rpartition(":")[2])
+    environment = {
+        **os.environ,
+        **settings(place / "airflow", port, port, (DAGS, place / "dags"), 4),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
+        "TRADEWINDS_CONFIG": str(place / "tradewinds.yaml"),
+        "TRADEWINDS_HOME": str(place / "home"),
+    }
+
+    done = subprocess.run(
+        [sys.executable, "-m", "airflow", "dags", "list-import-errors", "-o", "json"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().splitlines()[-1] in ("No data found", "[]")
 
 
 @pytest.mark.parametrize(
