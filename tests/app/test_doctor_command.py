@@ -17,6 +17,7 @@ def test_a_sound_house_is_well(command: Any, workspace: Path) -> None:
 
     found = _checks(ended)
     assert (ended.code, ended.json["is_well"]) == (0, True)
+    assert not (workspace.parent / "home").exists()
     assert found["configuration"]["detail"] == str(workspace / "tradewinds.yaml")
     assert found["home"]["state"] == "well"
     assert "ok      home: " in command("doctor").out
@@ -87,11 +88,12 @@ def test_a_database_that_is_away_is_wrong_and_its_password_is_not_printed(comman
     assert "hunter2" not in ended.out + ended.err + asked.out + asked.err
 
 
-def test_where_nothing_runs_status_says_so_and_down_has_nothing_to_do(command: Any) -> None:
+def test_where_nothing_runs_status_says_so_and_down_has_nothing_to_do(command: Any, tmp_path: Path) -> None:
     status, down = command("status", "--json"), command("down", "--json")
 
     assert (status.code, status.json["is_healthy"]) == (1, False)
     assert "`tradewinds up` starts it" in status.json["trouble"][0]
     assert (down.code, down.json) == (99, {"stopped": False})
     assert command("down").out == "nothing was running\n"
-    assert "airflow does not run" in command("status").out
+    assert command("status").out == "airflow does not run; `tradewinds up` starts it\nLast runs: none\n"
+    assert not (tmp_path / "home").exists()

@@ -63,6 +63,7 @@ def test_a_hold_is_listed_released_and_published(command: Any, drops: Path, monk
     assert (released.code, released.json["start"], released.json["closed"]) == (0, "2024-03-28T13:30:00Z", len(held))
     assert (again.code, again.json["rows_restated"]) == (0, 1)
     assert [row["status"] for row in rows] == ["held", "resolved"]
+    assert command("job", "run", PLAN, "--partition", "2024-03-28").code == 99
     assert command("data", "findings", "--holds", "--json").json == {"holds": []}
 
 

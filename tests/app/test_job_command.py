@@ -136,7 +136,8 @@ def test_no_run_of_that_kind_is_1(coins: Any) -> None:
 
 def test_the_universe_is_found_by_name_afterwards(coins: Any) -> None:
     assert coins("instrument", "find", "BTC").code == 1
-    coins("job", "run", "universe")
+    assert coins("job", "run", "universe").code == 0
+    assert coins("job", "run", "universe").code == 99
 
     ended = coins("instrument", "find", "btc", "--json")
 

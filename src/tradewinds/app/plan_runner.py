@@ -19,6 +19,7 @@ def run_plan(plan: Plan, partition: str, params: Mapping[str, Any], *, house: Ho
     """The sum of what the steps did. Raises when every shard of a step failed: Transient where each may pass, else DataFault."""
     total: dict[str, Any] = {"state": "nothing", **dict.fromkeys(COUNTS, 0), "failed": {}, "detail": {"steps": {}}}
     shards: dict[str, list[dict[str, Any]]] = {}
+    publishes = any(step.produces for step in plan.steps)
     for step in plan.steps:
         pieces = [{"label": step.name, "params": {}}] if step.over is None else shards.get(step.over, [])
         failures: list[TradewindsError] = []
@@ -38,6 +39,9 @@ def run_plan(plan: Plan, partition: str, params: Mapping[str, Any], *, house: Ho
             if "shards" in result["detail"]:
                 shards[step.name] = result["detail"]["shards"]
             _add(total, step, result)
+            # Where a plan publishes, planning and staging alone have done nothing that anybody could see.
+            if (step.produces or not publishes) and result["state"] in ("done", "partial"):
+                total["state"] = "done"
         if pieces and len(failures) == len(pieces):
             kind = Transient if all(isinstance(error, Transient) for error in failures) else DataFault
             raise kind(

@@ -15,6 +15,9 @@ from tradewinds.core.errors import ANSWER_IS_NO, NOTHING_TO_DO, TradewindsError
 
 if TYPE_CHECKING:
     from tradewinds.app.airflow_process import Airflow
+    from tradewinds.wiring.house import House
+
+RUNS_LOOKED_AT = 500
 
 
 @click.command("up")
@@ -82,7 +85,6 @@ def down(*, as_json: bool) -> None:
 def status(*, as_json: bool) -> None:
     """Say what runs, how it is, and how the last runs ended. Anything that does not run or is not healthy ends with exit code 1."""
     from tradewinds.app.airflow_folder import find
-    from tradewinds.stores.ledger_runs import RunFilter
     from tradewinds.wiring.house import open_house
 
     house = open_house()
@@ -90,21 +92,32 @@ def status(*, as_json: bool) -> None:
     unhealthy = (
         ["airflow does not run; `tradewinds up` starts it"] if client is None else [f"{name} is not healthy" for name in client.unhealthy()]
     )
-    latest: dict[str, tuple[str, str, str]] = {}
-    for run in house.ledger.runs(RunFilter(subject=""), limit=500):
-        latest.setdefault(run.job, (run.partition, run.state, (run.result.error or "") if run.result else ""))
-    held = len(house.ledger.holds(is_open=True))
+    latest, held = _last_runs(house)
     if as_json:
         jobs = {job: {"partition": p, "state": s, "error": e or None} for job, (p, s, e) in sorted(latest.items())}
         print_json({"is_healthy": not unhealthy, "trouble": unhealthy, "jobs": jobs, "held": held})
     else:
         for line in unhealthy or ["airflow: all components are healthy"]:
             click.echo(line)
-        print_table("Last runs", ("job", "partition", "state", "error"), [(job, *facts) for job, facts in sorted(latest.items())])
+        print_table(
+            "Last runs", ("job", "partition", "state", "error"), [(job, *facts) for job, facts in sorted(latest.items())], if_empty="none"
+        )
         if held:
             click.echo(f"{held} values are held: tradewinds data findings --holds")
     if unhealthy:
         sys.exit(ANSWER_IS_NO)
+
+
+def _last_runs(house: House) -> tuple[dict[str, tuple[str, str, str]], int]:
+    """How each job's last run ended (partition, state, error), and how many values are held. Looking makes no ledger."""
+    from tradewinds.stores.ledger_runs import RunFilter
+
+    latest: dict[str, tuple[str, str, str]] = {}
+    if house.config.storage.ledger is None and not (house.home / "ledger.sqlite").exists():
+        return latest, 0
+    for run in house.ledger.runs(RunFilter(subject=""), limit=RUNS_LOOKED_AT):
+        latest.setdefault(run.job, (run.partition, run.state, (run.result.error or "") if run.result else ""))
+    return latest, len(house.ledger.holds(is_open=True))
 
 
 def _airflow(home: Path, port: int | None, *, is_detached: bool) -> Airflow:
