@@ -292,3 +292,12 @@ def test_all_forty_files_with_known_vendor_errors_are_read_as_they_are(http: Htt
     repaired = parsed(http, (shared / "equities/yahoo_defects/SSW-JO-1d-100x-error-fixed.csv").read_bytes(), instrument="A.YAHOO")
     ratio = broken["close"] / repaired["close"]
     assert (ratio > 50).sum() + (ratio < 0.02).sum() == 22
+
+
+def test_prices_in_ten_thousandths_are_the_numbers_they_stand_for(http: HttpClient) -> None:
+    content = "time,open,high,low,close,volume\n2014-06-20,918500,925500,909000,909100,1\n2014-06-23,913200,916200,907900,908300,1\n"
+
+    rows = parsed(http, content, price_scale="0.0001")
+
+    assert rows["low"].to_list() == [90.9, 90.79]
+    assert rows["close"].to_list() == [90.91, 90.83]

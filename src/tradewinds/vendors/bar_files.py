@@ -228,7 +228,8 @@ class BarFiles:
             if column.name in sheet.names:
                 numbers = sheet.numbers(column.name, has_suffixes=has_suffixes)
                 scale = self._volume_scale if "volume" in column.name else self._price_scale if column.kind == "float" else (1.0, 1.0)
-                values.append((numbers * scale[0] / scale[1]).alias(column.name))
+                # Divided by a series, because polars multiplies by the reciprocal of a plain number: 909100 would be 90.91000000000001.
+                values.append((numbers * scale[0] / pl.Series([scale[1]])).alias(column.name))
         return values
 
 
