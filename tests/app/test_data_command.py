@@ -113,6 +113,19 @@ def test_an_import_reads_parquet_and_what_changed_is_a_restatement(imported: Any
     assert len(imported("data", "show", "bars-1d", "--versions", "--json").json["rows"]) == 4
 
 
+def test_a_file_of_many_symbols_is_imported_with_their_venue(command: Any, workspace: Path) -> None:
+    rows = ("Ticker,Day,open,high,low,close,volume", "AAA,2024-01-02,1,2,1,1.5,10", "BBB,2024-01-02,0.00000812,100000,0.000001,2,20")
+    (workspace / "all.csv").write_text("\n".join(rows) + "\n")
+
+    ended = command("data", "import", "all.csv", "--venue", "xnas", "--columns", "symbol=Ticker,time=Day", "--json")
+    shown = command("data", "show", "bars-1d", "--json").json["rows"]
+
+    assert (ended.code, ended.json["rows_published"]) == (0, 2), ended.err
+    assert [(row["instrument"], row["open"], row["high"]) for row in shown] == [("AAA.XNAS", 1.0, 2.0), ("BBB.XNAS", 0.00000812, 100000.0)]
+    assert command("data", "import", "all.csv").code == 2
+    assert command("data", "import", "all.csv", "--venue", "XNAS", "--instrument", "AAA.XNAS").code == 2
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [

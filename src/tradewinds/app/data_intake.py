@@ -67,12 +67,22 @@ def fetch(symbol: str, interval: str, start: str | None, end: str | None, *, as_
 
 @click.command("import")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--instrument", required=True, help="Whose bars they are, such as AAPL.XNAS.")
+@click.option("--instrument", help="Whose bars they are, such as AAPL.XNAS.")
+@click.option("--venue", help="Instead of --instrument, where the file has a column of symbols: the venue of them all, such as XNAS.")
 @click.option("--interval", default="1d", show_default=True, help="Bar length.")
 @click.option("--columns", help="Where each column stands: time=Date,open=O,high=H,low=L,close=C,volume=V.")
 @click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="How the file is written; see docs/vendors.md, bar_files.")
 @JSON
-def import_file(file: Path, instrument: str, interval: str, columns: str | None, options: tuple[str, ...], *, as_json: bool) -> None:
+def import_file(
+    file: Path,
+    instrument: str | None,
+    venue: str | None,
+    interval: str,
+    columns: str | None,
+    options: tuple[str, ...],
+    *,
+    as_json: bool,
+) -> None:
     """Import any OHLCV CSV or Parquet file as a vendor of its own, and publish it.
 
     The file is kept by its hash, read, looked over and published. A file that cannot be read publishes nothing; the error names file,
@@ -80,11 +90,14 @@ def import_file(file: Path, instrument: str, interval: str, columns: str | None,
 
     \b
     tradewinds data import aapl.csv --instrument AAPL.XNAS --columns time=Date,volume=Vol.
+    tradewinds data import closes.csv --venue XNAS --columns symbol=Ticker,time=Day
     tradewinds data import eth.parquet --instrument ETHUSDT.BINANCE --interval 1m --option time_unit=ms
     """
     from tradewinds.app.import_file import import_bars
 
-    given = dict(key_and_value(text, "--option") for text in options)
+    if (instrument is None) == (venue is None):
+        raise Rejected("data import: expected either --instrument AAPL.XNAS, or --venue XNAS where the file has a column of symbols")
+    given = dict(key_and_value(text, "--option") for text in options) | ({"venue": venue.upper()} if venue else {})
     result = import_bars(opened("data.import", file.name)[1], file, instrument, interval, columns, given)
     if as_json:
         print_json({"file": str(file), **result})
