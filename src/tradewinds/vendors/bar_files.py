@@ -228,8 +228,9 @@ class BarFiles:
             if column.name in sheet.names:
                 numbers = sheet.numbers(column.name, has_suffixes=has_suffixes)
                 scale = self._volume_scale if "volume" in column.name else self._price_scale if column.kind == "float" else (1.0, 1.0)
-                # Divided by a series, because polars multiplies by the reciprocal of a plain number: 909100 would be 90.91000000000001.
-                values.append((numbers * scale[0] / pl.Series([scale[1]])).alias(column.name))
+                # Divided value by value: one number for all of them polars turns into its reciprocal, and 909100 into 90.91000000000001.
+                divisor = pl.Series([scale[1]], dtype=pl.Float64).new_from_index(0, len(numbers))
+                values.append((numbers * scale[0] / divisor).alias(column.name))
         return values
 
 
