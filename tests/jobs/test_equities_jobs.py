@@ -250,7 +250,7 @@ def test_the_audit_lets_nothing_impossible_pass_as_certain(history: House, monke
     broken = staged.with_columns(pl.lit(-1.0).alias("close"))
 
     with pytest.raises(DataFault, match="certain and impossible"):
-        equities._audit(broken, "2024-01-02")
+        equities._audit(broken, broken, "2024-01-02")
 
 
 def test_a_partition_without_a_session_is_refused(make_house: Any) -> None:

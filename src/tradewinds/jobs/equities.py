@@ -24,7 +24,7 @@ from tradewinds.core.errors import DataFault, Missing, Rejected, TradewindsError
 from tradewinds.core.instant import NS_PER_HOUR, text
 from tradewinds.core.instrument import Instrument
 from tradewinds.core.market import PRICES, bars
-from tradewinds.core.observation import Column, Dataset, Finding, Request, Table
+from tradewinds.core.observation import PROVENANCE, TIMES, Column, Dataset, Finding, Request, Table
 from tradewinds.core.ports import Vendor
 from tradewinds.history.reconcile import reconcile as reconcile_rows
 from tradewinds.history.reconcile_limits import Limits
@@ -144,13 +144,17 @@ def reconcile(context: Context, partition: str, params: Mapping[str, Any]) -> Jo
     if not by_vendor:
         raise DataFault(f"equities {partition}: no vendor of {', '.join(config.vendors)} has any row, expected at least one")
     limits = Limits(lateness_ns=int(config.lateness_hours * NS_PER_HOUR), preference=config.vendors)
-    decided = reconcile_rows(by_vendor, dataset=BARS.name, as_of_ns=now_ns, limits=limits)
+    low_ns = _sessions_before(sessions, span, SESSIONS_BEFORE)
+    expected = sessions.expected_starts(low_ns, span.end_ns, "1d")
+    decided = reconcile_rows(by_vendor, dataset=BARS.name, as_of_ns=now_ns, expected=expected, limits=limits, with_versions=True)
+    assert decided.versions is not None
     revisited_ns = _sessions_before(sessions, span, SESSIONS_REVISITED)
     is_meant = pl.col("start_ns").is_between(revisited_ns, span.end_ns)
     rows, disputed = _with_second_opinions(context, config, decided.rows)
     rows = rows.filter(is_meant).with_columns(pl.lit(now_ns).alias("captured_ns"))
     rows = holds.with_releases(context, BARS.name, rows)
-    staged = _publish(context, STAGED, rows.rename(dict(zip(("vendor", "status", "reason"), DECISION, strict=True))))
+    states = decided.versions.filter(is_meant & (pl.col("known_ns") <= now_ns)).with_columns(pl.lit(now_ns).alias("captured_ns"))
+    staged = _publish(context, STAGED, _as_staged(states), _as_staged(rows))
     meant = [finding for finding in [*decided.findings, *disputed] if revisited_ns <= finding.start_ns < span.end_ns]
     found = context.records.record(replace(finding, found_ns=now_ns) for finding in meant)
     fresh = [holds.hold(finding, now_ns) for finding in [*decided.holds, *disputed] if revisited_ns <= finding.start_ns < span.end_ns]
@@ -178,10 +182,11 @@ def publish(context: Context, partition: str, params: Mapping[str, Any]) -> JobR
     sessions = calendar(config.calendar)
     span = span_of(partition, sessions)
     low_ns = _sessions_before(sessions, span, SESSIONS_REVISITED)
+    states = context.lake.versions(STAGED, instruments=config.instruments, start_ns=low_ns, end_ns=span.end_ns)
     staged = context.lake.read(STAGED, as_of_ns=FAR_FUTURE_NS, instruments=config.instruments, start_ns=low_ns, end_ns=span.end_ns)
-    _audit(staged, partition)
-    rows = staged.rename(dict(zip(DECISION, ("vendor", "status", "reason"), strict=True)))
-    new, restated = _publish(context, HISTORY, rows)
+    _audit(states, staged, partition)
+    rows = _as_published(staged)
+    new, restated = _publish(context, HISTORY, _as_published(states), rows)
     wanted = len(config.instruments) * len(span.sessions)
     have = rows.filter(pl.col("start_ns") >= span.start_ns).height
     return JobResult(
@@ -253,24 +258,45 @@ def _sessions_before(sessions: Calendar, span: Span, count: int) -> int:
     return sessions.open_ns(day)
 
 
-def _publish(context: Context, table: Table, rows: pl.DataFrame) -> tuple[int, int]:
-    """Publish the columns that the table has; returns (new, restated)."""
+def _as_staged(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.rename(dict(zip(PROVENANCE, DECISION, strict=True)))
+
+
+def _as_published(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.rename(dict(zip(DECISION, PROVENANCE, strict=True)))
+
+
+def _publish(context: Context, table: Table, states: pl.DataFrame, final: pl.DataFrame) -> tuple[int, int]:
+    """Publish facts that are new in every state they went through, and the final state of facts that are known; (new, restated)."""
+    low, high = final["start_ns"].min(), final["start_ns"].max()
+    assert isinstance(low, int)
+    assert isinstance(high, int)
+    names = final["instrument"].unique().to_list()
+    known = context.lake.versions(table, instruments=names, start_ns=low, end_ns=high + 1).select("instrument", "start_ns").unique()
+    first = _publish_rows(context, table, states.join(known, on=["instrument", "start_ns"], how="anti"))
+    then = _publish_rows(context, table, final)
+    return first[0] + then[0], first[1] + then[1]
+
+
+def _publish_rows(context: Context, table: Table, rows: pl.DataFrame) -> tuple[int, int]:
     new = restated = 0
-    provenance = () if table.vendor else ("vendor", "status", "reason")
-    times = ("start_ns", "event_ns", "known_ns", "captured_ns")
-    wanted = ["instrument", *times, "source", *(column.name for column in table.dataset.columns), *provenance]
-    for partition, part in split_by_partition(table.dataset, rows.select(wanted).sort("instrument", "start_ns")):
-        compared = ["event_ns", *(column.name for column in table.dataset.columns), *provenance]
+    provenance = () if table.vendor else PROVENANCE
+    wanted = ["instrument", *TIMES, "source", *(column.name for column in table.dataset.columns), *provenance]
+    # A row whose reason alone reads differently says nothing new.
+    told = [name for name in wanted if name not in ("instrument", *TIMES, "source", "reason", "because")]
+    compared = ["event_ns", *told]
+    for partition, part in split_by_partition(table.dataset, rows.select(wanted).sort("instrument", "start_ns", "known_ns")):
         publication = context.lake.publish(table, partition, changes(context, table, partition, part, compared))
         new, restated = new + publication.rows_new, restated + publication.rows_restated
     return new, restated
 
 
-def _audit(rows: pl.DataFrame, partition: str) -> None:
+def _audit(states: pl.DataFrame, rows: pl.DataFrame, partition: str) -> None:
+    """Raise DataFault where a fact stands twice, or where any state is certain and impossible."""
     twice = rows.height - rows.select("instrument", "start_ns").unique().height
     if twice:
         raise DataFault(f"equities {partition}: {twice} staged rows stand there twice, expected one for each instrument and session")
-    certain = rows.filter(pl.col("decision").is_in(["ok", "resolved"]))
+    certain = states.filter(pl.col("decision").is_in(["ok", "resolved"]))
     positive = pl.all_horizontal(*[pl.col(price).is_null() | (pl.col(price) > 0) for price in PRICES]) & (pl.col("close") > 0)
     inside = pl.col("low").fill_null(0) <= pl.col("high").fill_null(float("inf"))
     bad = certain.filter(~(positive & inside).fill_null(False))
