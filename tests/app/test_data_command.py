@@ -126,6 +126,16 @@ def test_a_file_of_many_symbols_is_imported_with_their_venue(command: Any, works
     assert command("data", "import", "all.csv", "--venue", "XNAS", "--instrument", "AAA.XNAS").code == 2
 
 
+def test_quotes_are_imported_into_a_table_of_their_own(command: Any, workspace: Path) -> None:
+    sides = ",".join(f"{side}_{price}" for side in ("bid", "ask") for price in ("open", "high", "low", "close"))
+    (workspace / "quotes.csv").write_text(f"time,{sides}\n2024-01-02T10:00:00Z,1.1,1.2,1.0,1.15,1.11,1.21,1.01,1.16\n")
+
+    ended = command("data", "import", "quotes.csv", "--instrument", "EUR_USD.OANDA", "--interval", "1m", "--option", "kind=quotes")
+
+    assert ended.code == 0, ended.err
+    assert command("data", "show", "quotes-1m", "--json").json["rows"][0]["ask_close"] == 1.16
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [

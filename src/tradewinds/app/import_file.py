@@ -12,7 +12,7 @@ from tradewinds.core.observation import Request, Table
 from tradewinds.jobs.context import Context
 from tradewinds.jobs.crypto import finished
 from tradewinds.jobs.ingest import FAR_FUTURE_NS, Chunk, ingest
-from tradewinds.jobs.judge import judge_bars
+from tradewinds.jobs.judge import judge_of
 from tradewinds.wiring.house import vendor_of_file
 
 NAME = "import"
@@ -37,5 +37,5 @@ def import_bars(
     request = Request(dataset.name, (subject,), 0, FAR_FUTURE_NS, context.clock.now_ns())
     rows = context.open_subjects([subject])
     chunks = [Chunk(tuple((subject, pull) for pull in vendor.plan(request)))]
-    done = ingest(context, vendor, Table(dataset), chunks, judge=judge_bars(context, dataset, vendor.name))
+    done = ingest(context, vendor, Table(dataset), chunks, judge=judge_of(context, dataset, vendor.name))
     return {"instrument": instrument, "interval": interval, **asdict(finished(context, done, rows))}
