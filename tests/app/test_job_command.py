@@ -78,6 +78,19 @@ def test_every_symbol_has_its_row_and_can_be_looked_at(coins: Any) -> None:
     assert "ETHUSDT.BINANCE" in coins("job", "show", "crypto_backfill.ingest", "--state", "done").out
 
 
+def test_a_fetch_of_a_later_day_leaves_no_hole_behind_the_bookmark(coins: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRADEWINDS_CLOCK", "2025-01-01T00:30:00Z")
+    coins("job", "run", "crypto_incremental")
+    monkeypatch.setenv("TRADEWINDS_CLOCK", "2025-01-03T06:30:00Z")
+    coins("data", "fetch", "BTCUSDT", "--interval", "1h", "--from", "2025-01-03")
+
+    coins("job", "run", "crypto_incremental")
+
+    asked = "select instrument, count(*) n from history.bars_1h group by all order by all"
+    # From 30 December on: four days and six hours of each.
+    assert [row["n"] for row in coins("sql", asked, "--json").json["rows"]] == [102, 102]
+
+
 def test_a_symbol_that_fails_is_listed_and_the_rest_is_published(coins: Any, faults: Any) -> None:
     faults({"kind": "checksum", "venue": "binance_archive", "symbol": "*ETHUSDT-1h-2024-12-31*"})
 

@@ -48,7 +48,11 @@ def plan(context: Context, partition: str, params: Mapping[str, Any]) -> JobResu
 
 
 def run_batch(context: Context, partition: str, params: Mapping[str, Any]) -> JobResult:
-    """Bring these symbols up to now (or params `to`), and move their bookmarks. params `is_from_since`: whatever the bookmarks say."""
+    """Bring these symbols up to now (or params `to`), and move their bookmarks.
+
+    params `is_from_since`: begin there, whatever the bookmarks say. A bookmark then moves only where the fetch began at or before it:
+    beyond it lies what was never fetched, and the next increment must still see that.
+    """
     market, config = crypto.market_of(context, params)
     interval = Interval(str(params["interval"]))
     instruments = list(params["instruments"])
@@ -59,7 +63,11 @@ def run_batch(context: Context, partition: str, params: Mapping[str, Any]) -> Jo
     dataset = bars(interval)
     starts = dict.fromkeys(instruments, since_ns) if params.get("is_from_since") else _starts(context, instruments, dataset, since_ns, job)
     known = {name: start for name, start in starts.items() if start > since_ns and not params.get("is_from_since")}
-    done = bring_up_to(context, dataset, (config.archive, config.rest), starts, end_ns, job, known)
+    marks = context.records.bookmarks(job, instruments) if params.get("is_from_since") else None
+    joined = {name for name in instruments if marks is None or (name in marks and starts[name] <= marks[name].event_ns)}
+    done = bring_up_to(context, dataset, (config.archive, config.rest), starts, end_ns, known)
+    reached = {name: Bookmark(tally.last_event_ns) for name, tally in done.by_subject.items() if tally.last_event_ns is not None}
+    context.records.set_bookmarks(job, {name: mark for name, mark in reached.items() if name in joined})
     return crypto.finished(context, done, rows)
 
 
@@ -69,10 +77,9 @@ def bring_up_to(
     vendors: tuple[str, str],
     starts: dict[str, int],
     end_ns: int,
-    job: str,
     known: Mapping[str, int],
 ) -> Ingested:
-    """Fetch each instrument from its start until end_ns, archive before REST, and move the bookmarks.
+    """Fetch each instrument from its start until end_ns, archive before REST.
 
     known: where bars known before end, by instrument; what is missing between them and the first new one is a gap.
     """
@@ -88,8 +95,6 @@ def bring_up_to(
         known = {**known, **{name: end for name, end in reached.items() if end > starts[name]}}
         starts |= reached
     done.add(_fetch(context, rest, dataset, starts, end_ns, known))
-    marks = {name: Bookmark(tally.last_event_ns) for name, tally in done.by_subject.items() if tally.last_event_ns is not None}
-    context.records.set_bookmarks(job, marks)
     return done
 
 
