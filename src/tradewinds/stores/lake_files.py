@@ -25,6 +25,8 @@ Content = Any  # bytes, or anything with the buffer protocol, such as an Arrow b
 _PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EINTR, errno.EAGAIN, errno.EBUSY, errno.ESTALE}
 _TEMPORARY = ".tmp"
 SYNCS_MAX = 8
+# Fewer than that are synced one after the other: threads for them would take more of the processor than the disk takes time.
+SYNCS_TOGETHER_MIN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,8 +286,8 @@ class LocalFiles:
 
 
 def _each(act: Callable[[Any], object], items: Sequence[Any]) -> None:
-    """Do it for each, several at once: file systems commit concurrent syncs together."""
-    if len(items) < 2:
+    """Do it for each; many several at once: file systems commit concurrent syncs together."""
+    if len(items) < SYNCS_TOGETHER_MIN:
         for item in items:
             act(item)
         return
