@@ -91,6 +91,17 @@ def test_a_fetch_of_a_later_day_leaves_no_hole_behind_the_bookmark(coins: Any, m
     assert [row["n"] for row in coins("sql", asked, "--json").json["rows"]] == [102, 102]
 
 
+def test_no_symbol_of_a_job_that_broke_off_runs_forever(coins: Any) -> None:
+    params = ("--param", "interval=1h", "--param", 'instruments=["AAPL.XNAS"]', "--param", "since_ns=1735689600000000000")
+
+    ended = coins("job", "run", "crypto_incremental.ingest", *params)
+    runs = coins("job", "show", "--json").json["runs"]
+
+    assert ended.code == 2
+    assert [(run["subject"], run["state"]) for run in runs] == [("AAPL.XNAS", "failed"), (None, "failed")]
+    assert all("venue XNAS" in run["result"]["error"] for run in runs)
+
+
 def test_a_symbol_that_fails_is_listed_and_the_rest_is_published(coins: Any, faults: Any) -> None:
     faults({"kind": "checksum", "venue": "binance_archive", "symbol": "*ETHUSDT-1h-2024-12-31*"})
 

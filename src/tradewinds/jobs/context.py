@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tradewinds.core.observation import Table
 from tradewinds.core.ports import Clock, Lake, RawStore, Vendor
@@ -38,10 +38,11 @@ class Context:
     pack: Callable[[Table, int], str] | None = None
     marts: Callable[[int], Mapping[str, int]] | None = None
     warehouse: Callable[[Table], int] | None = None
+    opened: dict[str | None, int] = field(default_factory=dict, repr=False, compare=False)  # rows of symbols that have no end yet
 
     def open_subjects(self, subjects: Iterable[str]) -> dict[str | None, int]:
         """Open one job-run row per symbol; `close_subjects` ends them."""
-        return self.records.start_runs(
+        rows = self.records.start_runs(
             self.job,
             self.partition,
             list(subjects),
@@ -49,7 +50,11 @@ class Context:
             log=self.log_link,
             airflow_run=self.airflow_run,
         )
+        self.opened.update(rows)
+        return rows
 
     def close_subjects(self, rows: Mapping[str | None, int], results: Mapping[str, RunResult]) -> None:
         """Write how each symbol's run ended."""
         self.records.finish_runs({rows[subject]: result for subject, result in results.items()})
+        for subject in results:
+            self.opened.pop(subject, None)

@@ -248,7 +248,8 @@ def run_job(
         if not isinstance(result, JobResult):
             raise Invariant(f"job {name} {partition}: returned {type(result).__name__}, expected JobResult")
     except BaseException as error:
-        _finish(chosen, row, JobResult(state="failed"), error)
+        for number in (*context.opened.values(), row):
+            _finish(chosen, number, JobResult(state="failed"), error)
         raise
     _finish(chosen, row, result, None)
     return asdict(result)
