@@ -106,8 +106,10 @@ def test_whoever_lives_through_the_outage_hour_by_hour_sees_the_gap_when_trading
         house = home.open(SECTIONS, f"2023-03-24T{hour}:00Z", _address(venue))
         _newest(house, "1h", "2023-03-24")
         gaps.append((told(house).rows("bars-1h", BTC).height, told(house).when("gap")))
+    stubs = [one.detail for one in told(house).findings(BTC) if one.kind == "odd_close"]
 
     assert gaps == [(12, []), (13, []), (13, []), (14, ["2023-03-24T13:00:00Z"])]
+    assert stubs == ["binance bars-1h BTCUSDT: states its close at 2023-03-24T12:39:41.646Z, expected 2023-03-24T13:00:00Z"]
 
 
 def test_nine_years_of_two_hour_bars_have_their_known_gaps_and_odd_closes(

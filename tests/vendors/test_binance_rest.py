@@ -357,3 +357,21 @@ class TestRecorded:
 
         assert kinds[:2] == [Transient, Transient]
         assert kinds[3:] == [Rejected] * 4
+
+
+def test_a_bar_that_states_another_close_than_its_intervals_end_is_told_and_kept(rest):
+    stub = bar("2027-01-15T07:00:00Z", minutes=1)
+    stub[6] = parse("2027-01-15T07:00:41Z") // 1_000_000
+
+    rows, found = rest.parse_with_findings(payload([stub, bar("2027-01-15T07:01:00Z")]))
+
+    assert rows.height == 2
+    assert [(one.vendor, one.instrument, one.kind, one.start_ns, one.detail) for one in found] == [
+        (
+            "binance_rest",
+            "BTCUSDT.BINANCE",
+            "odd_close",
+            parse("2027-01-15T07:00:00Z"),
+            "binance bars-1m BTCUSDT: states its close at 2027-01-15T07:00:41Z, expected 2027-01-15T07:01:00Z",
+        )
+    ]

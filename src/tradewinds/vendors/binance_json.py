@@ -8,8 +8,9 @@ from typing import Any
 import polars as pl
 
 from tradewinds.core.errors import Unreadable
+from tradewinds.core.instant import NS_PER_MS, text
 from tradewinds.core.market import TRADES, Interval, bars
-from tradewinds.core.observation import Dataset, Payload
+from tradewinds.core.observation import Dataset, Finding, Payload
 from tradewinds.vendors.binance_venue import AGG_TRADES, LAG_NS, end_ns, explained, times_ns
 from tradewinds.vendors.observed import nothing, observed
 
@@ -36,6 +37,21 @@ def kline_rows(
         empty = pl.lit(None, pl.Float64)
         table = table.with_columns(volume=pl.col("quote_volume"), taker_base=pl.col("taker_quote"), quote_volume=empty, taker_quote=empty)
     return _finished(table.with_columns(end_ns(pl.col("start_ns"), interval).alias("event_ns")), dataset, payload, instrument)
+
+
+def odd_closes(payload: Payload, rows: pl.DataFrame, vendor: str, what: str) -> list[Finding]:
+    """Bars whose stated close is not their interval's end, such as the stub before an outage. rows: those read from the answer."""
+    answered = array_in(payload, what)
+    if not answered or rows.is_empty():
+        return []
+    starts, closes = (times_ns(_ints([row[cell] for row in answered], what), what) for cell in (0, 6))
+    stated = pl.DataFrame({"start_ns": starts, "closes": closes})
+    # The stated close is the last millisecond, or microsecond, within the bar.
+    odd = rows.join(stated, on="start_ns").filter(pl.col("closes") // NS_PER_MS != (pl.col("event_ns") - 1) // NS_PER_MS)
+    return [
+        Finding(vendor, name, payload.pull.dataset, start, "odd_close", f"{what}: states its close at {text(close)}, expected {text(end)}")
+        for name, start, close, end in odd.select("instrument", "start_ns", "closes", "event_ns").sort("start_ns").iter_rows()
+    ]
 
 
 def trade_rows(payload: Payload, instrument: str, what: str) -> pl.DataFrame:

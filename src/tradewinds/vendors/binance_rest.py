@@ -13,10 +13,10 @@ from tradewinds.core.errors import Rejected, Unreadable
 from tradewinds.core.instant import NS_PER_MS
 from tradewinds.core.instrument import Instrument
 from tradewinds.core.market import TRADES, interval_of
-from tradewinds.core.observation import Capability, Dataset, Payload, Pull, Request
+from tradewinds.core.observation import Capability, Dataset, Finding, Payload, Pull, Request
 from tradewinds.vendors.binance_client import PREFIXES, BinanceClient, market_of
 from tradewinds.vendors.binance_instruments import instruments_in
-from tradewinds.vendors.binance_json import agg_trade_rows, kline_rows, trade_rows
+from tradewinds.vendors.binance_json import agg_trade_rows, kline_rows, odd_closes, trade_rows
 from tradewinds.vendors.binance_venue import (
     AGG_TRADES,
     DATASETS,
@@ -111,6 +111,13 @@ class BinanceRest:
             return kline_rows(payload, instrument, interval, what, is_coin_margined=market == "cm")
         rows = trade_rows if payload.pull.dataset == TRADES.name else agg_trade_rows
         return rows(payload, instrument, what)
+
+    def parse_with_findings(self, payload: Payload) -> tuple[pl.DataFrame, list[Finding]]:
+        """The rows, and the bars that state another close than their interval's end."""
+        rows = self.parse(payload)
+        if interval_of(payload.pull.dataset) is None:
+            return rows, []
+        return rows, odd_closes(payload, rows, self.name, f"binance {payload.pull.dataset} {payload.pull.params.get('symbol', '')}")
 
     def instruments_pull(self, market: Market = "spot") -> Pull:
         """The question for every instrument of a market; `parse_instruments` reads the answer."""
