@@ -136,12 +136,14 @@ def test_the_version_is_one_line(command: Any) -> None:
 
 
 def test_the_local_venues_start_as_a_command_and_end_when_interrupted(workspace: Path) -> None:
-    process = subprocess.Popen([*TRADEWINDS, "sandbox", "--json", "--symbols", "BTCUSDT"], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    told = json.loads(process.stdout.readline())
-    answer = httpx.get(told["environment"]["TRADEWINDS_BINANCE_URL"] + "/api/v3/ping", trust_env=False)
-    process.send_signal(signal.SIGINT)
-    rest, _ = process.communicate()
+    with subprocess.Popen([*TRADEWINDS, "sandbox", "--json", "--symbols", "BTCUSDT"], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            told = json.loads(process.stdout.readline())
+            answer = httpx.get(told["environment"]["TRADEWINDS_BINANCE_URL"] + "/api/v3/ping", trust_env=False)
+        finally:
+            process.send_signal(signal.SIGINT)
+        rest = process.stdout.read()
 
     assert (answer.status_code, answer.json()) == (200, {})
     assert (process.returncode, rest) == (0, "")
