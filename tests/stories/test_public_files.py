@@ -194,3 +194,28 @@ def test_a_file_that_a_spreadsheet_destroyed_is_refused_and_its_neighbours_are_r
     assert found.row("bars-1m", "ADABTC.BINANCE", "2021-11-27T00:00:00Z")["low"] == 0.00002851
     assert "history/bars-1h" not in found.house.lake.tables()
     assert found.findings() == []
+
+
+def test_fragments_at_the_archives_paths_are_read_where_they_are_what_the_venue_writes(
+    shared: Path, stage: Any, told: Any, venue: Any, zipped: Any
+) -> None:
+    folder = shared / "crypto/malformed"
+    for path, name, file in (
+        ("/data/spot/daily/klines/ADABTC/1m/", "ADABTC-1m-2021-11-27", "nautilus_ADABTC-1m-2021-11-27.csv"),
+        ("/data/spot/daily/klines/BTCUSDT/1m/", "BTCUSDT-1m-2021-11-27", "bbgo_BTCUSDT-1m-2022-05-06.csv"),
+    ):
+        body, checksum = zipped(name, (folder / file).read_bytes())
+        venue.answer(f"{path}{name}.zip", body)
+        venue.answer(f"{path}{name}.zip.CHECKSUM", checksum)
+    address = {"TRADEWINDS_BINANCE_ARCHIVE_URL": venue.url, "TRADEWINDS_BINANCE_URL": venue.url}
+    bars = [{"interval": "1m", "instruments": ["ADABTC"], "since": "2021-11-27"}]
+    house = stage("fragments").open({"crypto": {"spot": {"bars": bars}}}, "2021-12-20T12:00:00Z", address)
+    names = ["ADABTC.BINANCE", "BTCUSDT.BINANCE"]
+    shard = {"market": "spot", "interval": "1m", "instruments": names, "from": "2021-11-27", "to": "2021-11-28"}
+
+    result = run_job("crypto_backfill.ingest", "2021-11-27", shard, house=house)
+
+    rows = told(house).rows("bars-1m", "ADABTC.BINANCE")
+    assert (result["state"], result["rows_published"], list(result["failed"])) == ("partial", 10, ["BTCUSDT.BINANCE"])
+    assert "Unreadable: binance archive BTCUSDT-1m-2021-11-27: header 'open_time" in result["failed"]["BTCUSDT.BINANCE"]
+    assert (rows["open"][0], rows["volume"][0]) == (0.00002853, 36304.2)
