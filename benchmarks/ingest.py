@@ -47,7 +47,7 @@ AGAIN_TIMES = 10
 
 def run(quick: bool = False) -> dict[str, object]:
     """Figures, peers and reaches. quick: 20 pairs and one round."""
-    count, rounds, usual = (20, 1, 1) if quick else (100, 3, 3)
+    count, rounds, usual = (20, 1, 1) if quick else (100, 5, 3)
     with tempfile.TemporaryDirectory(prefix="bench-ingest-") as folder:
         root = Path(folder)
         zips = archive.write(root / "archive", count, 1)
