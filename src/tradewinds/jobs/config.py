@@ -72,7 +72,8 @@ class CryptoConfig:
 class EquitiesConfig:
     """One exchange's equities from several vendors, reconciled after each close.
 
-    `second_opinions`: vendors of adjusted closes alone, which check returns but supply no bars.
+    `second_opinions`: vendors of adjusted closes alone, which check returns but supply no bars. `minor_difference`: a fraction; where
+    vendors differ by no more and nothing decides, the first named vendor wins instead of a hold.
     """
 
     __pydantic_config__: ClassVar[Any] = _STRICT
@@ -84,6 +85,7 @@ class EquitiesConfig:
     currency: str = "USD"
     delay_minutes: int = 60
     lateness_hours: float = 12.0
+    minor_difference: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

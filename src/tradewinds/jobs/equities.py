@@ -130,7 +130,8 @@ def quality(context: Context, partition: str, params: Mapping[str, Any]) -> JobR
     )
     if rows.is_empty():
         return JobResult(state="nothing")
-    findings = [finding for finding in judge_bars(context, BARS, name)(rows) if finding.kind in ALONE]
+    is_only = len(config.vendors) == 1
+    findings = [finding for finding in judge_bars(context, BARS, name)(rows) if is_only or finding.kind in ALONE]
     return JobResult(state="done", rows_in=rows.height, findings=context.records.record(findings))
 
 
@@ -143,7 +144,7 @@ def reconcile(context: Context, partition: str, params: Mapping[str, Any]) -> Jo
     by_vendor = _vendor_rows(context, config, sessions, span)
     if not by_vendor:
         raise DataFault(f"equities {partition}: no vendor of {', '.join(config.vendors)} has any row, expected at least one")
-    limits = Limits(lateness_ns=int(config.lateness_hours * NS_PER_HOUR), preference=config.vendors)
+    limits = Limits(lateness_ns=int(config.lateness_hours * NS_PER_HOUR), preference=config.vendors, minor=config.minor_difference)
     low_ns = _sessions_before(sessions, span, SESSIONS_BEFORE)
     expected = sessions.expected_starts(low_ns, span.end_ns, "1d")
     decided = reconcile_rows(by_vendor, dataset=BARS.name, as_of_ns=now_ns, expected=expected, limits=limits, with_versions=True)
