@@ -40,14 +40,22 @@ def run(quick: bool = False) -> dict[str, object]:
 
 def backfill(home: Path, url: str, count: int, months: int) -> dict[str, float]:
     """Run the plan of so many months in this process: rows published, and its peak in MB."""
-    import resource
-
     house = ingest.house_of(home, url, count)
     shards = ingest.shards(house, months) if months else []
     rows = sum(ingest.run_shard(house, params) for params in shards)
     house.close()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"rows": rows, "peak_mb": round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)}
+    return {"rows": rows, "peak_mb": round(_own_peak_mb(), 1)}
+
+
+def _own_peak_mb() -> float:
+    """The most memory this process ever held. On Linux `ru_maxrss` would also remember the process that started it."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) / 2**10
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def _peak_mb(home: Path, url: str, count: int, months: int) -> float:
