@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ import click
 from tradewinds.app.output import print_table
 
 COINS_SHOWN = 12
+_HASH = re.compile(r"[0-9a-f]{64}")
 
 
 def show(report: Mapping[str, Any]) -> None:
@@ -21,33 +23,39 @@ def show(report: Mapping[str, Any]) -> None:
         [(run["dag"], run["partition"], run["state"], report["seconds"].get(f"{run['dag']} {run['partition']}")) for run in runs],
     )
     rows = report["rows"]
+    click.echo()
     print_table(
         "What was ingested",
         ("rows in", "published", "restated", "minute bars", "coins", "daily bars"),
         [(rows["in"], rows["published"], rows["restated"], rows["minutes"], rows["coins"], rows["sessions"])],
     )
     planted = report["planted"]
+    click.echo()
     print_table(
         f"What was found wrong: {planted['found']} of {planted['planted']} planted errors",
         ("planted", "symbol", "sessions", "found as"),
         [(one["kind"], one["symbol"], _span(one["sessions"]), ", ".join(one["found_as"]) or "NOT FOUND") for one in planted["each"]],
     )
     if report["coins"]:
+        click.echo()
         print_table(
             "What was found wrong in the coins' minutes",
             ("vendor", "instrument", "kind", "from", "detail"),
             [(one["vendor"], one["instrument"], one["kind"], one["from"], one["detail"]) for one in report["coins"][:COINS_SHOWN]],
         )
     if report["disagreements"]:
+        click.echo()
         print_table(
-            "Real disagreements between the two real vendors (held until somebody decides)",
+            "Real disagreements of the two real vendors; held until decided",
             ("instrument", "session", "detail"),
             [(one["instrument"], one["session"], one["detail"]) for one in report["disagreements"]],
         )
+    found = ", ".join(f"{count} {name}" for name, count in report["findings"].items())
+    click.echo(f"\nAll findings: {found}\n")
     decided = ", ".join(f"{count:,} {status}" for status, count in report["decided"].items())
     click.echo(f"What was decided: {decided}; {report['held']} held for a person\n")
     _restatement(report["as_of"])
-    click.echo("Lineage of that bar, back to vendor bytes")
+    click.echo("\nLineage of that bar, back to vendor bytes")
     for line in report["lineage"]["lines"]:
         click.echo("  " + _short(line))
     there = "is" if report["lineage"]["is_in_raw_store"] else "IS NOT"
@@ -71,4 +79,5 @@ def _span(sessions: list[str]) -> str:
 
 
 def _short(line: str) -> str:
-    return line if len(line) <= 180 else line[:177] + "..."
+    """Hashes cut to what tells them apart; the one that counts stands whole below."""
+    return _HASH.sub(lambda found: f"{found[0][:12]}…", line)
