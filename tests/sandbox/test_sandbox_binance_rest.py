@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -21,11 +22,16 @@ def get(http: httpx.Client, venues: Sandbox, path: str, **params: Any) -> httpx.
 @pytest.fixture
 def python_binance(venues: Sandbox) -> Any:
     client_module = pytest.importorskip("binance.client")
+    # It makes an event loop of its own and never closes it, unless one stands there.
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
     client = client_module.Client(ping=False)
     client.API_URL = venues.urls["binance_rest"] + "/api"
     client.FUTURES_URL = venues.urls["binance_futures"] + "/fapi"
     yield client
     client.session.close()
+    asyncio.set_event_loop(None)
+    loop.close()
 
 
 def test_python_binance_reads_the_market(python_binance: Any) -> None:
