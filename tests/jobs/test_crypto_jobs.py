@@ -98,6 +98,23 @@ def test_a_newcomer_is_brought_up_from_the_archive_unasked(venues: Any, make_hou
     assert set(rows["vendor"].unique()) == {"binance_archive", "binance_rest"}
 
 
+def test_years_without_a_bar_are_one_question_and_not_thousands(venues: Any, make_house: Any) -> None:
+    # The venue's BTCUSDT begins in 2017; nothing before it is asked for minute by minute.
+    house = make_house(CONFIG.replace("interval: 1h", "interval: 1m").replace("2024-12-01", "2017-09-01"), venues.environment)
+    rest = house.vendor("binance_rest")
+
+    from tradewinds.core.market import Interval
+    from tradewinds.jobs.crypto_incremental import _without_empty_years
+
+    now = parse("2025-01-03T06:30:00Z")
+    gone = parse("2016-01-01")
+    found = _without_empty_years(rest, Interval("1m"), {"BTCUSDT.BINANCE": gone, "ETHUSDT.BINANCE": now - 60 * NS_PER_MINUTE}, now)
+
+    first = rest.first_bar_ns("BTCUSDT.BINANCE", "1m")
+    assert found == {"BTCUSDT.BINANCE": first, "ETHUSDT.BINANCE": now - 60 * NS_PER_MINUTE}
+    assert first > parse("2016-12-31")
+
+
 def test_one_symbol_that_fails_fails_alone_and_is_listed(venues: Any, make_house: Any, faults: Any) -> None:
     house = make_house(CONFIG, venues.environment)
     faults({"kind": "checksum", "venue": "binance_archive", "symbol": "*ETHUSDT-1h-2024-12-15*"})

@@ -112,3 +112,12 @@ def test_real_recordings_keep_every_digit(shared: Path, http: httpx.Client) -> N
             [float(cell) for cell in row.split(",")] for row in recorded[1:]
         ]
     assert [row[0] for row in rest] == [1680307200000 + 3_600_000 * hour for hour in range(1000)]
+
+
+def test_a_month_that_nobody_recorded_is_not_there(folder: Path, http: httpx.Client) -> None:
+    with Sandbox(SandboxConfig(archive=(str(folder),))) as venues:
+        base = venues.urls["binance_archive"] + "/data/futures/um/monthly/klines/AVAXUSDT/1m/"
+
+        assert http.get(base + "AVAXUSDT-1m-2026-01.zip").status_code == 404
+        assert http.get(base + "AVAXUSDT-1m-2026-03.zip").status_code == 404
+        assert http.get(base + "AVAXUSDT-1m-2026-02.zip").status_code == 200

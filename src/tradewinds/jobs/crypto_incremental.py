@@ -7,8 +7,10 @@ costs the venue nothing; what the archive does not have yet comes over REST, in 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Protocol, runtime_checkable
 
+from tradewinds.core.errors import TradewindsError
 from tradewinds.core.instant import NS_PER_DAY, NS_PER_MINUTE, from_date, parse
 from tradewinds.core.market import Interval, bars
 from tradewinds.core.observation import Dataset, Request, Table
@@ -30,6 +32,13 @@ class PublishesUntil(Protocol):
     """An archive that can say up to when its files should be out."""
 
     def published_until(self, now_ns: int) -> int: ...
+
+
+@runtime_checkable
+class FindsFirstBar(Protocol):
+    """A venue that can say when the first bar from some time on starts, in one question."""
+
+    def first_bar_ns(self, instrument: str, interval: str, from_ns: int = 0) -> int | None: ...
 
 
 def plan(context: Context, partition: str, params: Mapping[str, Any]) -> JobResult:
@@ -93,9 +102,25 @@ def bring_up_to(
         done.add(_fetch(context, archive, dataset, behind, min(until_ns, end_ns), known))
         reached = {name: _next_start(done, name, starts[name]) for name in behind}
         known = {**known, **{name: end for name, end in reached.items() if end > starts[name]}}
-        starts |= reached
+        starts = _without_empty_years(rest, interval, {**starts, **reached}, end_ns)
     done.add(_fetch(context, rest, dataset, starts, end_ns, known))
     return done
+
+
+def _without_empty_years(rest: Vendor, interval: Interval, starts: Mapping[str, int], end_ns: int) -> dict[str, int]:
+    """Starts of what is still far behind moved to the venue's next bar, and to the end where there is none.
+
+    A delisted symbol, or a pause of years, is one question instead of thousands of empty answers.
+    """
+    if not isinstance(rest, FindsFirstBar):
+        return dict(starts)
+    found = dict(starts)
+    for name, start_ns in starts.items():
+        if end_ns - start_ns > _far(rest, interval):
+            with suppress(TradewindsError):  # asked again by the fetch, which lists what fails
+                first_ns = rest.first_bar_ns(name, interval.name, start_ns)
+                found[name] = end_ns if first_ns is None else max(start_ns, first_ns)
+    return found
 
 
 def _starts(context: Context, instruments: list[str], dataset: Dataset, since_ns: int, job: str) -> dict[str, int]:

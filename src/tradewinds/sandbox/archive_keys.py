@@ -82,7 +82,7 @@ def exists(world: World, key: ArchiveKey) -> bool:
     if listing is None or key.out_ms > world.clock.now_ms():
         return False
     ends = listing.end is None or _ms(listing.end) >= key.start_ms
-    return ends and _ms(listing.start) < key.end_ms
+    return ends and _ms(listing.start) < key.end_ms and world.source.covers(key.symbol, key.start_ms, key.end_ms)
 
 
 def keys(world: World, prefix: str, delimiter: str, after: str) -> Iterator[tuple[str, bool]]:

@@ -87,6 +87,10 @@ class SeededMarket:
         found = self.listings.get(symbol)
         return found if found is not None and (kind == "spot" or found.has_perpetual) else None
 
+    def covers(self, symbol: str, start_ms: int, end_ms: int) -> bool:
+        """A seeded symbol trades as long as it is listed."""
+        return True
+
     def minutes(self, symbol: str, start_ms: int, end_ms: int, kind: Kind = "spot") -> Bars:
         """Finished minute bars that start in [start_ms, end_ms), generated in one sweep."""
         first, last = self._days(symbol, start_ms, end_ms)

@@ -72,6 +72,10 @@ class RecordedMarket:
         """The rules of a recorded symbol; tick and lot are as fine as the recorded numbers."""
         return self._listings.get(symbol)
 
+    def covers(self, symbol: str, start_ms: int, end_ms: int) -> bool:
+        """Whether any recording reaches into the period; between recordings there is nothing, as if the venue had no file."""
+        return any(each.start_ms < end_ms and each.end_ms > start_ms for each in self._recordings[symbol])
+
     def minutes(self, symbol: str, start_ms: int, end_ms: int, kind: Kind = "spot") -> Bars:
         """Recorded bars that start in [start_ms, end_ms)."""
         recordings = self._recordings[symbol]

@@ -137,10 +137,10 @@ class BinanceRest:
         except (ValueError, KeyError, TypeError):
             raise Unreadable(f"binance time: {answer.content[:80]!r}, expected serverTime in milliseconds") from None
 
-    def first_bar_ns(self, instrument: str, interval: str) -> int | None:
-        """When the venue's first bar of an instrument starts; None where it has none. Raises Rejected for an unknown symbol."""
+    def first_bar_ns(self, instrument: str, interval: str, from_ns: int = 0) -> int | None:
+        """When the venue's first bar from from_ns on starts; None where there is none. Raises Rejected for an unknown symbol."""
         symbol, market = self._venues.symbol(instrument)
-        query = {"symbol": symbol, "interval": wire_interval(interval), "startTime": "0", "limit": "1"}
+        query = {"symbol": symbol, "interval": wire_interval(interval), "startTime": str(-(-from_ns // NS_PER_MS)), "limit": "1"}
         answer = self._client.ask(self._pull(f"bars-{interval}", market, "klines", query))
         try:
             rows = json.loads(answer.content)
