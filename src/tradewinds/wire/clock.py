@@ -1,4 +1,4 @@
-"""This machine's clock, for those edges that are not handed another."""
+"""The machine's clock."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 
 
 class SystemClock:
-    """The machine's own time (a `core.ports.Clock`), in whole microseconds, which is what the lake keeps."""
+    """The machine's own time (a `core.ports.Clock`), cut to whole microseconds, which is what the lake keeps."""
 
     def now_ns(self) -> int:
         return time.time_ns() // 1_000 * 1_000

@@ -1,21 +1,15 @@
-"""The only clock of the production rooms: the machine's, or one that a replay moves."""
+"""Which clock is in force: the machine's, or one that a replay moves."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from tradewinds.core.errors import Transient
 from tradewinds.core.instant import parse
+from tradewinds.wire.clock import SystemClock
 
-
-@dataclass(frozen=True, slots=True)
-class SystemClock:
-    """The machine's clock, cut to whole microseconds, which is what the lake keeps."""
-
-    def now_ns(self) -> int:
-        return time.time_ns() // 1_000 * 1_000
+__all__ = ["FileClock", "ReplayClock", "SystemClock"]
 
 
 @dataclass(frozen=True, slots=True)
