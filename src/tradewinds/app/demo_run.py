@@ -155,6 +155,7 @@ class Demo:
         step = f"{dag} {partition}{note}"
         self._screen.say(step, "asked for")
         run_id = airflow.trigger(dag, {"partition": partition, "params": params})
+        self._screen.say("Airflow", f"runs the plans at {airflow.url}")
         begun = time.monotonic()
         if when_waiting is not None:
             self._until_waiting(airflow, dag, run_id, step)
