@@ -38,7 +38,6 @@ def run(context: Context, partition: str, params: Mapping[str, Any]) -> JobResul
     wanted = _wanted(context, params)
     vendor = context.vendor(wanted.vendor)
     dataset = _dataset(vendor, wanted)
-    context.records.upsert_vendors({wanted.vendor: vendor.capability})
     now_ns = context.clock.now_ns()
     start_ns, end_ns = _span(context, wanted, params, now_ns)
     request = Request(dataset.name, wanted.instruments, start_ns, end_ns, now_ns)

@@ -124,6 +124,7 @@ class _Parsed:
 
 def ingest(context: Context, vendor: Vendor, table: Table, chunks: Iterable[Chunk], *, judge: Judge | None = None) -> Ingested:
     """Fetch, keep, parse, judge and publish; never raises for one subject's fault, which stands in `failed` instead."""
+    context.records.upsert_vendors({vendor.name: vendor.capability})
     outcome = Ingested(Tally(), {})
     waiting = list(chunks)
     for round_number in range(ROUNDS_MAX):
