@@ -84,7 +84,7 @@ def _last(house: House, symbol: str, as_of_ns: int = FAR_FUTURE_NS) -> dict[str,
     return rows.row(0, named=True)
 
 
-def _dropped_everywhere(folder: Path, *, but: str | None = None, **changed: float) -> None:
+def _dropped_everywhere(folder: Path, *, but: str | None = None) -> None:
     for minutes, vendor in ((40, "alpha"), (50, "bravo"), (60, "charlie")):
         if vendor != but:
             _drop(folder, vendor, str(LAST), [_line(symbol, len(SESSIONS) - 1, minutes) for symbol in ("AAA", "BBB")])
@@ -241,7 +241,7 @@ def test_the_same_row_twice_in_a_file_is_a_finding(history: House, tmp_path: Pat
     assert _last(house, "AAA")["status"] == "ok"
 
 
-def test_the_audit_lets_nothing_impossible_pass_as_certain(history: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_audit_lets_nothing_impossible_pass_as_certain(history: House) -> None:
     from tradewinds.jobs import equities
 
     staged = history.lake.read(equities.STAGED, as_of_ns=FAR_FUTURE_NS)

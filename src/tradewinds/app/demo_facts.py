@@ -21,7 +21,7 @@ RESTATED = "MSFT.XNAS"
 NEIGHBOURS = {"stale", "shift", "swapped", "unit", "volume_scale", "gap", "split"}  # a session beside it may be named
 
 
-def facts(house: House, data: DemoData, before: str, after: str, *, is_synthetic: bool) -> dict[str, Any]:
+def facts(house: House, data: DemoData, before: str, after: str) -> dict[str, Any]:
     """Rows, findings, decisions, the restatement and the lineage."""
     findings = house.ledger.findings()
     runs = [run for run in house.ledger.runs(RunFilter(subject="")) if run.result is not None]

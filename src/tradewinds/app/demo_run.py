@@ -106,7 +106,7 @@ class Demo:
             "metadata": told,
             "runs": [{"dag": r.dag, "run_id": r.run_id, "partition": r.partition, "state": r.state} for r in self._runs],
         }
-        found = facts(house, data, BEFORE_RESTATEMENT, NEXT_MORNING, is_synthetic=not self._is_online)
+        found = facts(house, data, BEFORE_RESTATEMENT, NEXT_MORNING)
         is_good = not left and all(r.state == "success" for r in self._runs) and found["is_complete"]
         return {
             "is_good": is_good,

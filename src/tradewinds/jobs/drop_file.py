@@ -16,7 +16,7 @@ from pathlib import Path
 
 import polars as pl
 
-from tradewinds.core.errors import Unreadable
+from tradewinds.core.errors import Rejected, Unreadable
 from tradewinds.core.instant import parse
 from tradewinds.core.market import PRICES
 
@@ -96,7 +96,7 @@ def _received(path: Path, text: pl.DataFrame) -> pl.Series:
     for at in (quick.is_null() & stamps.is_not_null() & (stamps != "")).arg_true().to_list():
         try:
             values[at] = parse(stamps[at])
-        except Exception as error:
+        except Rejected as error:
             raise Unreadable(
                 f"drop file {path} line {at + 2}: received_at {stamps[at]!r}, expected ISO 8601 such as 2024-01-31T21:40:00Z"
             ) from error
