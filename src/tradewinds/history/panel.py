@@ -88,6 +88,26 @@ class Panel:
         """(times, instruments)."""
         return len(self.times), len(self.instruments)
 
+    @property
+    def open(self) -> Floats:
+        return self.field("open")
+
+    @property
+    def high(self) -> Floats:
+        return self.field("high")
+
+    @property
+    def low(self) -> Floats:
+        return self.field("low")
+
+    @property
+    def close(self) -> Floats:
+        return self.field("close")
+
+    @property
+    def volume(self) -> Floats:
+        return self.field("volume")
+
     def field(self, name: str) -> Floats:
         """The values (times, instruments) of one field; raises Rejected naming the fields there are."""
         if name not in self.fields:
