@@ -17,16 +17,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from tradewinds.core.errors import DataFault, Rejected
 from tradewinds.core.instant import text
 from tradewinds.core.instrument import CorporateAction
 from tradewinds.history.panel import Panel
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Mode = Literal["splits", "splits+dividends", "total"]
 MODES: tuple[Mode, ...] = ("splits", "splits+dividends", "total")
@@ -99,6 +101,8 @@ def adjust(
 
     The frame is what was known at the same `as_of_ns`, one row per instrument and start.
     """
+    import polars as pl
+
     absent = sorted({"instrument", "start_ns", "close"} - set(frame.columns))
     if absent:
         raise Rejected(f"adjusting bars: columns {absent} are absent, expected instrument, start_ns and close")

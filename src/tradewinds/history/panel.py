@@ -13,15 +13,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from tradewinds.core.errors import DataFault, Rejected
 from tradewinds.core.instant import text
-from tradewinds.history.asof import first_known, latest_known
+
+if TYPE_CHECKING:
+    import polars as pl
 
 View = Literal["first", "latest"]
 Floats = NDArray[np.float64]
@@ -194,6 +195,8 @@ class Panel:
 
     def to_polars(self) -> pl.DataFrame:
         """The cells that hold something, long: instrument, start_ns, event_ns, known_ns and the fields, by instrument and start."""
+        import polars as pl  # where frames are wanted: a backtest over a pack starts without it
+
         column, row = np.nonzero((self.known_ns != UNKNOWN_NS).T)
         return pl.DataFrame(
             {
@@ -222,6 +225,10 @@ def panel_of_frame(
     fields: the numeric columns to take, all where it is None. instruments: the columns of the panel in order, those of the frame
     sorted where it is None; one without rows is all NaN.
     """
+    import polars as pl
+
+    from tradewinds.history.asof import first_known, latest_known
+
     _check_view(view)
     absent = [name for name in ("instrument", *_TIMES, *(fields or ())) if name not in versions.columns]
     if absent:
