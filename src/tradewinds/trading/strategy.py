@@ -99,6 +99,7 @@ class Strategy:
     read as of each decision. lookback: bars that a decision looks at, so that no decision is made before that many are there.
     targets: what the numbers mean. rhythm: when it decides, in the words of `trading.rhythm` ("every bar", "open + 30m", "close - 15m",
     "month end"). prices: "adjusted" lets it see prices comparable over splits and dividends (first row as anchor), "raw" as traded.
+    is_valid: whether a configuration makes sense (fast < slow); searches leave out the others, a single run does not ask.
     """
 
     name: str
@@ -116,6 +117,7 @@ class Strategy:
     rhythm: str = "every bar"
     prices: Literal["adjusted", "raw"] = "adjusted"
     source: str = ""
+    is_valid: Callable[[Params], bool] | None = None
 
     def __post_init__(self) -> None:
         if self.targets not in TARGET_UNITS:
