@@ -1,10 +1,10 @@
-# Few words: setup demo up test check bench clean. Each does all set-up itself.
+# Few words: setup demo up test check equality bench clean. Each does all set-up itself.
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 ONLY ?=
 ARGS ?=
 
-.PHONY: help setup setup-dev demo up test check bench lock clean
+.PHONY: help setup setup-dev demo up test check peers equality bench lock clean
 
 help:
 	@echo "make setup   install everything into .venv (Python 3.11 to 3.13 and pip are enough)"
@@ -12,7 +12,8 @@ help:
 	@echo "make up      start the platform for your own workspace"
 	@echo "make test    run the tests                     (ARGS='tests/core -k instant' for some)"
 	@echo "make check   format, lint, types, floors of the house"
-	@echo "make bench   measure all figures               (ONLY=ingest for one)"
+	@echo "make equality  run the same scenarios in other engines and compare every trade"
+	@echo "make bench   measure all figures, 25 minutes   (ONLY=ingest for one, FULL=1 for the peers' full sizes)"
 	@echo "make clean   remove what the commands above made here"
 
 setup:
@@ -36,12 +37,20 @@ check: setup-dev
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports --no-cache > /dev/null || .venv/bin/lint-imports --no-cache
 
-bench: setup-dev
-	@$(PY) -m benchmarks $(if $(ONLY),--only $(ONLY)) $(ARGS)
+# Other engines, each in an environment of its own; nothing but `equality` and `bench` needs them.
+peers:
+	@tools/peers.sh
+
+equality: setup-dev peers
+	@TRADEWINDS_EQUALITY=full $(PY) -m pytest tests/equality -n 2 --timeout 3000 $(ARGS)
+
+bench: setup-dev peers
+	@$(PY) -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(FULL),--full) $(ARGS)
 
 lock:
 	@tools/lock.sh
+	@tools/peers.sh lock
 
 clean:
-	@rm -rf .venv .boot .demo .mypy_cache .ruff_cache .import_linter_cache build dist
+	@rm -rf .venv .boot .peers .demo .mypy_cache .ruff_cache .import_linter_cache build dist
 	@find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -105,7 +105,7 @@ def test_only_one_production_file_starts_the_local_venues() -> None:
     }
 
 
-@pytest.mark.parametrize("lock", sorted((ROOT / "locks").glob("*.lock")), ids=lambda path: path.name)
+@pytest.mark.parametrize("lock", sorted((ROOT / "locks").rglob("*.lock")), ids=lambda path: path.name)
 def test_a_lock_pins_with_hashes_and_names_no_index(lock: Path) -> None:
     text = lock.read_text()
     pins = re.findall(r"^([A-Za-z0-9._-]+)==", text, re.M)
