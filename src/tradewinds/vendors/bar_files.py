@@ -28,6 +28,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -43,8 +44,10 @@ from tradewinds.vendors.observed import nothing
 from tradewinds.vendors.options import checked, lag_ns, pairs
 from tradewinds.vendors.rows import conformed
 from tradewinds.vendors.sheet import Sheet, read
-from tradewinds.wire.http import HttpClient
-from tradewinds.wire.secret import Secret
+
+if TYPE_CHECKING:
+    from tradewinds.wire.http import HttpClient
+    from tradewinds.wire.secret import Secret
 
 SUFFIXES = (".csv", ".txt", ".gz", ".zip", ".parquet")
 KNOWN_AS = {
