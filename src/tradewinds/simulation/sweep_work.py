@@ -1,0 +1,198 @@
+"""What a worker of a sweep does with a block of configurations, and what it needs for that.
+
+1. The market and the panel are cut off at the end of the span, so that nothing after it can be seen.
+2. A vector strategy is asked for its targets and the kernel follows them, without logs, in one simulator that is used again and again;
+   an event strategy is run by `backtest`. The code of the strategy is the one that a single backtest runs.
+3. The account is sampled at session ends; figures and statistics of sets stay, the rest goes.
+4. Whatever a configuration raises becomes its failure; the next one runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tradewinds.core.errors import Rejected
+from tradewinds.history.panel import Panel
+from tradewinds.performance.returns import annualisation, sample_rows
+from tradewinds.simulation.backtest import backtest, checked_targets, first_decision
+from tradewinds.simulation.market import Market
+from tradewinds.simulation.rules import Setup
+from tradewinds.simulation.search import Value
+from tradewinds.simulation.simulator import Simulator
+from tradewinds.simulation.sweep import FIGURES, Figures, Trial, failure_of, figures_of, record_of
+from tradewinds.simulation.sweep_statistics import RETURN_FIGURES, return_figures, session_returns, set_statistics
+from tradewinds.trading.strategy import Params, Strategy
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Span:
+    """Rows [first, last) of the market: the account is opened at the close of `first`, nothing at or after `last` is seen.
+
+    members: (sets, sessions) of the span's sessions, see `sessions`; each set's statistics are kept. is_warm: whether the bars before
+    `first` must hold the lookback; otherwise a configuration begins to decide once they do.
+    """
+
+    first: int
+    last: int
+    members: NDArray[np.bool_] = field(default_factory=lambda: np.empty((0, 0), np.bool_))
+    is_warm: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SweepWork:
+    """Everything that a worker needs. spans: by the `fold` that a task names. others, decisions: as in `backtest`."""
+
+    strategy: Strategy
+    market: Market
+    panel: Panel
+    setup: Setup
+    spans: tuple[Span, ...]
+    others: Mapping[str, Panel] = field(default_factory=dict)
+    decisions: Ints | None = None
+
+    def __post_init__(self) -> None:
+        times = self.market.shape[0]
+        for span in self.spans:
+            if not 0 <= span.first < span.last <= times:
+                raise Rejected(f"sweep: rows [{span.first}, {span.last}) of a market of {times} bars, expected at least one within it")
+
+    def open(self) -> Callable[[Any], Any]:
+        """The function of a worker: payload of a task to the records of its trials."""
+        return Worker(self).block
+
+
+class Worker:
+    """One worker's state: the span that it is at, and its simulator."""
+
+    def __init__(self, work: SweepWork) -> None:
+        self._work = work
+        self._fold = -1
+        self._run: _VectorRun | _EventRun
+
+    def block(self, payload: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Try each configuration; records of the trials in order."""
+        fold = payload["fold"]
+        if fold != self._fold:
+            span = self._work.spans[fold]
+            self._run = (_VectorRun if self._work.strategy.kind == "vector" else _EventRun)(self._work, span)
+            self._fold = fold
+        keeps_returns = payload.get("keeps_returns", False)
+        return [record_of(self._trial(number, parameters, fold, keeps_returns)) for number, parameters in payload["proposals"]]
+
+    def _trial(self, number: int, parameters: Mapping[str, Value], fold: int, keeps_returns: bool) -> Trial:
+        try:
+            params = self._work.strategy.params(parameters)
+            figures, sets, returns = self._run.tried(params)
+        except Exception as error:  # noqa: BLE001 - a strategy is foreign code: whatever it raises is its configuration's failure
+            return Trial(number, parameters, fold, failure=failure_of(error))
+        return Trial(number, parameters, fold, figures, sets, None, returns if keeps_returns else None)
+
+
+Tried = tuple[Figures, Floats, Floats]
+_COUNTED = ("commission", "slippage", "amount")
+
+
+class _Gauge:
+    """Turns the equity of one span into figures and statistics; its arrays are used again for every configuration."""
+
+    def __init__(self, market: Market, setup: Setup, span: Span) -> None:
+        self.rows = sample_rows(market.session, span.first, span.last)
+        self._capital = setup.account.capital
+        self._year = annualisation(market.end_ns[self.rows]).periods_per_year
+        self._members = np.ascontiguousarray(span.members)
+        sessions = len(self.rows) - 1
+        if len(self._members) and self._members.shape[1] != sessions:
+            raise Rejected(f"sweep: sets over {self._members.shape[1]} sessions, expected the {sessions} of the span")
+
+    def measure(self, equity: Floats, first: int, counted: tuple[int, float, float, float]) -> Tried:
+        """equity: (times,). counted: fills, commission, slippage, turnover."""
+        returns = np.empty(len(self.rows) - 1)
+        numbers = np.empty(RETURN_FIGURES)
+        sets = np.empty((len(self._members), 3))
+        session_returns(equity, self.rows, first, self._capital, returns)
+        return_figures(returns, self._year, numbers)
+        set_statistics(returns, self._members, sets)
+        told = (len(returns), float(equity[self.rows[-1]]), *numbers.tolist(), *counted)
+        return figures_of(dict(zip(FIGURES, told, strict=True))), sets, returns
+
+
+class _VectorRun:
+    """Configurations of a vector strategy over one span."""
+
+    def __init__(self, work: SweepWork, span: Span) -> None:
+        self._strategy = work.strategy
+        self._span = span
+        self._market = market_until(work.market, span.last)
+        self._panel = panel_until(work.panel, work.market, span.last)
+        self._gauge = _Gauge(self._market, work.setup, span)
+        self._setup = work.setup
+
+    def tried(self, params: Params) -> Tried:
+        first = _first(self._strategy, params, self._market, self._span)
+        targets = checked_targets(self._strategy, self._strategy.code(self._panel, params), self._market)
+        simulator = Simulator(self._market, self._setup, targets=self._strategy.targets, keeps_log=False)
+        simulator.run(targets, first)
+        state = simulator.books.state[0]
+        counted = int(state["fills"]), float(state["commission"]), float(state["slippage"]), float(state["turnover"])
+        return self._gauge.measure(simulator.equity, first, counted)
+
+
+class _EventRun:
+    """Configurations of an event strategy over one span, each a backtest."""
+
+    def __init__(self, work: SweepWork, span: Span) -> None:
+        self._work = work
+        self._span = span
+        self._market = market_until(work.market, span.last)
+        self._panel = panel_until(work.panel, work.market, span.last)
+        self._gauge = _Gauge(self._market, work.setup, span)
+
+    def tried(self, params: Params) -> Tried:
+        work, market = self._work, self._market
+        first = _first(work.strategy, params, market, self._span)
+        start_ns = int(market.end_ns[first]) - 1
+        result = backtest(work.strategy, market, self._panel, params.as_dict(), work.setup, start_ns=start_ns)
+        fills = result.fills
+        rate = _rates(market, fills)
+        commission, slippage, turnover = (float((np.abs(fills[name]) if name == "amount" else fills[name]) @ rate) for name in _COUNTED)
+        return self._gauge.measure(result.equity, first, (len(fills), commission, slippage, turnover))
+
+
+def market_until(market: Market, last: int) -> Market:
+    """The market's bars before row `last`, as views; events at or after it are gone."""
+    if last == market.shape[0]:
+        return market
+    cut = {name: getattr(market, name)[:last] for name in ("start_ns", "end_ns", "session", "open", "high", "low", "close", "volume")}
+    rates = market.rates[:last] if len(market.rates) > 1 else market.rates
+    return replace(market, **cut, rates=rates, events=market.events[market.events["row"] < last])
+
+
+def panel_until(panel: Panel, market: Market, last: int) -> Panel:
+    """The panel's rows before row `last` of its market, as views."""
+    return panel if last == market.shape[0] else panel.window(int(panel.times[0]), int(panel.times[last]))
+
+
+def sessions(market: Market, first: int, last: int) -> tuple[Ints, Ints]:
+    """(sessions,) first and last row of each return of a span: where the one before it ended, plus one, and where it ends."""
+    rows = sample_rows(market.session, first, last)
+    return rows[:-1] + 1, rows[1:]
+
+
+def _rates(market: Market, fills: NDArray[np.void]) -> Floats:
+    """(fills,) account currency per unit of each fill's."""
+    currency = np.array([market.currencies.index(one.currency) for one in market.instruments])[fills["instrument"]]
+    return np.asarray(market.rates[fills["row"] if len(market.rates) > 1 else 0, currency])
+
+
+def _first(strategy: Strategy, params: Params, market: Market, span: Span) -> int:
+    if span.is_warm:
+        return first_decision(strategy, params, market, int(market.end_ns[span.first]) - 1)
+    return max(span.first, first_decision(strategy, params, market, None))
