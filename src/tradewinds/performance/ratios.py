@@ -182,7 +182,12 @@ def martin_ratio(returns: Floats, periods_per_year: float) -> float:
 
 def calmar(returns: Floats, periods_per_year: float) -> float:
     """Annual return / deepest drawdown. Source: Young (1991)."""
-    return _over(annual_return(returns, periods_per_year), -float(_depths(returns).min())) if len(returns) else math.nan
+    return _over(annual_return(returns, periods_per_year), deepest(returns))
+
+
+def deepest(returns: Floats) -> float:
+    """Depth of the deepest drawdown, positive."""
+    return -float(_depths(returns).min()) if len(returns) else math.nan
 
 
 def burke_ratio(returns: Floats, periods_per_year: float, *, is_modified: bool = False) -> float:
