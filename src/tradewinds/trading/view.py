@@ -82,6 +82,10 @@ class View:
             other.advance(now_ns)
         return min([self._bars.next_ns, *(other.next_ns for other in self._others.values())])
 
+    def bar_fields(self) -> Mapping[str, Floats]:
+        """Of one instrument: field -> (rows,), for whoever sets the slots of the bar; empty where there are many."""
+        return self._columns
+
     # Bars
 
     def price(self, field: str, instrument: str | None = None) -> float:
