@@ -44,10 +44,11 @@ class EventRun:
         *,
         corrections: Mapping[str, Corrections] | None = None,
         is_stepped: bool = False,
+        simulator: Simulator | None = None,
     ) -> None:
         self.strategy = strategy
         self.row = first  # the next bar to be seen
-        self.simulator = Simulator(market, setup, targets=strategy.targets)
+        self.simulator = Simulator(market, setup, targets=strategy.targets) if simulator is None else simulator
         self._first = first
         self._market = market
         self._is_stepped = is_stepped
