@@ -5,7 +5,7 @@ So at k times the capital profit grows like k and its impact cost like k^1.5:
 
     profit(k) = k G - k^1.5 I      breaks even at k = (G / I)^2, is highest at k = (2 G / (3 I))^2
 
-Sources: Almgren, Thum, Hauptmann, Li, Direct Estimation of Equity Market Impact (2005); Grinold & Kahn, Active Portfolio Management, ch. 16.
+Sources: Almgren et al., Direct Estimation of Equity Market Impact (2005); Grinold & Kahn, Active Portfolio Management, ch. 16.
 """
 
 from __future__ import annotations

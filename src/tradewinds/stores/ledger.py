@@ -7,20 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from tradewinds.core.errors import Rejected, TradewindsError
 from tradewinds.core.instrument import CorporateAction, Instrument, InstrumentKind, Ticker
 from tradewinds.core.observation import Capability, Finding
 from tradewinds.core.record import DECISIONS, Bookmark, Decision, Exchange, Hold, JobRun, Member, RunResult, Universe
-from tradewinds.stores import ledger_findings, ledger_instruments, ledger_migration, ledger_runs
+from tradewinds.stores import ledger_backtests, ledger_findings, ledger_instruments, ledger_migration, ledger_runs
+from tradewinds.stores.ledger_backtests import BacktestFilter, BacktestRun, BacktestTable, StoredBacktest
 from tradewinds.stores.ledger_database import Database
 from tradewinds.stores.ledger_findings import FindingFilter
 from tradewinds.stores.ledger_runs import RunFilter
 from tradewinds.stores.ledger_schema import HEAD
 
-__all__ = ["FindingFilter", "Ledger", "RunFilter"]
+if TYPE_CHECKING:
+    import polars as pl
 
+    from tradewinds.performance.summary import Summary
+    from tradewinds.performance.track_record import TrackRecord
+
+__all__ = ["BacktestFilter", "BacktestRun", "FindingFilter", "Ledger", "RunFilter", "StoredBacktest"]
+
+_EVERY_BACKTEST = BacktestFilter()
 _EVERY_FINDING = FindingFilter()
 _EVERY_RUN = RunFilter()
 
@@ -266,3 +274,33 @@ class Ledger:
         """Move bookmarks in one transaction; none moves backwards unless forced. Returns how many moved."""
         with self.database.writing("setting bookmarks") as connection:
             return ledger_runs.set_bookmarks(connection, job, marks, force=force)
+
+    # Backtests
+
+    def add_backtest(self, run: BacktestRun, record: TrackRecord | None = None, summary: Summary | None = None) -> int:
+        """Keep a run with its round trips, positions and performance by session; returns its id.
+
+        A run of the same fingerprint and start stands there once: adding it again changes nothing. A failed run has only its row.
+        """
+        with self.database.writing("adding a backtest") as connection:
+            return ledger_backtests.add_backtest(connection, run, record, summary)
+
+    def backtests(self, which: BacktestFilter = _EVERY_BACKTEST, *, limit: int | None = None) -> list[StoredBacktest]:
+        """The runs that are meant, newest first."""
+        with self.database.reading("listing backtests") as connection:
+            return ledger_backtests.select_backtests(connection, which, limit)
+
+    def backtest(self, run_id: int) -> StoredBacktest | None:
+        """The backtest of that id."""
+        with self.database.reading("reading a backtest") as connection:
+            return ledger_backtests.select_backtest(connection, run_id)
+
+    def backtest_table(self, run_id: int, table: BacktestTable) -> pl.DataFrame:
+        """The round trips, positions or performance of a backtest, sorted by their keys; empty where there are none."""
+        with self.database.reading(f"reading a backtest's {table}") as connection:
+            return ledger_backtests.select_table(connection, run_id, table)
+
+    def remove_backtest(self, run_id: int) -> bool:
+        """Forget a backtest and all that belongs to it; False when there was none."""
+        with self.database.writing("removing a backtest") as connection:
+            return ledger_backtests.remove_backtest(connection, run_id)

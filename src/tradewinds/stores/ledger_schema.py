@@ -17,7 +17,7 @@ from sqlalchemy.types import TypeEngine
 from tradewinds.core.money import plain
 
 VERSION_TABLE = "ledger_version"  # not Alembic's own name: Airflow's tables may share the database
-HEAD = "0001"
+HEAD = "0002"
 
 metadata = sa.MetaData(
     naming_convention={
@@ -215,4 +215,81 @@ hold = sa.Table(
     sa.Column("note", sa.Text),
     sa.CheckConstraint("decision IS NULL OR decision IN ('accept', 'reject')", name="decision"),
     sa.UniqueConstraint("instrument", "dataset", "start_ns", "reason"),
+)
+
+# Backtests are research: their figures are doubles. An instrument may be one that no one has registered.
+BACKTEST_FIGURES = (
+    "capital", "final", "total_return", "annual_return", "cagr", "volatility", "sharpe", "sortino", "calmar", "omega", "max_drawdown",
+    "sharpe_probability", "strike_rate", "profit_factor", "expectancy", "sqn", "time_in_market", "turnover", "commission", "slippage",
+    "periods_per_year",
+)  # fmt: skip
+
+backtest_run = sa.Table(
+    "backtest_run",
+    metadata,
+    sa.Column("id", _number(), primary_key=True, autoincrement=True),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("strategy", sa.Text, nullable=False),
+    sa.Column("parameters", _json(), nullable=False),
+    sa.Column("instruments", _json(), nullable=False),
+    sa.Column("from_ns", sa.BigInteger, nullable=False),
+    sa.Column("to_ns", sa.BigInteger, nullable=False),
+    sa.Column("interval", sa.Text, nullable=False),
+    sa.Column("setup", _json(), nullable=False),
+    sa.Column("vintage", sa.Text, nullable=False),
+    sa.Column("kernel", sa.Text, nullable=False),
+    sa.Column("is_point_in_time", sa.Boolean, nullable=False),
+    sa.Column("started_ns", sa.BigInteger, nullable=False),
+    sa.Column("ended_ns", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("error", sa.Text),
+    sa.Column("currency", sa.Text),
+    sa.Column("trades", sa.BigInteger),
+    *(sa.Column(name, sa.Double) for name in BACKTEST_FIGURES),
+    sa.Column("summary", _json()),
+    sa.CheckConstraint("state IN ('done', 'failed')", name="state"),
+    sa.UniqueConstraint("fingerprint", "started_ns"),
+    sa.Index("ix_backtest_run_strategy", "strategy", "started_ns"),
+)
+
+
+def _run_key() -> sa.Column[int]:
+    return sa.Column("run", sa.ForeignKey("backtest_run.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
+
+
+backtest_round_trip = sa.Table(
+    "backtest_round_trip",
+    metadata,
+    _run_key(),
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("instrument", sa.Text, nullable=False),
+    sa.Column("side", sa.Text, nullable=False),
+    sa.Column("is_open", sa.Boolean, nullable=False),
+    sa.Column("entry_ns", sa.BigInteger, nullable=False),
+    sa.Column("exit_ns", sa.BigInteger),
+    sa.Column("bars", sa.BigInteger, nullable=False),
+    *(
+        sa.Column(name, sa.Double)
+        for name in ("quantity", "entry_price", "exit_price", "gross", "commission", "slippage", "net", "fraction", "mfe", "mae")
+    ),
+    sa.CheckConstraint("side IN ('long', 'short')", name="side"),
+)
+
+backtest_position = sa.Table(
+    "backtest_position",
+    metadata,
+    _run_key(),
+    sa.Column("at_ns", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("instrument", sa.Text, primary_key=True),
+    sa.Column("day", sa.Date, nullable=False),
+    *(sa.Column(name, sa.Double) for name in ("quantity", "price", "value", "weight")),
+)
+
+backtest_performance = sa.Table(
+    "backtest_performance",
+    metadata,
+    _run_key(),
+    sa.Column("at_ns", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("day", sa.Date, nullable=False),
+    *(sa.Column(name, sa.Double) for name in ("equity", "period_return", "drawdown", "gross", "net")),
 )

@@ -61,7 +61,7 @@ def _array(table: str, column: sa.Column[Any], values: Any) -> pa.Array:
             raise DataFault(f"sql: {table}.{column.name}: {error}, expected at most 20 digits before and 18 after the point") from None
     if isinstance(kind, sa.JSON):
         return pa.array([None if value is None else json.dumps(value) for value in values], pa.string())
-    for sql_type, arrow in ((sa.Boolean, pa.bool_()), (sa.Date, pa.date32()), (sa.Integer, pa.int64())):
+    for sql_type, arrow in ((sa.Boolean, pa.bool_()), (sa.Date, pa.date32()), (sa.Integer, pa.int64()), (sa.Double, pa.float64())):
         if isinstance(kind, sql_type):
             return pa.array(values, arrow)
     return pa.array(values, pa.string())
