@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any
 
 from tradewinds.core.errors import Rejected
-from tradewinds.engines.bucket import Bucket, told
+from tradewinds.engines.bucket import Bucket, aws, told
 from tradewinds.engines.local import checked_workers
 from tradewinds.engines.parcel import Parcel
 from tradewinds.simulation.sweep import Failure, Outcome, Task, worker_lost
@@ -52,8 +52,8 @@ class BatchEngine:
         self._workers = checked_workers(workers)
         if self._workers > ARRAY_MAX:
             raise Rejected(f"engine batch: {workers} workers, expected at most {ARRAY_MAX}")
-        storage, self._batch = clients or _clients()
-        self._bucket = Bucket.at(f"{place.rstrip('/')}/{name}", storage)
+        self._bucket = Bucket.at(f"{place.rstrip('/')}/{name}", clients[0] if clients else None)
+        self._batch = clients[1] if clients else aws("batch")
         self._name, self._queue, self._definition = name, queue, definition
         self._pause = pause
         self._jobs = 0
@@ -148,9 +148,3 @@ def _outcome(record: dict[str, Any]) -> Outcome:
     if "failure" in record:
         return Outcome(record["number"], failure=Failure(*record["failure"]))
     return Outcome(record["number"], record["value"])
-
-
-def _clients() -> tuple[Any, Any]:
-    import boto3
-
-    return boto3.client("s3"), boto3.client("batch")

@@ -18,7 +18,10 @@ from typing import Any
 from tradewinds.core.errors import Missing, Rejected, TradewindsError, Transient
 from tradewinds.engines.parcel import Parcel, parcel_of
 
-_REFUSED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "NoSuchBucket", "InvalidBucketName"}
+_REFUSED = {
+    "AccessDenied", "AccessDeniedException", "InvalidAccessKeyId", "SignatureDoesNotMatch", "NoSuchBucket", "InvalidBucketName",
+    "ClientException", "NoRegionError", "NoCredentialsError", "PartialCredentialsError", "ProfileNotFound",
+}  # fmt: skip
 _ABSENT = {"NoSuchKey", "404"}
 
 
@@ -39,9 +42,7 @@ class Bucket:
         if not address.startswith("s3://") or not bucket or not prefix:
             raise Rejected(f"sweep on AWS Batch: place {address!r}, expected s3://BUCKET/PREFIX")
         if client is None:
-            import boto3
-
-            client = boto3.client("s3")
+            client = aws("s3")
         return cls(client, bucket, prefix.strip("/"), job)
 
     def address(self, job: str) -> str:
@@ -107,11 +108,22 @@ class Bucket:
             raise told(f"{doing} s3://{self.bucket}/{key}", error) from None
 
 
+def aws(service: str) -> Any:
+    """A client of boto3; region, credentials and endpoint from where it looks for them."""
+    import boto3
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        return boto3.client(service)
+    except (BotoCoreError, ValueError) as error:
+        raise told(f"reaching AWS {service}", error) from None
+
+
 def told(what: str, error: Any) -> TradewindsError:
     """An error of AWS in our words."""
     code = str(getattr(error, "response", {}).get("Error", {}).get("Code", type(error).__name__))
     if code in _ABSENT:
         return Missing(f"{what}: not there, expected an object that the sweep put")
-    if code in _REFUSED or code == "ClientException":
+    if code in _REFUSED:
         return Rejected(f"{what}: {error}, expected a place and a queue that this account may use")
     return Transient(f"{what}: {error}, expected an answer; repeat")

@@ -32,8 +32,14 @@ def answer(run: Run, payload: Any) -> dict[str, Any]:
 
 
 def pipe(folder: Path, asked: IO[str], answers: IO[str]) -> None:
-    """Answer each line until there is none."""
-    run = Parcel(folder).open()
+    """Answer each line until there is none. The parcel is opened with the first; one that cannot be is every task's failure."""
+    opened: list[Run] = []
+
+    def run(payload: Any) -> Any:
+        if not opened:
+            opened.append(Parcel(folder).open())
+        return opened[0](payload)
+
     for line in asked:
         answers.write(json.dumps(answer(run, json.loads(line))) + "\n")
         answers.flush()

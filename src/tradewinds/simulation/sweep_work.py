@@ -2,7 +2,7 @@
 
 1. The market and the panel are cut off at the end of the span, so that nothing after it can be seen.
 2. A vector strategy is asked for its targets and the kernel follows them, without logs, in one simulator that is used again and again;
-   an event strategy is run by `backtest`. The code of the strategy is the one that a single backtest runs.
+   an event strategy is run bar by bar. Both are the code that a single backtest runs.
 3. The account is sampled at session ends; figures and statistics of sets stay, the rest goes.
 4. Whatever a configuration raises becomes its failure; the next one runs.
 """
@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from tradewinds.core.errors import Rejected
 from tradewinds.history.panel import Panel
 from tradewinds.performance.returns import annualisation, sample_rows
-from tradewinds.simulation.backtest import backtest, checked_targets, first_decision
+from tradewinds.simulation.backtest import first_decision, seen_panel, targets_of
+from tradewinds.simulation.event import EventRun
 from tradewinds.simulation.market import Market
 from tradewinds.simulation.rules import Setup
 from tradewinds.simulation.search import Value
@@ -75,14 +76,14 @@ class Worker:
     def __init__(self, work: SweepWork) -> None:
         self._work = work
         self._fold = -1
-        self._run: _VectorRun | _EventRun
+        self._run: _Run
 
     def block(self, payload: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Try each configuration; records of the trials in order."""
         fold = payload["fold"]
         if fold != self._fold:
             span = self._work.spans[fold]
-            self._run = (_VectorRun if self._work.strategy.kind == "vector" else _EventRun)(self._work, span)
+            self._run = _Run(self._work, span)
             self._fold = fold
         keeps_returns = payload.get("keeps_returns", False)
         return [record_of(self._trial(number, parameters, fold, keeps_returns)) for number, parameters in payload["proposals"]]
@@ -97,7 +98,6 @@ class Worker:
 
 
 Tried = tuple[Figures, Floats, Floats]
-_COUNTED = ("commission", "slippage", "amount")
 
 
 class _Gauge:
@@ -124,46 +124,33 @@ class _Gauge:
         return figures_of(dict(zip(FIGURES, told, strict=True))), sets, returns
 
 
-class _VectorRun:
-    """Configurations of a vector strategy over one span."""
+class _Run:
+    """Configurations over one span."""
 
     def __init__(self, work: SweepWork, span: Span) -> None:
-        self._strategy = work.strategy
-        self._span = span
+        self._strategy, self._setup, self._span = work.strategy, work.setup, span
         self._market = market_until(work.market, span.last)
-        self._panel = panel_until(work.panel, work.market, span.last)
+        decisions = None if work.decisions is None else work.decisions[work.decisions < span.last]
+        panel = panel_until(work.panel, work.market, span.last)
+        self._seen = seen_panel(work.strategy, self._market, panel, others=work.others, decisions=decisions)
         self._gauge = _Gauge(self._market, work.setup, span)
-        self._setup = work.setup
 
     def tried(self, params: Params) -> Tried:
+        """Raises whatever the strategy or the simulation raises."""
         first = _first(self._strategy, params, self._market, self._span)
-        targets = checked_targets(self._strategy, self._strategy.code(self._panel, params), self._market)
-        simulator = Simulator(self._market, self._setup, targets=self._strategy.targets, keeps_log=False)
-        simulator.run(targets, first)
+        simulator = self._simulated(params, first)
         state = simulator.books.state[0]
         counted = int(state["fills"]), float(state["commission"]), float(state["slippage"]), float(state["turnover"])
         return self._gauge.measure(simulator.equity, first, counted)
 
-
-class _EventRun:
-    """Configurations of an event strategy over one span, each a backtest."""
-
-    def __init__(self, work: SweepWork, span: Span) -> None:
-        self._work = work
-        self._span = span
-        self._market = market_until(work.market, span.last)
-        self._panel = panel_until(work.panel, work.market, span.last)
-        self._gauge = _Gauge(self._market, work.setup, span)
-
-    def tried(self, params: Params) -> Tried:
-        work, market = self._work, self._market
-        first = _first(work.strategy, params, market, self._span)
-        start_ns = int(market.end_ns[first]) - 1
-        result = backtest(work.strategy, market, self._panel, params.as_dict(), work.setup, start_ns=start_ns)
-        fills = result.fills
-        rate = _rates(market, fills)
-        commission, slippage, turnover = (float((np.abs(fills[name]) if name == "amount" else fills[name]) @ rate) for name in _COUNTED)
-        return self._gauge.measure(result.equity, first, (len(fills), commission, slippage, turnover))
+    def _simulated(self, params: Params, first: int) -> Simulator:
+        if self._strategy.kind == "event":
+            run = EventRun(self._strategy, params, self._market, self._seen, self._setup, first)
+            run.run(self._market.shape[0])
+            return run.simulator
+        simulator = Simulator(self._market, self._setup, targets=self._strategy.targets)
+        simulator.run(targets_of(self._strategy, self._seen, params), first)
+        return simulator
 
 
 def market_until(market: Market, last: int) -> Market:
@@ -184,12 +171,6 @@ def sessions(market: Market, first: int, last: int) -> tuple[Ints, Ints]:
     """(sessions,) first and last row of each return of a span: where the one before it ended, plus one, and where it ends."""
     rows = sample_rows(market.session, first, last)
     return rows[:-1] + 1, rows[1:]
-
-
-def _rates(market: Market, fills: NDArray[np.void]) -> Floats:
-    """(fills,) account currency per unit of each fill's."""
-    currency = np.array([market.currencies.index(one.currency) for one in market.instruments])[fills["instrument"]]
-    return np.asarray(market.rates[fills["row"] if len(market.rates) > 1 else 0, currency])
 
 
 def _first(strategy: Strategy, params: Params, market: Market, span: Span) -> int:
