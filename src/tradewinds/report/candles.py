@@ -37,8 +37,8 @@ class Window:
 
 def trip_figures(market: Market, record: TrackRecord, trips: NDArray[np.void]) -> list[Figure]:
     """The best, worst, longest, first and last round trip, and the whole period of the most traded instrument."""
-    figures = []
-    seen = set()
+    figures: list[Figure] = []
+    seen: set[int] = set()
     for label, at in _picked(trips):
         if at in seen:
             continue
@@ -88,7 +88,8 @@ def window_figure(
     y = number_axis(np.concatenate([bars.low, bars.high]), padding=0.06)
     layers: list[Layer] = []
     if span is not None:
-        layers.append(band(x, *(float(np.searchsorted(edges, row, "right") - 1) + 0.5 for row in span), "held", HEIGHT))
+        entry, leave = (float(np.searchsorted(edges, row, "right")) - 0.5 for row in span)
+        layers.append(band(x, entry, leave, "held", HEIGHT))
     layers.append(candles(x, y, bars, HEIGHT))
     arrows = _arrows(x, y, market, record.fills, window)
     if len(arrows) <= ARROWS_MAX:
@@ -103,7 +104,16 @@ def window_figure(
     currency = market.instruments[window.column].currency
     legend = [("buy", "bought"), ("sell", "sold")] if 0 < len(arrows) <= ARROWS_MAX else []
     return figure(
-        name, title, x, y, layers, height=HEIGHT, unit=currency, legend=legend, note=note, tip=Tip(np.arange(number) + 0.5, series, labels)
+        name,
+        title,
+        x,
+        y,
+        layers,
+        height=HEIGHT,
+        unit=currency,
+        legend=legend,
+        note=note,
+        tip=Tip(np.arange(0.5, number, dtype=np.float64), series, labels),
     )
 
 

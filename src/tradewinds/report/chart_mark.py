@@ -89,18 +89,18 @@ def histogram(
         bar(x, y, edges[k], edges[k + 1], float(counts[k]), _bin_text(edges, counts, k, is_percent), _side(edges[k], edges[k + 1]))
         for k in np.flatnonzero(counts).tolist()
     ]
-    drawn += [upright(x, at, label) for at, label in lines if np.isfinite(at)]
+    drawn += [upright(x, at, label, line=k) for k, (at, label) in enumerate(lines) if np.isfinite(at)]
     return figure(name, title, x, y, drawn, unit=unit, note=note)
 
 
-def upright(x: Axis, at: float, label: str, height: int = HEIGHT) -> Layer:
-    """An upright line with its name."""
+def upright(x: Axis, at: float, label: str, *, line: int = 0, height: int = HEIGHT) -> Layer:
+    """An upright line with its name, which stands in the given line of text so that names do not cover each other."""
     place = float(x.at(at))
     side = "last" if place > 0.6 else "first"
     inset = "-0.45em" if side == "last" else "0.45em"
     return Layer(
         fixed=f'<line class="upright" x1="{share(place)}" x2="{share(place)}" y1="0" y2="{height}"/>'
-        f'<text class="label {side}" x="{share(place)}" dx="{inset}" y="11">{escape(label)}</text>'
+        f'<text class="label {side}" x="{share(place)}" dx="{inset}" y="{11 + 14 * line}">{escape(label)}</text>'
     )
 
 
@@ -130,7 +130,7 @@ def candles(x: Axis, y: Axis, bars: Candles, height: int = HEIGHT) -> Layer:
     there = np.isfinite(bars.open) & np.isfinite(bars.high) & np.isfinite(bars.low) & np.isfinite(bars.close)
     rises = bars.close >= bars.open
     wide = float(x.at(0.7) - x.at(0.0)) * WIDTH
-    middle = x.at(np.arange(len(bars.open)) + 0.5) * WIDTH
+    middle = x.at(np.arange(0.5, len(bars.open), dtype=np.float64)) * WIDTH
     top, bottom = ((1 - y.at(values)) * height for values in (bars.high, bars.low))
     head, foot = ((1 - y.at(pick(bars.open, bars.close))) * height for pick in (np.maximum, np.minimum))
     parts = []

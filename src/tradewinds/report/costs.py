@@ -6,13 +6,16 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from tradewinds.performance.capacity import capacity
 from tradewinds.report import page
 from tradewinds.report.chart import Figure
 from tradewinds.report.chart_mark import row_figure
 from tradewinds.report.measured import Measured
-from tradewinds.report.number import money, percent
+from tradewinds.report.number import ABSENT, count, money, percent
 
 SHOWN = 15
+CELLS_MAX = 20_000_000
+"""Capacity reads the volume of every bar while rows times instruments stay below this."""
 
 
 def attribution_section(given: Measured) -> tuple[str, list[Figure]]:
@@ -44,6 +47,30 @@ def cost_rows(given: Measured) -> list[tuple[str, str]]:
     if held.net_average is not None:
         rows.append(("Net exposure", f"{percent(held.net_average, 1)} on average"))
     return rows
+
+
+def capacity_section(given: Measured) -> str:
+    """How much money the strategy would carry."""
+    volume = given.result.market.volume
+    if volume.size > CELLS_MAX:
+        return page.section("capacity", "Capacity", page.notes([f"Not measured: {count(volume.size)} cells of volume."]))
+    found = capacity(given.record, volume)
+    rows = [
+        (
+            f"Capital at which {percent(found.tolerance, 0)} of fills exceed {percent(found.participation, 0)} of a session's volume",
+            _amount(found.at_participation, given.currency),
+        ),
+        ("Cost of impact at today's capital", _amount(found.impact_cost, given.currency)),
+        ("Capital at which profit less impact is highest", _amount(found.most_profit_at, given.currency)),
+        ("Capital at which impact eats the profit", _amount(found.break_even, given.currency)),
+        ("Fills in sessions without volume, left out", count(found.unmeasured)),
+    ]
+    words = "Impact by the square-root law (Almgren and others, 2005): an order of magnitude, no promise."
+    return page.section("capacity", "Capacity", page.facts(rows), page.notes([words]))
+
+
+def _amount(value: float | None, currency: str) -> str:
+    return ABSENT if value is None else money(value, currency)
 
 
 def _figure(name: str, title: str, parts: Mapping[str, float], currency: str, note: str = "") -> Figure:

@@ -46,8 +46,8 @@ def turnover_figure(given: Measured) -> Figure:
     unit, name = _calendar(int(ends[given.record.first_row]), int(ends[given.record.last_row - 1]))
     first, last = _periods(ends[[given.record.first_row, given.record.last_row - 1]], unit).tolist()
     equity = np.where(given.result.equity[rows] > 0, given.result.equity[rows], np.nan)
-    totals = np.bincount(_periods(ends[rows], unit) - first, np.nan_to_num(amounts / equity), last - first + 1)
-    labels = [str(np.datetime64(number, unit)) for number in range(first, last + 1)]
+    totals = np.bincount(_periods(ends[rows], unit) - first, np.nan_to_num(amounts / equity), last - first + 1).astype(np.float64)
+    labels = np.arange(first, last + 1).astype(f"datetime64[{unit}]").astype(str).tolist()
     return bar_figure("turnover", title, labels, totals, is_percent=True, style="s1", unit=f"bought and sold, of equity, by {name}")
 
 

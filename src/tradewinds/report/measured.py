@@ -12,9 +12,10 @@ from tradewinds.performance.returns import Samples, returns_of, samples_of
 from tradewinds.performance.summary import Summary
 from tradewinds.performance.track_record import TrackRecord
 from tradewinds.performance.trades import round_trips
-from tradewinds.report.record import Benchmark, benchmark_values, track_record
+from tradewinds.report.benchmark import Benchmark, benchmark_values
 from tradewinds.report.thin import kept_rows
 from tradewinds.simulation.result import Result
+from tradewinds.simulation.track import track_record
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -46,7 +47,7 @@ class Measured:
 
 
 def measured(result: Result, benchmark: Benchmark | str | None = None) -> Measured:
-    """Measure a result; benchmark as `report.record.benchmark_values` takes it."""
+    """Measure a result; benchmark as `report.benchmark.benchmark_values` takes it."""
     record = track_record(result)
     samples = samples_of(record)
     rows = result.first_row + kept_rows(result.equity[result.first_row : result.last_row])

@@ -30,6 +30,7 @@ h2{{font-size:18px;margin:38px 0 12px;letter-spacing:-.005em}}
 header p{{margin:6px 0 0;color:var(--soft);overflow-wrap:anywhere}}
 button,select{{font:inherit;font-size:13px;color:var(--ink);background:var(--card);border:1px solid var(--rule);border-radius:6px;
 padding:4px 10px;cursor:pointer;max-width:100%}}
+button{{white-space:nowrap;flex:none}}
 .tiles{{display:grid;grid-template-columns:repeat(auto-fill,minmax(160px,1fr));gap:12px;margin-top:20px}}
 .tile{{background:var(--card);border:1px solid var(--rule);border-radius:8px;padding:12px 14px}}
 .tile b{{display:block;font-size:23px;line-height:1.25;letter-spacing:-.01em;font-weight:650}}
@@ -71,7 +72,7 @@ th{{text-align:left;font-weight:600;color:var(--soft)}}
 td,th{{padding:5px 10px 5px 0;border-bottom:1px solid var(--rule);vertical-align:top}}
 td.n,th.n{{text-align:right;white-space:nowrap}}
 tr:last-child td,tr:last-child th{{border-bottom:0}}
-td.text{{overflow-wrap:anywhere}}
+td.text{{overflow-wrap:anywhere;min-width:70px}}
 table.heat{{font-size:12.5px;border-collapse:separate;border-spacing:2px}}
 .heat td,.heat th{{border:0;padding:4px 2px;text-align:center;border-radius:3px;min-width:24px}}
 .heat tbody th{{text-align:right;padding-right:8px;white-space:nowrap}}

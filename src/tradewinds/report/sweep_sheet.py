@@ -28,6 +28,7 @@ TOP = 20
 FAILURES_SHOWN = 20
 LUCKY_OVERFITTING = 0.5
 CONVINCING = 0.95
+_OBJECTIVES = {"sharpe": "Sharpe ratio", "sortino": "Sortino ratio", "calmar": "Calmar ratio", "return": "total return"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def sweep_sheet(sweep: SweepFigures, *, title: str | None = None) -> TearSheet:
         + page.section("best", "The best configurations", _top_table(sweep))
         + page.section("failures", "Configurations that failed", _failure_table(sweep))
     )
-    tried = f"{count(len(sweep.values))} configurations, compared by {sweep.objective}"
+    tried = f"{count(len(sweep.values))} configurations, compared by {_objective(sweep)}"
     heading = title or f"Sweep of {sweep.strategy}"
     return TearSheet(heading, page.document(heading, tried, content, f"Data vintage {sweep.vintage or 'unnamed'}."), tuple(figures))
 
@@ -101,10 +102,14 @@ def _tiles(sweep: SweepFigures, best: int | None) -> list[page.Tile]:
     value = np.nan if best is None else float(sweep.values[best])
     usable = sweep.values[np.isfinite(sweep.values)]
     return [
-        page.Tile(f"Best {sweep.objective}", decimal(value), "the largest of all that were tried; read the next figures first"),
+        page.Tile(f"Best {_objective(sweep)}", decimal(value), "the largest of all that were tried; read the next figures first"),
         page.Tile("Median", decimal(float(np.median(usable)) if len(usable) else np.nan), "what a configuration picked blindly gives"),
         page.Tile("Best under luck alone", _number(sweep.luck_maximum), "what the best of so many would show without any skill"),
-        page.Tile("Deflated Sharpe ratio", _share(sweep.deflated), "confidence that the best is more than that luck; 95% convinces"),
+        page.Tile(
+            "Deflated Sharpe ratio",
+            _share(sweep.deflated),
+            "confidence that the best one has skill at all, after so many tries; 95% convinces",
+        ),
         page.Tile(
             "Probability of overfitting", _share(sweep.overfitting), "PBO: how often the best of one half falls below the other's median"
         ),
@@ -147,7 +152,7 @@ def _words(sweep: SweepFigures, best: int | None) -> list[tuple[str, str]]:
 
 
 def _map(sweep: SweepFigures) -> Figure:
-    title = f"{sweep.objective.capitalize()} by two parameters"
+    title = f"{_heading(sweep)} by two parameters"
     names = _axes(sweep)
     if names is None:
         return empty("map", title, "A map needs two parameters that vary.")
@@ -195,11 +200,11 @@ def _distribution(sweep: SweepFigures, best: int | None) -> Figure:
     if sweep.luck_maximum is not None:
         lines.append((sweep.luck_maximum, "best under luck"))
     note = "Where the best stands left of what luck alone reaches, nothing was found."
-    return histogram("values", f"{sweep.objective.capitalize()} of all configurations", sweep.values, lines=lines, unit="number", note=note)
+    return histogram("values", f"{_heading(sweep)} of all configurations", sweep.values, lines=lines, unit="number", note=note)
 
 
 def _segments(sweep: SweepFigures) -> Figure:
-    title = f"{sweep.objective.capitalize()} on unseen spans"
+    title = f"{_heading(sweep)} on unseen spans"
     if not sweep.segments:
         return empty("segments", title, "No walk-forward was made.")
     labels = [f"{moment(one.test_start_ns)[:10]} to {moment(one.test_end_ns)[:10]}" for one in sweep.segments]
@@ -229,7 +234,7 @@ def _top_table(sweep: SweepFigures) -> str:
         for place, at in enumerate(order[:TOP].tolist())
         if np.isfinite(sweep.values[at])
     ]
-    return page.table(("Place", "Parameters", sweep.objective), rows, texts=2, empty="No configuration has a value.")
+    return page.table(("Place", "Parameters", _heading(sweep)), rows, texts=2, empty="No configuration has a value.")
 
 
 def _failure_table(sweep: SweepFigures) -> str:
@@ -242,6 +247,15 @@ def _failure_table(sweep: SweepFigures) -> str:
 
 def _text(parameters: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in parameter_rows(parameters))
+
+
+def _objective(sweep: SweepFigures) -> str:
+    return _OBJECTIVES.get(sweep.objective, sweep.objective)
+
+
+def _heading(sweep: SweepFigures) -> str:
+    text = _objective(sweep)
+    return text[:1].upper() + text[1:]
 
 
 def _number(value: float | None) -> str:

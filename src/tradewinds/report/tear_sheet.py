@@ -10,12 +10,14 @@
 from __future__ import annotations
 
 from tradewinds.report import declared, page
+from tradewinds.report.benchmark import Benchmark
 from tradewinds.report.candles import trip_figures
 from tradewinds.report.chart import Figure, empty
-from tradewinds.report.costs import attribution_section
+from tradewinds.report.costs import attribution_section, capacity_section
 from tradewinds.report.headline import rows_of, tiles_of
 from tradewinds.report.held import exposure_figure, turnover_figure
 from tradewinds.report.measured import Measured, measured
+from tradewinds.report.number import money
 from tradewinds.report.pictures import (
     distribution_figure,
     drawdown_rows,
@@ -25,7 +27,6 @@ from tradewinds.report.pictures import (
     underwater_figure,
     years_figure,
 )
-from tradewinds.report.record import Benchmark
 from tradewinds.report.sheet import TearSheet
 from tradewinds.report.trips import TRIP_HEADS, excursion_figures, trip_rows
 from tradewinds.simulation.result import Result
@@ -39,9 +40,9 @@ def tear_sheet(result: Result, *, benchmark: Benchmark | str | None = None, titl
     """
     given = measured(result, benchmark)
     parts = [_head(given), _growth(given), _returns(given), _rolling(given), _falls(given), _trades(given), _held(given)]
-    money = attribution_section(given)
-    figures = tuple(one for _, each in [*parts, money] for one in each)
-    content = "".join(text for text, _ in [*parts, money]) + _account(given)
+    parts.append(attribution_section(given))
+    figures = tuple(one for _, each in parts for one in each)
+    content = "".join(text for text, _ in parts) + capacity_section(given) + _account(given)
     heading = title or result.strategy
     mark = result.fingerprint
     footer = f"Data vintage {mark.vintage}. Kernel {mark.kernel}. Fingerprint {mark.whole}. Past results say little about the future."
@@ -56,7 +57,7 @@ def _subtitle(result: Result) -> str:
     books = f" \u00b7 strategies {declared.names(result.books)}" if result.books else ""
     return (
         f"{declared.names(result.market.ids)} \u00b7 {declared.period(result)} \u00b7 {declared.bar_length(result)} bars \u00b7 "
-        f"{declared.money(account.capital, account.currency)}{books}"
+        f"{money(account.capital, account.currency)}{books}"
     )
 
 
@@ -84,7 +85,9 @@ def _rolling(given: Measured) -> Part:
 
 def _falls(given: Measured) -> Part:
     heads = ("Depth", "From", "Lowest", "Regained", "Took")
-    return page.section("drawdowns", "Worst drawdowns", page.table(heads, drawdown_rows(given), empty="None at a session's end.")), []
+    return page.section(
+        "drawdowns", "Worst drawdowns", page.table(heads, drawdown_rows(given), texts=0, empty="None at a session's end.")
+    ), []
 
 
 def _trades(given: Measured) -> Part:

@@ -1,4 +1,4 @@
-"""From a simulation's result to the plain arrays that `performance` measures, and what holding without trading would have given."""
+"""What a strategy is compared with: values of one's own, or what holding without trading would have given."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradewinds.core.errors import Rejected
-from tradewinds.performance.track_record import CASH, Charges, TrackRecord, fill_log, with_splits
-from tradewinds.simulation.books import AT_CLOSE, DELISTING, DIVIDEND, EVENTS, INTEREST, SPLIT
-from tradewinds.simulation.market import Market
+from tradewinds.simulation.books import DELISTING, DIVIDEND, SPLIT
 from tradewinds.simulation.result import Result
+from tradewinds.simulation.track import instrument_rates
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -26,44 +25,6 @@ class Benchmark:
 
     name: str
     values: Floats
-
-
-def track_record(result: Result) -> TrackRecord:
-    """The arrays of a result: quantities in units, splits among the fills, charges beside them."""
-    market = result.market
-    lot = np.array([float(one.lot) if one.lot is not None else 1.0 for one in market.instruments])
-    multiplier = np.array([float(one.multiplier) for one in market.instruments])
-    fills = result.fills
-    log = fill_log(
-        fills["row"], fills["instrument"], fills["quantity"] * lot[fills["instrument"]], fills["price"],
-        fills["commission"], fills["slippage"], fills["touch"] == AT_CLOSE,
-    )  # fmt: skip
-    splits = _events(result, SPLIT)
-    postings = result.postings
-    owner = np.where(postings["kind"] == INTEREST, CASH, postings["instrument"]).astype(np.int64)
-    return TrackRecord(
-        instruments=market.ids,
-        end_ns=market.end_ns,
-        session=market.session,
-        equity=result.equity,
-        capital=result.setup.account.capital,
-        first_row=result.first_row,
-        last_row=result.last_row,
-        fills=with_splits(log, splits["row"].astype(np.int64), splits["instrument"].astype(np.int64), splits["value"]),
-        high=market.high,
-        low=market.low,
-        close=market.close,
-        multiplier=multiplier,
-        rates=instrument_rates(market),
-        lot=lot,
-        charges=Charges(postings["row"].astype(np.int64), owner, postings["kind"].astype(np.int64), postings["amount"].copy(), EVENTS),
-        currency=result.setup.account.currency,
-    )
-
-
-def instrument_rates(market: Market) -> Floats:
-    """(times or 1, instruments) account currency per unit of each instrument's."""
-    return market.rates[:, [market.currencies.index(one.currency) for one in market.instruments]]
 
 
 def benchmark_values(result: Result, rows: Ints, benchmark: Benchmark | str | None) -> tuple[str, Floats] | None:
