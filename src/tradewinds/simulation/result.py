@@ -72,6 +72,7 @@ class Result:
     is_point_in_time: bool = True
     notes: tuple[str, ...] = ()
     books: tuple[str, ...] = field(default_factory=tuple)  # names of the strategies of a portfolio; Fill.book points here
+    column_books: tuple[int, ...] = ()  # of a portfolio: the book of each of the market's columns
 
     def __post_init__(self) -> None:
         for log, dtype in ((self.fills, FILL), (self.orders, ORDER), (self.postings, POSTING)):

@@ -255,8 +255,7 @@ def _with_bars_only(panel: Panel) -> tuple[Panel, list[str]]:
 
 
 def _without_bars(panel: Panel) -> list[str]:
-    known = (panel.known_ns != UNKNOWN_NS).any(axis=0).tolist()
-    return [name for name, has in zip(panel.instruments, known, strict=True) if not has]
+    return [panel.instruments[column] for column in np.flatnonzero((panel.known_ns == UNKNOWN_NS).all(axis=0)).tolist()]
 
 
 def _in_time(panel: Panel) -> tuple[Panel, list[str]]:
@@ -266,7 +265,7 @@ def _in_time(panel: Panel) -> tuple[Panel, list[str]]:
     late = late_cells(panel)
     if not late.any():
         return panel, []
-    whose = [name for name, has in zip(panel.instruments, late.any(axis=0).tolist(), strict=True) if has]
+    whose = [panel.instruments[column] for column in np.flatnonzero(late.any(axis=0)).tolist()]
     note = f"{int(late.sum())} bars of {some(whose)} became known only after the next bar had begun: the strategy does not see them"
     seen = {name: np.where(late, np.nan, values) if name != "member" else values for name, values in panel.fields.items()}
     return replace(panel, fields=seen, known_ns=np.where(late, UNKNOWN_NS, panel.known_ns)), [note]

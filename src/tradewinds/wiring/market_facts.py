@@ -18,7 +18,6 @@ from tradewinds.core.errors import DataFault, Missing
 from tradewinds.core.instant import NS_PER_DAY, NS_PER_MINUTE, text
 from tradewinds.core.instrument import CorporateAction, Instrument, InstrumentKind, split_id
 from tradewinds.core.record import Universe
-from tradewinds.history.adjust import PRICE_COLUMNS, SHARE_COLUMNS, factors
 from tradewinds.history.panel import UNKNOWN_NS, Panel
 from tradewinds.simulation.books import DELISTING, DIVIDEND, EVENT, FUNDING, RENAME, SPLIT
 
@@ -89,20 +88,6 @@ def events_of(
         if name in column:
             rows.append((_row(start_ns, instant_ns), column[name], FUNDING, rate, price))
     return np.array(sorted(row for row in rows if 0 < row[0] < len(start_ns)), EVENT)
-
-
-def adjusted(panel: Panel, actions: Sequence[CorporateAction]) -> Panel:
-    """Prices comparable over splits and dividends, anchored at the first row, so that nothing that comes later changes what was seen."""
-    named = {action.instrument for action in actions if action.kind in ("split", "dividend")}
-    columns = [index for index, name in enumerate(panel.instruments) if name in named]
-    if not columns:
-        return panel
-    price, share = np.ones(panel.shape), np.ones(panel.shape)
-    for index in columns:
-        found = factors(actions, panel.instruments[index], panel.times, UNKNOWN_NS, "total", closes=panel.close[:, index])
-        price[:, index], share[:, index] = found.price, found.volume / found.volume[0]
-    by_name = dict.fromkeys(PRICE_COLUMNS, price) | dict.fromkeys(SHARE_COLUMNS, share)
-    return replace(panel, fields={name: values * by_name[name] if name in by_name else values for name, values in panel.fields.items()})
 
 
 def late_cells(panel: Panel) -> NDArray[np.bool_]:
