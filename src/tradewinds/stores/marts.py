@@ -1,8 +1,9 @@
-"""A star schema for BI tools: four dimensions and three facts, as Parquet files and, where wanted, in a SQL database.
+"""A star schema for BI tools: four dimensions and the facts, as Parquet files and, where wanted, in a SQL database.
 
     dim_date  dim_session  dim_instrument  dim_venue      fact_bars  fact_fills  fact_positions
+    fact_backtests  fact_backtest_round_trips  fact_backtest_positions  fact_backtest_performance
 
-1. Read the daily bars and the instruments as known at the as-of time; compute every table.
+1. Read the daily bars, the instruments and the backtests as known at the as-of time; compute every table.
 2. Write the Parquet files into `builds/<hash of their content>/`; then swing the link `current` to that folder. A reader of
    `current/*.parquet` sees all of the old build or all of the new one. The last builds are kept for readers on their way.
 3. In a SQL database replace the rows of every table in one transaction, and remember the build's name there.
@@ -29,6 +30,8 @@ from sqlalchemy.engine import Connection
 from tradewinds.core.errors import DataFault, Rejected, Transient
 from tradewinds.core.ports import Lake
 from tradewinds.stores.ledger_database import Database
+from tradewinds.stores.marts_backtests import KEYS as BACKTEST_KEYS
+from tradewinds.stores.marts_backtests import backtest_facts
 from tradewinds.stores.marts_tables import KEYS, star
 from tradewinds.stores.sql_frame import insert, sql_table
 
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 CURRENT = "current"
 BUILDS_KEPT = 3
 _NAME_CHARACTERS = 16
+_KEYS = {**KEYS, **BACKTEST_KEYS}
 
 _memory = sa.Table(
     "tradewinds_build",
@@ -60,7 +64,7 @@ class Build:
 
 def build(lake: Lake, ledger: Ledger, folder: Path, *, as_of_ns: int, url: str | None = None) -> Build:
     """Build the marts as known at as_of_ns into `folder`, and into the database at `url` where one is given."""
-    tables = star(lake, ledger.instruments(), as_of_ns)
+    tables = star(lake, ledger.instruments(), as_of_ns) | backtest_facts(ledger, as_of_ns)
     contents = {name: _parquet(frame) for name, frame in tables.items()}
     digest = hashlib.sha256()
     for name, content in sorted(contents.items()):
@@ -140,7 +144,7 @@ def _load(url: str, name: str, tables: Mapping[str, pl.DataFrame], as_of_ns: int
     database = Database(url, what="marts")
     try:
         metadata = sa.MetaData()
-        targets = {table: sql_table(table, frame.schema, KEYS[table], metadata) for table, frame in tables.items()}
+        targets = {table: sql_table(table, frame.schema, _KEYS[table], metadata) for table, frame in tables.items()}
         with database.writing("preparing the marts") as connection:
             _prepare(connection, metadata, database.place)
         with database.writing("loading the marts") as connection:
