@@ -49,8 +49,8 @@ def restore(strategy_object: object, text: str) -> None:
         raise DataFault(f"strategy state: format {known!r}, expected {FORMAT}")
     reader = _Reader(_classes(strategy_object))
     present = _attributes(strategy_object)
-    for name, value in attributes.items():
-        setattr(strategy_object, name, reader.decoded(value, present.get(name), name))
+    for name, value in [(name, reader.attribute(value, present.get(name), name)) for name, value in attributes.items()]:
+        setattr(strategy_object, name, value)
     for name in present.keys() - attributes.keys():
         delattr(strategy_object, name)
 
@@ -116,6 +116,12 @@ class _Writer:
 class _Reader:
     def __init__(self, classes: Mapping[str, type]) -> None:
         self._classes = classes
+
+    def attribute(self, value: Any, present: Any, name: str) -> Any:
+        try:
+            return self.decoded(value, present, name)
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            raise DataFault(f"strategy state: attribute {name} cannot be read ({error}), expected what `dump` wrote") from error
 
     def decoded(self, value: Any, present: Any, path: str) -> Any:
         if type(value) is list:
