@@ -72,7 +72,10 @@ def attribution(record: TrackRecord) -> Attribution:
     np.add.at(each, charges.instrument[own], charged[own] + charges_revalued[own])
     traded = np.zeros(width, np.bool_)
     traded[log.instrument] = traded[charges.instrument[own]] = True
-    by_instrument = {record.instruments[index]: float(each[index]) for index in np.flatnonzero(traded)}
+    by_instrument: dict[str, float] = {}
+    for index in np.flatnonzero(traded):  # a portfolio's books may hold one instrument each in a column of its own
+        name = record.instruments[index]
+        by_instrument[name] = by_instrument.get(name, 0.0) + float(each[index])
     by_instrument[ACCOUNT] = math.fsum(charged[~own])
 
     profit = float(record.equity[last]) - record.capital
