@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": ("tradewinds.app.data:data", "Fetch, import, export and look at data, findings and lineage."),
     "instrument": ("tradewinds.app.instrument:instrument", "Find instruments."),
     "sql": ("tradewinds.app.sql:sql", "Ask DuckDB over lake and ledger, as of any time."),
+    "backtest": ("tradewinds.app.backtest:backtest", "Simulate a strategy over history or files, and draw its tear sheet."),
     "reconcile": ("tradewinds.app.reconcile:reconcile", "Reconcile folders of vendor files into one history."),
     "doctor": ("tradewinds.app.doctor:doctor", "Say in words what is wrong and what to do."),
     "sandbox": ("tradewinds.app.sandbox:sandbox", "Run the local venues: Binance, CoinGecko, OANDA and others on this machine."),

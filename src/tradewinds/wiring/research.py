@@ -121,6 +121,14 @@ def run(
     return replace(result, notes=(*result.notes, *prepared.notes)), prepared
 
 
+def store_run(house: House, result: Result, prepared: Prepared, page: Path | None) -> int | None:
+    """Keep the run in the house's ledger; None while the ledger keeps no runs of backtests."""
+    add = getattr(house.ledger, "add_backtest", None)
+    if add is None:
+        return None
+    raise NotImplementedError
+
+
 def within_universe(strategy: Strategy, prepared: Prepared) -> Strategy:
     """A vector strategy whose targets of instruments outside the universe are 0, so that leaving it closes the position.
 
