@@ -21,15 +21,14 @@ FLAT = 1e-15  # a spread of returns up to this is none: nothing moved
 
 
 @compiled
-def session_returns(equity: Floats, rows: Ints, first: int, capital: float, returns: Floats) -> bool:
-    """Fill returns (sessions,) from equity (times,) sampled at rows (sessions + 1,); before row `first` the account stands at `capital`.
+def session_returns(samples: Floats, rows: Ints, first: int, capital: float, returns: Floats) -> bool:
+    """Fill returns (sessions,) from equity samples (sessions + 1,) at rows; before row `first` the account stands at `capital`.
 
     False where the account was ruined; returns from there on are NaN.
     """
     before = capital
     for s in range(len(returns)):
-        row = rows[s + 1]
-        now = capital if row < first else equity[row]
+        now = capital if rows[s + 1] < first else samples[s + 1]
         if not (before > 0.0 and now > 0.0):
             returns[s:] = np.nan
             return False

@@ -49,7 +49,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SweepWork:
-    """Everything that a worker needs. spans: by the `fold` that a task names. others, decisions: as in `backtest`."""
+    """Everything that a worker needs. spans: by the `fold` that a task names. others, decisions: as in `backtest`.
+
+    lookback_most: what was purged; a configuration that looks back further fails.
+    """
 
     strategy: Strategy
     market: Market
@@ -58,6 +61,7 @@ class SweepWork:
     spans: tuple[Span, ...]
     others: Mapping[str, Panel] = field(default_factory=dict)
     decisions: Ints | None = None
+    lookback_most: int | None = None
 
     def __post_init__(self) -> None:
         times = self.market.shape[0]
@@ -112,44 +116,50 @@ class _Gauge:
         if len(self._members) and self._members.shape[1] != sessions:
             raise Rejected(f"sweep: sets over {self._members.shape[1]} sessions, expected the {sessions} of the span")
 
-    def measure(self, equity: Floats, first: int, counted: tuple[int, float, float, float]) -> Tried:
-        """equity: (times,). counted: fills, commission, slippage, turnover."""
+    def measure(self, samples: Floats, first: int, counted: tuple[int, float, float, float]) -> Tried:
+        """samples: equity at `rows`. counted: fills, commission, slippage, turnover."""
         returns = np.empty(len(self.rows) - 1)
         numbers = np.empty(RETURN_FIGURES)
         sets = np.empty((len(self._members), 3))
-        session_returns(equity, self.rows, first, self._capital, returns)
+        session_returns(samples, self.rows, first, self._capital, returns)
         return_figures(returns, self._year, numbers)
         set_statistics(returns, self._members, sets)
-        told = (len(returns), float(equity[self.rows[-1]]), *numbers.tolist(), *counted)
-        return figures_of(dict(zip(FIGURES, told, strict=True))), sets, returns
+        equity = self._capital if self.rows[-1] < first else float(samples[-1])
+        return figures_of(dict(zip(FIGURES, (len(returns), equity, *numbers.tolist(), *counted), strict=True))), sets, returns
 
 
 class _Run:
     """Configurations over one span."""
 
     def __init__(self, work: SweepWork, span: Span) -> None:
-        self._strategy, self._setup, self._span = work.strategy, work.setup, span
+        self._strategy, self._setup, self._span, self._lookback_most = work.strategy, work.setup, span, work.lookback_most
         self._market = market_until(work.market, span.last)
         decisions = None if work.decisions is None else work.decisions[work.decisions < span.last]
         panel = panel_until(work.panel, work.market, span.last)
         self._seen = seen_panel(work.strategy, self._market, panel, others=work.others, decisions=decisions)
         self._gauge = _Gauge(self._market, work.setup, span)
+        self._simulator = Simulator(
+            self._market, work.setup, targets=work.strategy.targets, keeps_equity=False, keeps_log=False, samples=self._gauge.rows
+        )
 
     def tried(self, params: Params) -> Tried:
         """Raises whatever the strategy or the simulation raises."""
+        bars = self._strategy.lookback_bars(params)
+        if self._lookback_most is not None and bars > self._lookback_most:
+            raise Rejected(f"sweep: a lookback of {bars} bars, expected at most the {self._lookback_most} that were purged")
         first = _first(self._strategy, params, self._market, self._span)
         simulator = self._simulated(params, first)
         state = simulator.books.state[0]
         counted = int(state["fills"]), float(state["commission"]), float(state["slippage"]), float(state["turnover"])
-        return self._gauge.measure(simulator.equity, first, counted)
+        return self._gauge.measure(simulator.sampled(), first, counted)
 
     def _simulated(self, params: Params, first: int) -> Simulator:
+        simulator = self._simulator
+        simulator.reset()
         if self._strategy.kind == "event":
-            run = EventRun(self._strategy, params, self._market, self._seen, self._setup, first)
-            run.run(self._market.shape[0])
-            return run.simulator
-        simulator = Simulator(self._market, self._setup, targets=self._strategy.targets)
-        simulator.run(targets_of(self._strategy, self._seen, params), first)
+            EventRun(self._strategy, params, self._market, self._seen, self._setup, first, simulator=simulator).run(self._market.shape[0])
+        else:
+            simulator.run(targets_of(self._strategy, self._seen, params), first)
         return simulator
 
 
@@ -165,6 +175,11 @@ def market_until(market: Market, last: int) -> Market:
 def panel_until(panel: Panel, market: Market, last: int) -> Panel:
     """The panel's rows before row `last` of its market, as views."""
     return panel if last == market.shape[0] else panel.window(int(panel.times[0]), int(panel.times[last]))
+
+
+def sessions_per_year(market: Market, first: int, last: int) -> float:
+    """How many returns of a span make a year, as `performance` counts."""
+    return annualisation(market.end_ns[sample_rows(market.session, first, last)]).periods_per_year
 
 
 def sessions(market: Market, first: int, last: int) -> tuple[Ints, Ints]:
