@@ -1,116 +1,255 @@
 """The step: what happens in one bar, compiled. Everything that trades in simulation loops it.
 
-1. Events before the open (splits, dividends, delistings, funding).
-2. Orders that may fill now: at the open, inside the bar, at the close.
-3. Mark: the equity at the close.
+1. Events before the open (`kernel_events`): funding, dividends, splits, delistings; financing, borrow and interest of the days passed.
+2. Orders that may fill now (`kernel_match`): at the open, inside the bar, at the close.
+3. Mark: the equity at the close; a margin call where it is too small.
 4. Decide (targets only): the difference between wanted and held becomes orders for later bars.
+
+`run` skips what cannot matter: with one instrument, no order, no event and an unchanged target, a bar is a mark and nothing else.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tradewinds.compiled import compiled
-from tradewinds.simulation.books import AT_OPEN, FILLED, GTC, MARKET, WORKING, Bars, Books
-from tradewinds.trading.sizing import target_lots
+from tradewinds.simulation import kernel_memory as at
+from tradewinds.simulation.books import ANY_TIME, ASKED, CANCELLED, GTC, MARGIN_CALL, MARKET
+from tradewinds.simulation.kernel_costs import rate_of
+from tradewinds.simulation.kernel_events import accrue, happen
+from tradewinds.simulation.kernel_fill import end, last_price
+from tradewinds.simulation.kernel_mark import correct, mark, record
+from tradewinds.simulation.kernel_match import match, take_off
+from tradewinds.simulation.kernel_memory import Memory
+from tradewinds.simulation.kernel_order import close_out, fill_now, has_room, place
+from tradewinds.trading.sizing import UNITS, target_lots
 
-VERSION = "1"
-
-
-@compiled
-def step(bars: Bars, books: Books, row: int) -> None:
-    """Simulate bar `row`: fills, postings and the mark at its close."""
-    state, rules = books.state[0], bars.rules[0]
-    kept = 0
-    for slot in range(state["active"]):
-        at = books.active[slot]
-        order = books.orders[at]
-        price = bars.open[row, order["instrument"]]
-        if order["working_row"] > row or np.isnan(price):
-            books.active[kept] = at
-            kept += 1
-            continue
-        _fill(bars, books, row, at, price, order["quantity"])
-    state["active"] = kept
-    for i in range(len(books.positions)):
-        if not np.isnan(bars.close[row, i]):
-            books.positions[i]["last"] = bars.close[row, i]
-    _mark(bars, books, row)
-    state["row"] = row + 1
-    assert rules["latency"] >= 0
+VERSION = "2"
+FULL, FAILED = -1, -2  # answers of `run`: a log has to grow before it goes on; the account or a target failed (STATE.failed_row)
 
 
 @compiled
-def _fill(bars: Bars, books: Books, row: int, at: int, price: float, quantity: int) -> None:
-    state, order = books.state[0], books.orders[at]
-    i = order["instrument"]
-    terms, position = bars.terms[i], books.positions[i]
-    signed = quantity * order["side"]
-    amount = signed * terms["lot"] * terms["multiplier"] * price
-    commission = abs(amount) * terms["taker"]
-    books.cash[terms["currency"]] -= amount + commission
-    position["quantity"] += signed
-    position["open_orders"] -= signed
-    fill = books.fills[state["fills"]]
-    fill["order"], fill["row"], fill["quantity"], fill["price"] = order["id"], row, signed, price
-    fill["amount"], fill["commission"], fill["instrument"], fill["touch"] = amount, commission, i, AT_OPEN
-    state["fills"] += 1
-    order["filled"] = quantity
-    order["status"] = FILLED
-
-
-@compiled
-def _mark(bars: Bars, books: Books, row: int) -> None:
-    rate_row = row if len(bars.rates) > 1 else 0
-    equity = 0.0
-    for c in range(len(books.cash)):
-        equity += books.cash[c] * bars.rates[rate_row, c]
-    for i in range(len(books.positions)):
-        held = books.positions[i]["quantity"]
-        if held != 0:
-            terms = bars.terms[i]
-            value = held * terms["lot"] * terms["multiplier"] * books.positions[i]["last"]
-            equity += value * bars.rates[rate_row, terms["currency"]]
-    books.state[0]["equity"] = equity
-    if len(books.equity):
-        books.equity[row] = equity
-
-
-@compiled
-def decide(bars: Bars, books: Books, row: int, targets: NDArray[np.float64]) -> None:
-    """Orders for the difference between the targets (instruments,) and what is held and ordered; NaN leaves an instrument alone."""
-    state, rules = books.state[0], bars.rules[0]
-    for i in range(len(targets)):
-        position, terms = books.positions[i], bars.terms[i]
-        if np.isnan(targets[i]) or np.isnan(position["last"]):
-            continue
-        rate = bars.rates[row if len(bars.rates) > 1 else 0, terms["currency"]]
-        wanted = target_lots(targets[i], rules["target_unit"], state["equity"], position["last"], terms["multiplier"], rate, terms["lot"])
-        lots = wanted - position["quantity"] - position["open_orders"]
-        if lots == 0:
-            continue
-        order = books.orders[state["orders"]]
-        order["id"] = state["orders"] + 1
-        order["decided_row"], order["working_row"], order["expires_row"] = row, row + 1 + rules["latency"], -1
-        order["quantity"], order["filled"], order["instrument"], order["side"] = abs(lots), 0, i, 1 if lots > 0 else -1
-        order["kind"], order["tif"], order["status"], order["is_target"] = MARKET, GTC, WORKING, 1
-        order["limit"], order["stop"] = np.nan, np.nan
-        position["open_orders"] += lots
-        books.active[state["active"]] = state["orders"]
-        state["active"] += 1
-        state["orders"] += 1
-
-
-@compiled
-def run(bars: Bars, books: Books, targets: NDArray[np.float64], first: int, last: int) -> int:
-    """Steps and decisions over [first, last); returns `last`, or the row at which a log has to grow before going on."""
-    state = books.state[0]
-    width = len(books.positions)
-    for row in range(first, last):
-        room = state["active"] + width
-        if state["orders"] + width > len(books.orders) or state["fills"] + room > len(books.fills) or room > len(books.active):
-            return row
-        step(bars, books, row)
-        decide(bars, books, row, targets[row])
+def run(memory: Memory, first: int, last: int, is_deciding: int) -> int:
+    """Simulate the bars [first, last), and follow the targets where `is_deciding`; returns `last`, FULL or FAILED."""
+    state, rules = at.state(memory), at.rules(memory)
+    is_plain = memory[at.WIDTH] == 1 and memory[at.CURRENCIES] == 1 and rules["is_accruing"] == 0 and rules["maintenance"] == 0.0
+    if state["first_row"] < 0:
+        _begin(memory, first)
+    row = first
+    while row < last:
+        if is_plain and state["active"] == 0 and (state["dirty"] == 0 or is_deciding == 0):
+            row = _quiet(memory, row, last, is_deciding)
+            state["row"] = row
+            if row == last:
+                break
+        if not has_room(memory, row):
+            return FULL
+        step(memory, row)
+        if is_deciding and decide(memory, row):
+            mark(memory, row)
+        record(memory, row)
+        if state["failed_row"] >= 0:
+            return FAILED
+        row += 1
+        state["row"] = row
     return last
+
+
+@compiled
+def _begin(memory: Memory, first: int) -> None:
+    state = at.state(memory)
+    state["first_row"] = first
+    while state["event"] < memory[at.EVENTS] and at.events(memory)[state["event"]]["row"] < first:
+        state["event"] += 1
+    while state["sample"] < memory[at.SAMPLES] and at.sample_rows(memory)[state["sample"]] < first:
+        state["sample"] += 1
+
+
+@compiled
+def _quiet(memory: Memory, row: int, last: int, is_deciding: int) -> int:
+    """Mark one instrument over bars in which nothing can happen; returns the first row that is not one of them."""
+    state, position = at.state(memory), at.positions(memory)[0]
+    if state["event"] < memory[at.EVENTS]:
+        last = min(last, at.events(memory)[state["event"]]["row"])
+    if state["sample"] < memory[at.SAMPLES]:
+        last = min(last, at.sample_rows(memory)[state["sample"]])
+    followed = np.nan
+    if is_deciding and state["decided_row"] >= 0 and at.rules(memory)["target_unit"] == UNITS:
+        followed = at.targets(memory)[state["decided_row"], 0]
+    elif position["quantity"] == 0:
+        followed = 0.0
+    close, target, equity = at.closes(memory), at.targets(memory), at.equity(memory)
+    is_keeping = memory[at.EQUITY_ROWS] > 0
+    there, held = at.cash(memory)[0], position["quantity"] * at.terms(memory)[0]["unit"]
+    price = position["last"] if position["quantity"] != 0 else 0.0
+    now, peak, trough = state["equity"], state["peak"], state["trough"]
+    while row < last:
+        if is_deciding:
+            wanted = target[row, 0]
+            if wanted != followed and not np.isnan(wanted):
+                break
+        seen = close[row, 0]
+        if not np.isnan(seen):
+            price = seen
+        worth = there + held * price
+        if not worth >= 0.0:
+            break
+        now = worth
+        if is_keeping:
+            equity[row] = now
+        if now > peak:
+            state["drawdown"] = max(state["drawdown"], 1.0 - trough / peak)
+            peak, trough = now, now
+        trough = min(trough, now)
+        row += 1
+    state["equity"], state["peak"], state["trough"] = now, peak, trough
+    if position["quantity"] != 0:
+        position["last"], position["last_row"] = price, row
+        state["gross"] = abs(held * price)
+        state["margin"] = state["gross"] * at.terms(memory)[0]["initial_margin"]
+    return int(row)
+
+
+@compiled
+def step(memory: Memory, row: int) -> None:
+    """Simulate bar `row`: events, fills and the mark at its close."""
+    state, rules = at.state(memory), at.rules(memory)
+    if state["event"] < memory[at.EVENTS] and at.events(memory)[state["event"]]["row"] <= row:
+        happen(memory, row)
+    if rules["is_accruing"] and row > 0:
+        accrue(memory, row)
+    if state["active"] > 0:
+        match(memory, row)
+    mark(memory, row)
+    if state["equity"] < rules["maintenance"] * state["gross"] and state["equity"] >= 0.0:
+        state["called_row"] = row
+        close_out(memory, row, MARGIN_CALL)
+
+
+@compiled
+def decide(memory: Memory, row: int) -> bool:
+    """Orders for the difference between the targets of the row and what is held and ordered; whether any of them filled at once."""
+    state, width = at.state(memory), memory[at.WIDTH]
+    if state["called_row"] == row:
+        return False
+    chosen = _changed(memory, row) if at.rules(memory)["target_unit"] == UNITS and state["decided_row"] >= 0 else _all(memory, row)
+    state["decided_row"] = row
+    if chosen == 0:
+        return False
+    assert chosen <= width
+    fills = state["fills"]
+    for is_reducing in (True, False):
+        for k in range(chosen):
+            instrument, lots = at.chosen(memory)[k], at.lots(memory)[k]
+            if (lots * at.positions(memory)[instrument]["quantity"] < 0) == is_reducing and lots != 0:
+                at.lots(memory)[k] = 0
+                follow(memory, row, instrument, lots)
+    take_off(memory)
+    return bool(state["fills"] != fills)
+
+
+@compiled
+def _changed(memory: Memory, row: int) -> int:
+    """Instruments whose target in units differs from that followed last, or has to be looked at again; how many want an order."""
+    bits, dirty, before = at.target_bits(memory), at.dirty(memory), at.state(memory)["decided_row"]
+    change = np.int64(0)
+    for instrument in range(memory[at.WIDTH]):
+        change |= (bits[row, instrument] ^ bits[before, instrument]) | dirty[instrument]
+    if change == 0:
+        return 0
+    count = 0
+    for instrument in range(memory[at.WIDTH]):
+        if bits[row, instrument] != bits[before, instrument] or dirty[instrument] != 0:
+            count = _consider(memory, row, instrument, count)
+    return count
+
+
+@compiled
+def _all(memory: Memory, row: int) -> int:
+    """Every instrument with a target; how many want an order."""
+    target = at.targets(memory)
+    there = 0
+    for instrument in range(memory[at.WIDTH]):
+        there |= not np.isnan(target[row, instrument])
+    if there == 0:
+        return 0
+    count = 0
+    for instrument in range(memory[at.WIDTH]):
+        position = at.positions(memory)[instrument]
+        if target[row, instrument] != 0.0 or position["quantity"] != 0 or position["open_orders"] != 0:
+            count = _consider(memory, row, instrument, count)
+    return count
+
+
+@compiled
+def _consider(memory: Memory, row: int, instrument: int, count: int) -> int:
+    value = at.targets(memory)[row, instrument]
+    if at.dirty(memory)[instrument] != 0:
+        at.dirty(memory)[instrument] = 0
+        at.state(memory)["dirty"] -= 1
+    if np.isnan(value):
+        return count
+    if np.isinf(value):
+        at.state(memory)["failed_row"], at.state(memory)["failed_instrument"] = row, instrument
+        return count
+    lots = wanted_lots(memory, row, instrument, value, at.rules(memory)["target_unit"])
+    if np.isnan(at.positions(memory)[instrument]["last"]):
+        at.dirty(memory)[instrument] = 1
+        at.state(memory)["dirty"] += 1
+    if lots == 0:
+        return count
+    at.chosen(memory)[count], at.lots(memory)[count] = instrument, lots
+    return count + 1
+
+
+@compiled
+def wanted_lots(memory: Memory, row: int, instrument: int, value: float, unit: int) -> int:
+    """Signed lots to order for a target, sized at the close of `row`; none without a price, below the minimum, or refused before.
+
+    Orders of earlier targets count as done, unless the new one goes the other way: then they are cancelled.
+    """
+    position, terms = at.positions(memory)[instrument], at.terms(memory)[instrument]
+    price = last_price(memory, row, instrument)
+    if np.isnan(price) or terms["is_tradable"] == 0 or value == position["refused"]:
+        return 0
+    position["target"], position["refused"] = value, np.nan
+    rate = rate_of(memory, row, terms["currency"])
+    wanted = target_lots(value, unit, at.state(memory)["equity"], price, terms["multiplier"], rate, terms["lot"])
+    lots = wanted - position["quantity"] - position["open_orders"]
+    if lots * position["open_orders"] < 0:
+        for k in range(at.state(memory)["active"]):
+            slot = at.active(memory)[k]
+            order = at.orders(memory)[slot]
+            if order["instrument"] == instrument and order["is_target"]:
+                end(memory, slot, CANCELLED, ASKED)
+        if at.dirty(memory)[instrument] != 0:
+            at.dirty(memory)[instrument] = 0
+            at.state(memory)["dirty"] -= 1
+        lots = wanted - position["quantity"]
+    return int(lots if abs(lots) * terms["unit"] * price >= terms["minimum_notional"] else 0)
+
+
+@compiled
+def follow(memory: Memory, row: int, instrument: int, lots: int) -> None:
+    """Place the market order of a target."""
+    slot = place(memory, row, instrument, 1 if lots > 0 else -1, abs(lots), MARKET, GTC, ANY_TIME)
+    at.orders(memory)[slot]["is_target"] = 1
+    at.positions(memory)[instrument]["open_orders"] += lots
+    fill_now(memory, row, slot)
+
+
+@compiled
+def set_target(memory: Memory, instrument: int, value: float, unit: int) -> int:
+    """Follow one target, decided at the last simulated close; 1, or 0 where a log has to grow first."""
+    row = at.state(memory)["row"] - 1
+    if not has_room(memory, row):
+        return 0
+    fills = at.state(memory)["fills"]
+    lots = wanted_lots(memory, row, instrument, value, unit)
+    if lots != 0:
+        follow(memory, row, instrument, lots)
+    take_off(memory)
+    if at.state(memory)["fills"] != fills:
+        mark(memory, row)
+        correct(memory, row)
+    return 1
