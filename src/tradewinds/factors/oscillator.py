@@ -85,8 +85,9 @@ def minus_di(high: Floats, low: Floats, close: Floats, length: int = 14) -> Floa
 
 
 def cci(high: Floats, low: Floats, close: Floats, length: int = 20) -> Floats:
-    """Lambert's commodity channel index: distance of the typical price from its mean in 0.015 mean deviations."""
-    return one("CCI", high, low, close, time_period=length)
+    """Lambert's commodity channel index: distance of the typical price from its mean in 0.015 mean deviations; 0 where nothing moved."""
+    bars = whole("cci", length, 2)
+    return computed("cci", lambda i, o: single.cci((i[0] + i[1] + i[2]) / 3.0, bars, o[0]), (high, low, close), 1, (bars,))[0]
 
 
 def willr(high: Floats, low: Floats, close: Floats, length: int = 14) -> Floats:

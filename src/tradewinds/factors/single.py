@@ -13,8 +13,9 @@ from tradewinds.compiled import compiled, inlined
 
 Floats = NDArray[np.float64]
 
-# A standard deviation below 1e-10 of the mean is rounding, no movement.
-ROUNDING_VARIANCE = 1e-20
+# A deviation below 1e-10 of the mean is rounding, no movement.
+ROUNDING = 1e-10
+ROUNDING_VARIANCE = ROUNDING * ROUNDING
 # Below this sum of average gain and loss the relative strength is 0, as in TA-Lib.
 STILL = 1e-14
 
@@ -128,6 +129,23 @@ def stddev(values: Floats, length: int, out: Floats) -> None:
             squares += (new - old) * ((new - moved) + (old - mean))
             mean = moved
         out[t] = deviation(squares, mean, length)
+
+
+@compiled
+def cci(typical: Floats, length: int, out: Floats) -> None:
+    """Distance from the window's mean in 0.015 mean deviations; 0 where the mean deviation is rounding."""
+    for t in range(len(typical)):
+        if t < length - 1:
+            out[t] = np.nan
+            continue
+        total = spread = 0.0
+        for back in range(t - length + 1, t + 1):
+            total += typical[back]
+        mean = total / length
+        for back in range(t - length + 1, t + 1):
+            spread += abs(typical[back] - mean)
+        spread /= length
+        out[t] = (typical[t] - mean) / (0.015 * spread) if spread > ROUNDING * abs(mean) else 0.0
 
 
 @compiled
