@@ -146,7 +146,7 @@ def titled(name: str, title: str, content: str, *, unit: str = "", legend: Seque
     unit_text = f" <small>{escape(unit)}</small>" if unit else ""
     below = f'<p class="note">{escape(note)}</p>' if note else ""
     head = f"<figcaption><b>{escape(title)}</b>{unit_text}{keys}</figcaption>"
-    return Figure(name, title, f'<figure id="{escape(name)}">{head}{content}{below}</figure>')
+    return Figure(name, title, f'<figure id="figure-{escape(name)}">{head}{content}{below}</figure>')
 
 
 def empty(name: str, title: str, reason: str) -> Figure:
