@@ -1,16 +1,25 @@
 """`compiled`: the one way a function becomes machine code, and where that code is kept.
 
-numba keeps compiled code by the function's own file and does not notice when a function that it calls in another file has changed.
-So our code is kept in a folder named after the text of all our sources: a change anywhere compiles anew, and stale code is never run.
+1. numba keeps compiled code by the function's own file and does not notice when a function that it calls in another file has changed.
+   So the code of a file is kept in a folder named after the text of that file and of every file of ours that it imports, directly or
+   not: a change in any of them compiles anew, and stale code is never run.
+2. Processes that compile the same at once write the same content; numba replaces files atomically, so none reads half of one.
+3. Folders that nobody opened for a month go when a new one is made.
+
 Imports numba and the standard library.
 """
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
+import shutil
+import sys
 import tempfile
+import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -18,37 +27,98 @@ import numba
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_ROOMS = ("compiled", "performance", "factors", "trading", "simulation")
+KEPT_DAYS = 30
+_PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def compiled(function: F) -> F:
     """Compile at the first call and keep the code; runs without the interpreter's lock. Division by zero gives inf or NaN."""
+    _settle(function)
     return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
 def inlined(function: F) -> F:
     """Like `compiled`, for a leaf that is copied into its callers."""
+    _settle(function)
     return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy", inline="always")(function))
 
 
-def folder() -> Path:
-    """Where compiled code of exactly these sources is kept: below NUMBA_CACHE_DIR, else TRADEWINDS_HOME, else the user's cache."""
-    digest = hashlib.sha256()
-    package = Path(__file__).resolve().parents[1]
-    for path in sorted(path for room in _ROOMS for path in (package / room).rglob("*.py")):
-        digest.update(f"{path.relative_to(package)}\n".encode() + path.read_bytes())
+def folder(file: Path) -> Path:
+    """Where compiled code of exactly this file and what it imports is kept: below NUMBA_CACHE_DIR, TRADEWINDS_HOME or the user's cache."""
+    digest = hashlib.sha256(f"{numba.__version__} {sys.version}".encode())
+    for path in sorted(sources(file)):
+        digest.update(f"{path.name}\n".encode() + _text(path))
+    return _base() / digest.hexdigest()[:16]
+
+
+@cache
+def sources(file: Path) -> frozenset[Path]:
+    """The file and every file of this package that it imports, directly or not."""
+    found: set[Path] = set()
+    waiting = [file]
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting.extend(_imported(path))
+    return frozenset(found)
+
+
+@cache
+def _text(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+@cache
+def _imported(path: Path) -> tuple[Path, ...]:
+    """Files of this package that a file imports when it is imported itself."""
+    names: set[str] = set()
+    for node in ast.parse(_text(path)).body:
+        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    found = []
+    for name in sorted(names):
+        first, *rest = name.split(".")
+        place = _PACKAGE.joinpath(*rest)
+        if first == _PACKAGE.name and rest:
+            found += [path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()]
+    return tuple(found)
+
+
+def _base() -> Path:
     named = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("TRADEWINDS_HOME")
     base = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tradewinds"
-    return base / "compiled" / digest.hexdigest()[:16]
+    return base / "compiled"
 
 
-def _stand() -> None:
-    place = folder()
+@cache
+def _made(place: Path) -> Path:
+    """The folder, made where it is absent; another one where this user may not write."""
     try:
+        is_new = not place.exists()
         place.mkdir(parents=True, exist_ok=True)
+        os.utime(place)
     except OSError:
-        place = Path(tempfile.gettempdir()) / f"tradewinds-compiled-{os.getuid()}" / place.name
-    setattr(numba.config, "CACHE_DIR", str(place))  # noqa: B010 -- numba makes its settings at run time, where no type checker sees them
+        return _made(Path(tempfile.gettempdir()) / f"tradewinds-compiled-{os.getuid()}" / place.name)
+    if is_new:
+        prune(place.parent)
+    return place
 
 
-_stand()
+def prune(base: Path) -> None:
+    """Remove folders of compiled code that no process has opened for KEPT_DAYS."""
+    oldest = time.time() - KEPT_DAYS * 86_400
+    for place in base.iterdir():
+        try:
+            if place.is_dir() and place.stat().st_mtime < oldest:
+                shutil.rmtree(place)
+        except OSError:  # another process was faster, or it is not ours: nothing depends on its removal
+            continue
+
+
+def _settle(function: Callable[..., Any]) -> None:
+    """Tell numba, which asks when a function is decorated, where this one's code is kept."""
+    file = Path(function.__code__.co_filename).resolve()
+    setattr(numba.config, "CACHE_DIR", str(_made(folder(file))))  # noqa: B010 -- numba makes its settings at run time
