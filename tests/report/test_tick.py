@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,7 +30,7 @@ def test_there_are_at_most_as_many_marks_as_asked_and_one_more(low: float, width
     ticks = number_ticks(low, low + width, marks)
 
     assert len(ticks) <= marks + 1
-    assert all(later > earlier for earlier, later in zip(ticks, ticks[1:], strict=False))
+    assert all(later > earlier for earlier, later in pairwise(ticks))
 
 
 @pytest.mark.parametrize(

@@ -70,10 +70,11 @@ def window_of(market: Market, column: int, low: int, high: int) -> Window:
     opens, closes = market.open[part, column], market.close[part, column]
     highs = np.fmax.reduceat(market.high[part, column], starts)
     lows = np.fmin.reduceat(market.low[part, column], starts)
-    first = np.minimum.reduceat(np.where(np.isnan(opens), len(opens) - 1, np.arange(len(opens))), starts)
-    last = np.maximum.reduceat(np.where(np.isnan(closes), 0, np.arange(len(closes))), starts)
-    gone = np.isnan(highs)
-    bars = Candles(np.where(gone, np.nan, opens[first]), highs, lows, np.where(gone, np.nan, closes[last]))
+    rows = np.arange(len(opens))
+    first = np.minimum.reduceat(np.where(np.isnan(opens), len(rows), rows), starts)
+    last = np.maximum.reduceat(np.where(np.isnan(closes), -1, rows), starts)
+    opened = np.where(first == len(rows), np.nan, opens[np.minimum(first, len(rows) - 1)])
+    bars = Candles(opened, highs, lows, np.where(last < 0, np.nan, closes[last]))
     return Window(column, edges, bars)
 
 
