@@ -86,8 +86,12 @@ class SimulatedDesk:
     def place(self) -> None:
         """Place the targets collected since the present bar was simulated."""
         row = self.view.row
-        for column in np.flatnonzero(~np.isnan(self._targets[row])).tolist():
-            self.simulator.target(column, float(self._targets[row, column]), self._unit)
+        decide = getattr(self.simulator, "decide", None)
+        if decide is not None:
+            decide(self._targets)
+        else:  # the part of a shared simulator that belongs to one strategy of a portfolio
+            for column in np.flatnonzero(~np.isnan(self._targets[row])).tolist():
+                self.simulator.target(column, float(self._targets[row, column]), self._unit)
         self._targets[row] = np.nan
         self._has_targets = self.is_late = False
         self._quiet_until = 0

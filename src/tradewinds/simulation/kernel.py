@@ -134,9 +134,31 @@ def decide(memory: Memory, row: int) -> bool:
         return False
     chosen = _changed(memory, row) if at.rules(memory)["target_unit"] == UNITS and state["decided_row"] >= 0 else _all(memory, row)
     state["decided_row"] = row
+    assert chosen <= width
+    return _follow_chosen(memory, row, chosen)
+
+
+@compiled
+def decide_late(memory: Memory) -> int:
+    """Follow the targets that stand in the row of the last simulated close; 1, or 0 where a log has to grow first."""
+    state = at.state(memory)
+    row = state["row"] - 1
+    if not has_room(memory, row):
+        return 0
+    if state["called_row"] != row:
+        state["decided_row"] = row
+        if _follow_chosen(memory, row, _all(memory, row)):
+            mark(memory, row)
+            correct(memory, row)
+    return 1
+
+
+@compiled
+def _follow_chosen(memory: Memory, row: int, chosen: int) -> bool:
+    """Orders for the chosen instruments, those that reduce a position first; whether any of them filled at once."""
+    state = at.state(memory)
     if chosen == 0:
         return False
-    assert chosen <= width
     fills = state["fills"]
     for is_reducing in (True, False):
         for k in range(chosen):
@@ -248,6 +270,9 @@ def set_target(memory: Memory, instrument: int, value: float, unit: int) -> int:
     lots = wanted_lots(memory, row, instrument, value, unit)
     if lots != 0:
         follow(memory, row, instrument, lots)
+    if at.dirty(memory)[instrument] == 0:  # a target followed before by `run` does not hold any more
+        at.dirty(memory)[instrument] = 1
+        at.state(memory)["dirty"] += 1
     take_off(memory)
     if at.state(memory)["fills"] != fills:
         mark(memory, row)

@@ -156,6 +156,14 @@ class Simulator:
         while kernel.set_target(self._memory, int(instrument), number, CODES[unit]) == 0:
             self._grow()
 
+    def decide(self, targets: Floats) -> None:
+        """Follow the row of `targets` (times, instruments) that belongs to the last simulated close, as `run` would have."""
+        if targets is not self._targets:
+            self._targets = targets
+            kernel_memory.point_at_targets(self._memory, targets)
+        while kernel.decide_late(self._memory) == 0:
+            self._grow()
+
     def submit(
         self,
         instrument: int,
@@ -396,6 +404,7 @@ def compile_all() -> None:
     market = Market((one,), times, times + NS_PER_DAY, times // NS_PER_DAY, prices, prices, prices, prices, prices)
     simulator = Simulator(market, Setup())
     simulator.run(np.ones((4, 1)), 0, 1)
+    simulator.decide(np.ones((4, 1)))
     simulator.target(0, 2.0)
     simulator.cancel(simulator.submit(0, 1, 1.0, "limit", limit=90.0))
     simulator.advance(4)
