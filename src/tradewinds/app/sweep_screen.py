@@ -67,8 +67,8 @@ def judgement(prepared: PreparedSweep, found: Swept) -> list[str]:
         inside, outside = (float(np.nanmean(one)) * scale for one in (found.purged.inside, found.purged.outside))
         losing = float(np.mean(found.purged.outside < 0))
         said.append(
-            f"Purged cross-validation: over {len(found.purged.outside)} splits the chosen configuration's Sharpe ratio is {inside:.2f} where "
-            f"it was chosen and {outside:.2f} where it was not; it loses there in {losing:.0%} of them."
+            f"Purged cross-validation: over {len(found.purged.outside)} splits the chosen configuration's Sharpe ratio is {inside:.2f} "
+            f"where it was chosen and {outside:.2f} where it was not; it loses there in {losing:.0%} of them."
         )
         if len(found.purged.paths) > 1:
             low, high = np.nanmin(found.purged.paths) * scale, np.nanmax(found.purged.paths) * scale
