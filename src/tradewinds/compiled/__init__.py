@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import importlib.util
 import os
 import shutil
 import sys
@@ -122,3 +123,26 @@ def _settle(function: Callable[..., Any]) -> None:
     """Tell numba, which asks when a function is decorated, where this one's code is kept."""
     file = Path(function.__code__.co_filename).resolve()
     setattr(numba.config, "CACHE_DIR", str(_made(folder(file))))  # noqa: B010 -- numba makes its settings at run time
+
+
+def _start_numba() -> None:
+    """Bring up what numba imports at its first call, without scipy.linalg: half a second that only compiled linear algebra needs.
+
+    numba asks for BLAS by importing it; here it is told whether scipy is there. Whoever compiles np.dot later gets it as ever.
+    """
+    from numba.np import linalg
+
+    ask = linalg.ensure_blas
+
+    def is_there() -> None:
+        if importlib.util.find_spec("scipy") is None:
+            raise ImportError("scipy is absent")
+
+    linalg.ensure_blas = is_there
+    try:
+        importlib.import_module("numba.np.arraymath")
+    finally:
+        linalg.ensure_blas = ask
+
+
+_start_numba()
