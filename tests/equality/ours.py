@@ -21,8 +21,9 @@ from .scenarios import VOLUME, Instruction, Scenario
 def run(scenario: Scenario, fill: str) -> dict[str, Any]:
     """What the runners of the other engines print: fills, fees, equity."""
     market = market_of(scenario)
-    simulator = Simulator(market, setup_of(scenario, fill), targets="weights" if scenario.weights else "units")
-    if scenario.weights:
+    sizes_itself = bool(scenario.weights) and fill != "next_close"  # targets are followed at the open or the same close
+    simulator = Simulator(market, setup_of(scenario, fill), targets="weights" if sizes_itself else "units")
+    if sizes_itself:
         targets = np.full(market.shape, np.nan)
         for row, weights in scenario.weights.items():
             targets[row] = weights

@@ -29,7 +29,12 @@ RUNS: dict[str, dict[str, tuple[str, ...]]] = {
     "nautilus_trader": {
         "same_close": (
             "sma_long_flat", "sma_long_short", "weights_rebalance", "limit_entries", "stop_entries", "brackets", "trailing_stops", "gaps",
-            "shared_cash", "fees_per_trade", "fractional_lots", "wide_history",
+            "shared_cash", "fees_per_trade", "fractional_lots", "day_orders", "wide_history",
+        ),
+    },
+    "zipline": {
+        "next_close": (
+            "sma_long_flat", "sma_long_short", "weights_rebalance", "shared_cash", "fees_per_trade", "on_close", "wide_history"
         ),
     },
 }  # fmt: skip

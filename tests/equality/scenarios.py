@@ -160,7 +160,7 @@ Maker = Callable[[str, bool], Scenario]
 
 def sma_long_flat(fill: str, is_full: bool) -> Scenario:
     """1,000 units while the mean of 10 closes is above that of 30, 10 basis points."""
-    bars = 20_000 if is_full else 2_000
+    bars = 5_000 if is_full else 2_000
     ticks = walk(bars, 1, 11)
     wanted = is_above(ticks["close"][:, 0], 10, 30).astype(np.int64)
     return Scenario("sma_long_flat", ticks, days(bars), NS_PER_DAY, tuple(followed(wanted, unit=1000.0)), fees={"bps": 10.0})
@@ -168,7 +168,7 @@ def sma_long_flat(fill: str, is_full: bool) -> Scenario:
 
 def sma_long_short(fill: str, is_full: bool) -> Scenario:
     """Long 1,000 units above, short 1,000 below: every cross is a reversal of 2,000."""
-    bars = 20_000 if is_full else 2_000
+    bars = 5_000 if is_full else 2_000
     ticks = walk(bars, 1, 12)
     wanted = np.where(is_above(ticks["close"][:, 0], 12, 40), 1, -1)
     wanted[:39] = 0
@@ -319,7 +319,7 @@ def day_orders(fill: str, is_full: bool) -> Scenario:
     made = []
     for day in range(0, bars // per_day - 2, 2):
         row = day * per_day + 10
-        price = (int(ticks["close"][row, 0]) - int(draw.integers(10, 90))) / 100.0
+        price = (int(ticks["close"][row, 0]) - int(draw.integers(2, 40))) / 100.0
         made.append(Instruction(row, 0, 1, 200.0, kind="limit", limit=price, tif="day"))
         made.append(Instruction(row + per_day + 5, 0, act="flatten"))
     return Scenario("day_orders", ticks, minutes(bars, per_day), NS_PER_MINUTE, tuple(made), fees={"bps": 100.0})

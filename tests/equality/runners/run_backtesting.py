@@ -54,11 +54,12 @@ def run(case: Case) -> dict[str, Any]:
     trades = found["_trades"]
     fills = [[int(t.EntryBar), 0, float(t.Size) * unit, float(t.EntryPrice) / unit] for t in trades.itertuples()]
     fills += [[int(t.ExitBar), 0, -float(t.Size) * unit, float(t.ExitPrice) / unit] for t in trades.itertuples()]
-    fees = float(trades["Commission"].sum()) if len(trades) else 0.0
     for trade in found["_strategy"]._broker.trades:
         fills.append([int(trade.entry_bar), 0, float(trade.size) * unit, float(trade.entry_price) / unit])
-        fees += case.fee(trade.size, trade.entry_price)
-    return {"fills": fills, "fees": fees, "equity": float(np.asarray(found["_equity_curve"]["Equity"])[-1])}
+    equity = float(np.asarray(found["_equity_curve"]["Equity"])[-1])
+    # Its own sum counts a fixed fee at entry once for every part sold later; what left the account is what is compared.
+    spent = sum(quantity * (price - case.close[-1, 0]) for _, _, quantity, price in fills)
+    return {"fills": fills, "fees": case.cash - spent - equity, "equity": equity}
 
 
 answer("backtesting", __version__, run)

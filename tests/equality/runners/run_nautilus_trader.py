@@ -76,7 +76,9 @@ class Follower(Strategy):
         elif one.kind == "market":
             self.submit_order(make.market(instrument.id, side, quantity))
         elif one.kind == "limit":
-            self.submit_order(make.limit(instrument.id, side, quantity, instrument.make_price(one.limit), TimeInForce.GTC))
+            until = pd.Timestamp(self.clock.timestamp_ns(), tz="UTC").normalize() + pd.Timedelta(days=1)
+            tif = {"time_in_force": TimeInForce.GTD, "expire_time": until} if one.tif == "day" else {}
+            self.submit_order(make.limit(instrument.id, side, quantity, instrument.make_price(one.limit), **tif))
         elif one.kind == "stop":
             self.submit_order(make.stop_market(instrument.id, side, quantity, instrument.make_price(one.stop)))
         else:
