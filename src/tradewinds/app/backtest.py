@@ -63,31 +63,31 @@ def backtest(strategy: str, *, out: Path | None, no_tear_sheet: bool, as_json: b
     Exit code 2: asked wrongly (an unknown parameter, a strategy that answers nonsense). 65: bars are missing; the message says which
     and the command that brings them.
     """
-    from tradewinds.wiring.research import plan, run
+    from tradewinds.wiring.research import plan, run, store_run
 
     progress = _progress()
     house = _Opened()
     progress("loading the strategy")
     planned = plan(_asked(strategy, options))
+    is_stored = planned.data is None
+    started_ns = house.open().clock.now_ns() if is_stored else 0
     result, prepared = run(planned, house.open, progress=progress)
+    progress("measuring")
+    summary = result.performance()
     page = None
     if not no_tear_sheet:
         progress("drawing the tear sheet")
         page = _write_page(result, out if out is not None else house.home() / "backtests")
-    stored = None
-    if planned.data is None:
-        from tradewinds.wiring.research import store_run
-
-        stored = store_run(house.open(), result, prepared, page)
+    stored = store_run(house.open(), result, summary, prepared.interval, started_ns) if is_stored else None
     progress("")
     from tradewinds.app.backtest_screen import as_object, show
 
     if as_json:
         from tradewinds.app.output import print_json
 
-        print_json(as_object(result, prepared, page, stored))
+        print_json(as_object(result, summary, prepared.interval, page, stored))
     else:
-        show(result, prepared, page)
+        show(result, summary, prepared.interval, page)
 
 
 class _Opened:

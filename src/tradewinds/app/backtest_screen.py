@@ -14,7 +14,6 @@ from tradewinds.core.instant import text
 if TYPE_CHECKING:
     from tradewinds.performance.summary import Summary
     from tradewinds.simulation.result import Result
-    from tradewinds.wiring.market import Prepared
 
 FIGURES = (
     "total_return", "cagr", "annual_return", "volatility", "sharpe", "sortino", "calmar", "max_drawdown", "final", "profit",
@@ -22,14 +21,13 @@ FIGURES = (
 INSTRUMENTS_NAMED = 5
 
 
-def show(result: Result, prepared: Prepared, page: Path | None) -> None:
+def show(result: Result, summary: Summary, interval: str, page: Path | None) -> None:
     """Print the summary; notes and the page's place go to standard error."""
-    summary = result.performance()
     account = result.setup.account
     ids = list(dict.fromkeys(result.market.ids))
     named = ", ".join(ids[:INSTRUMENTS_NAMED]) + (f" and {len(ids) - INSTRUMENTS_NAMED} more" if len(ids) > INSTRUMENTS_NAMED else "")
     begin, end = text(int(result.market.start_ns[result.first_row])), text(int(result.market.end_ns[result.last_row - 1]))
-    click.echo(f"{result.strategy}: {named}, bars of {prepared.interval}, {begin} to {end}")
+    click.echo(f"{result.strategy}: {named}, bars of {interval}, {begin} to {end}")
     if not result.books:
         click.echo("parameters: " + (", ".join(f"{name}={value}" for name, value in result.parameters.items()) or "none"))
     print_table("", ("figure", "value"), _rows(result, summary, account.currency))
@@ -42,23 +40,22 @@ def show(result: Result, prepared: Prepared, page: Path | None) -> None:
         log(f"note: {note}")
 
 
-def as_object(result: Result, prepared: Prepared, page: Path | None, stored: int | str | None) -> dict[str, Any]:
+def as_object(result: Result, summary: Summary, interval: str, page: Path | None, stored: int | None) -> dict[str, Any]:
     """Everything `show` shows and more, as one object: a run's own facts, then its figures."""
-    summary = result.performance()
     found = result.to_dict()
-    found["interval"] = prepared.interval
+    found["interval"] = interval
     found["figures"] = {name: getattr(summary, name) for name in FIGURES}
     found["trades"] = {
         name: value for name, value in asdict(summary.trades).items() if value is None or isinstance(value, int | float | str)
     }
-    found["costs"] = _costs(result, summary)
+    found["costs"] = _costs(summary)
     if result.books:
         found["books"] = {name: {"profit": profit, "orders": orders} for name, profit, orders in _books(result)}
     return found | {"run": stored, "tear_sheet": None if page is None else str(page)}
 
 
 def _rows(result: Result, summary: Summary, currency: str) -> list[tuple[str, str]]:
-    costs = _costs(result, summary)
+    costs = _costs(summary)
     trades = summary.trades
     return [
         ("return", _percent(summary.total_return)),
@@ -76,7 +73,7 @@ def _rows(result: Result, summary: Summary, currency: str) -> list[tuple[str, st
     ]
 
 
-def _costs(result: Result, summary: Summary) -> dict[str, float]:
+def _costs(summary: Summary) -> dict[str, float]:
     """What trading and holding cost by kind, in account currency; negative: received."""
     kinds = summary.attribution.by_kind
     return {name: 0.0 - amount for name, amount in kinds.items() if name not in ("price", "currency")}

@@ -19,7 +19,7 @@ from tradewinds.core.instant import parse
 from tradewinds.simulation.backtest import backtest
 from tradewinds.simulation.portfolio import Book, backtest_portfolio
 from tradewinds.simulation.result import Result
-from tradewinds.simulation.rules import Account, Setup
+from tradewinds.simulation.rules import Setup
 from tradewinds.trading.declared import Declared, DeclaredBook, DeclaredPortfolio, Terms, declared, declared_portfolio, is_portfolio
 from tradewinds.trading.strategy import Choice, Float, Int, Strategy
 from tradewinds.wiring.bars import Reading
@@ -28,6 +28,7 @@ from tradewinds.wiring.setup import setup_of
 from tradewinds.wiring.strategy_file import load_strategy, split_place
 
 if TYPE_CHECKING:
+    from tradewinds.performance.summary import Summary
     from tradewinds.wiring.house import House
 
 YAML = (".yaml", ".yml")
@@ -121,12 +122,34 @@ def run(
     return replace(result, notes=(*result.notes, *prepared.notes)), prepared
 
 
-def store_run(house: House, result: Result, prepared: Prepared, page: Path | None) -> int | None:
-    """Keep the run in the house's ledger; None while the ledger keeps no runs of backtests."""
-    add = getattr(house.ledger, "add_backtest", None)
-    if add is None:
-        return None
-    raise NotImplementedError
+def store_run(house: House, result: Result, summary: Summary, interval: str, started_ns: int) -> int:
+    """Keep the run, its round trips, positions and performance in the ledger; returns its id there.
+
+    Of a portfolio each column is named by its instrument and its book, because two books may hold the same one.
+    """
+    from tradewinds.simulation.track import track_record
+    from tradewinds.stores.ledger_backtests import BacktestRun
+
+    market, record = result.market, track_record(result)
+    if result.books:
+        names = tuple(f"{name} ({result.books[book]})" for name, book in zip(market.ids, result.column_books, strict=True))
+        record = replace(record, instruments=names)
+    run = BacktestRun(
+        fingerprint=result.fingerprint.whole,
+        strategy=result.strategy,
+        parameters=result.parameters,
+        instruments=list(dict.fromkeys(market.ids)),
+        from_ns=int(market.start_ns[result.first_row]),
+        to_ns=int(market.end_ns[result.last_row - 1]),
+        interval=interval,
+        setup=result.setup,
+        vintage=market.vintage,
+        kernel=result.fingerprint.kernel,
+        started_ns=started_ns,
+        ended_ns=max(started_ns, house.clock.now_ns()),
+        is_point_in_time=result.is_point_in_time,
+    )
+    return house.ledger.add_backtest(run, record, summary)
 
 
 def within_universe(strategy: Strategy, prepared: Prepared) -> Strategy:
@@ -265,6 +288,3 @@ def _instant(text: str | None, option: str) -> int | None:
         return None if text is None else parse(text)
     except Rejected as error:
         raise Rejected(f"{option}: {str(error).removeprefix('instant: ')}") from None
-
-
-__all__ = ["Account", "Asked", "Plan", "PlannedBook", "plan", "run", "within_universe"]
