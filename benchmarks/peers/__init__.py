@@ -19,6 +19,12 @@ from typing import Any
 
 SCRIPTS = Path(__file__).resolve().parent
 ENVIRONMENTS = SCRIPTS.parents[1] / ".peers"
+SIZE, FULL = "TRADEWINDS_BENCH", "full"  # what `make bench FULL=1` sets, for every process below it
+
+
+def is_full() -> bool:
+    """Whether the peers are wanted at full size; otherwise a benchmark reduces them, so that all of them take 25 minutes at most."""
+    return os.environ.get(SIZE) == FULL
 
 
 class Peer:
