@@ -19,6 +19,7 @@ FIGURES = (
     "total_return", "cagr", "annual_return", "volatility", "sharpe", "sortino", "calmar", "max_drawdown", "final", "profit",
 )  # fmt: skip
 INSTRUMENTS_NAMED = 5
+HAIR = 1e-9  # of a currency unit: what rounding leaves of nothing
 
 
 def show(result: Result, summary: Summary, interval: str, page: Path | None) -> None:
@@ -49,6 +50,7 @@ def as_object(result: Result, summary: Summary, interval: str, page: Path | None
         name: value for name, value in asdict(summary.trades).items() if value is None or isinstance(value, int | float | str)
     }
     found["costs"] = _costs(summary)
+    found["income"] = _income(summary)
     if result.books:
         found["books"] = {name: {"profit": profit, "orders": orders} for name, profit, orders in _books(result)}
     return found | {"run": stored, "tear_sheet": None if page is None else str(page)}
@@ -69,14 +71,20 @@ def _rows(result: Result, summary: Summary, currency: str) -> list[tuple[str, st
         ("trades", f"{trades.count:,}" + (f", {trades.open:,} still open" if trades.open else "")),
         ("winners", _percent(trades.strike_rate)),
         ("orders", f"{len(result.orders):,}"),
-        *((name, f"{amount:,.2f} {currency}") for name, amount in costs.items()),
+        *((f"{name} paid", f"{amount:,.2f} {currency}") for name, amount in costs.items()),
+        *((name, f"{amount:+,.2f} {currency}") for name, amount in _income(summary).items()),
     ]
 
 
 def _costs(summary: Summary) -> dict[str, float]:
-    """What trading and holding cost by kind, in account currency; negative: received."""
+    """What trading cost, in account currency."""
+    return {name: 0.0 - summary.attribution.by_kind.get(name, 0.0) for name in ("commission", "slippage")}
+
+
+def _income(summary: Summary) -> dict[str, float]:
+    """Dividends, funding, financing and the like, in account currency: positive received, negative paid."""
     kinds = summary.attribution.by_kind
-    return {name: 0.0 - amount for name, amount in kinds.items() if name not in ("price", "currency")}
+    return {name: amount for name, amount in kinds.items() if name not in ("price", "commission", "slippage") and abs(amount) > HAIR}
 
 
 def _books(result: Result) -> list[tuple[str, float, int]]:
