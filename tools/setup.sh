@@ -16,7 +16,6 @@ compile_kernel() {
     [ "$want" = main ] || return 0
     sum=$(sources)
     [ "$(cat .venv/.compiled 2>/dev/null || true)" = "$sum" ] && return 0
-    .venv/bin/python -c 'import sys, tradewinds.simulation.simulator as s; sys.exit(not hasattr(s, "compile_all"))' 2>/dev/null || return 0
     echo "setup: compiling the kernel, once" >&2
     if .venv/bin/python -c 'from tradewinds.simulation.simulator import compile_all; compile_all()' >&2; then
         echo "$sum" > .venv/.compiled
