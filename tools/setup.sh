@@ -26,21 +26,24 @@ compile_kernel() {
 
 main=$(stamp locks/main.lock)
 all=$(stamp locks/main.lock locks/dev.lock)
-have=$(cat .venv/.tradewinds 2>/dev/null || true)
+have=$(sed -n 1p .venv/.tradewinds 2>/dev/null || true)
 if [ "$have" = "$all" ] || { [ "$want" = main ] && [ "$have" = "$main" ]; }; then
     compile_kernel
     exit 0
 fi
 
+# Whoever has the tools of development keeps them.
+tools=$want
+[ "$(sed -n 2p .venv/.tradewinds 2>/dev/null || true)" != dev ] || tools=dev
 get_installer
 has_python .venv || uv venv --quiet --clear --python "$python" .venv
 rm -f .venv/.tradewinds
 echo "setup: installing the environment" >&2
-if [ "$want" = dev ]; then
+if [ "$tools" = dev ]; then
     uv pip sync --quiet --python .venv/bin/python --require-hashes locks/main.lock locks/dev.lock
 else
     uv pip sync --quiet --python .venv/bin/python --require-hashes locks/main.lock
 fi
 uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
-if [ "$want" = dev ]; then echo "$all"; else echo "$main"; fi > .venv/.tradewinds
+if [ "$tools" = dev ]; then printf '%s\n' "$all" dev; else printf '%s\n' "$main" main; fi > .venv/.tradewinds
 compile_kernel
