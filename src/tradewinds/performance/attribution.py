@@ -48,7 +48,7 @@ def attribution(record: TrackRecord) -> Attribution:
     charge_rate = _rates(record, charges.row, charges.instrument)
     charged = charges.amount * charge_rate
     held = holdings(record, np.array([last])).quantity[0]
-    mark = last_prices(record.close, record.last_row)
+    mark = last_prices(record)
     final = np.where(
         held != 0.0, held * np.nan_to_num(mark) * record.multiplier * record.rates[-1 if len(record.rates) == 1 else last], 0.0
     )

@@ -47,7 +47,7 @@ def holdings(record: TrackRecord, rows: Ints) -> Holdings:
     quantity, price = np.zeros((len(rows), width)), np.full((len(rows), width), np.nan)
     log = record.fills
     _held(log.row, log.instrument, log.quantity, log.ratio, record.lot, np.ascontiguousarray(rows, dtype=np.int64), quantity)
-    _priced(record.close, np.ascontiguousarray(rows, dtype=np.int64), price)
+    _priced(record.close, np.ascontiguousarray(rows, dtype=np.int64), log.row, log.instrument, log.ratio, price)
     rates = record.rates[rows] if len(record.rates) > 1 else record.rates
     value = np.where(quantity == 0.0, 0.0, quantity * np.nan_to_num(price) * record.multiplier * rates)
     return Holdings(quantity, price, value)
@@ -119,12 +119,18 @@ def _step(at: int, instrument: Ints, quantity: Floats, ratio: Floats, lot: Float
 
 
 @compiled
-def _priced(close: Floats, rows: Ints, out: Floats) -> None:
-    for column in range(out.shape[1]):
-        row, last = 0, np.nan
-        for sample in range(len(rows)):
-            while row <= rows[sample]:
-                if not np.isnan(close[row, column]):
-                    last = close[row, column]
-                row += 1
-            out[sample, column] = last
+def _priced(close: Floats, rows: Ints, row: Ints, instrument: Ints, ratio: Floats, out: Floats) -> None:
+    """The last close at each of `rows`, in the units of that row: a split since divides it."""
+    last = np.full(out.shape[1], np.nan)
+    now = at = 0
+    for sample in range(len(rows)):
+        while now <= rows[sample]:
+            while at < len(row) and row[at] <= now:
+                if not np.isnan(ratio[at]):
+                    last[instrument[at]] /= ratio[at]
+                at += 1
+            for column in range(out.shape[1]):
+                if not np.isnan(close[now, column]):
+                    last[column] = close[now, column]
+            now += 1
+        out[sample] = last

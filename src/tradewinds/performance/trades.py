@@ -69,6 +69,7 @@ _RUNNING = np.dtype(
 )
 """An episode that has begun, one an instrument; side 0: none."""
 
+_HAIR = 1e-6  # of a lot: ratios such as 1:3 come as rounded floats
 _FLAT = 1e-9  # of the largest quantity held: what is left below it is nothing
 
 
@@ -82,7 +83,7 @@ def round_trips(record: TrackRecord, matching: Matching = "episode") -> NDArray[
     log = record.fills
     trips = np.zeros(2 * len(log.row) + len(record.instruments), ROUND_TRIP)
     last = record.last_row - 1
-    marks = last_prices(record.close, record.last_row)
+    marks = last_prices(record)
     arrays = (log.row, log.instrument, log.quantity, log.price, log.commission, log.slippage, log.ratio, log.is_at_close)
     match = _episodes if matching == "episode" else _lots
     running = np.zeros(len(record.instruments), _RUNNING)
@@ -93,19 +94,24 @@ def round_trips(record: TrackRecord, matching: Matching = "episode") -> NDArray[
     return found
 
 
-def last_prices(close: Floats, last_row: int) -> Floats:
-    """(instruments,) the newest close before `last_row`, NaN where there is none."""
-    return np.asarray(_last_prices(close, last_row), np.float64)
+def last_prices(record: TrackRecord) -> Floats:
+    """(instruments,) the newest close that counts, in today's units where a split came after it; NaN where there is none."""
+    log = record.fills
+    return np.asarray(_last_prices(record.close, record.last_row, log.row, log.instrument, log.ratio), np.float64)
 
 
 @compiled
-def _last_prices(close: Floats, last_row: int) -> Floats:
-    found = np.full(close.shape[1], np.nan)
+def _last_prices(close: Floats, last_row: int, row: Ints, instrument: Ints, ratio: Floats) -> Floats:
+    found, since = np.full(close.shape[1], np.nan), np.zeros(close.shape[1], np.int64)
     for column in range(close.shape[1]):
-        for row in range(last_row - 1, -1, -1):
-            if not np.isnan(close[row, column]):
-                found[column] = close[row, column]
+        for at in range(last_row - 1, -1, -1):
+            if not np.isnan(close[at, column]):
+                found[column] = close[at, column]
+                since[column] = at
                 break
+    for at in range(len(row)):
+        if not np.isnan(ratio[at]) and row[at] > since[instrument[at]]:
+            found[instrument[at]] /= ratio[at]
     return found
 
 
@@ -121,7 +127,7 @@ def kept_units(quantity: float, lot: float) -> float:
     if lot <= 0:
         return quantity
     lots = abs(quantity) / lot
-    kept: float = np.sign(quantity) * np.floor(lots + 1e-9 * max(lots, 1.0)) * lot
+    kept: float = np.sign(quantity) * np.floor(lots + _HAIR) * lot
     return kept
 
 
