@@ -32,7 +32,9 @@ FULL, FAILED = -1, -2  # answers of `run`: a log has to grow before it goes on; 
 def run(memory: Memory, first: int, last: int, is_deciding: int) -> int:
     """Simulate the bars [first, last), and follow the targets where `is_deciding`; returns `last`, FULL or FAILED."""
     state, rules = at.state(memory), at.rules(memory)
-    is_plain = memory[at.WIDTH] == 1 and memory[at.CURRENCIES] == 1 and rules["is_accruing"] == 0 and rules["maintenance"] == 0.0
+    is_plain = (
+        at.word(memory, at.WIDTH) == 1 and at.word(memory, at.CURRENCIES) == 1 and rules["is_accruing"] == 0 and rules["maintenance"] == 0.0
+    )
     if state["first_row"] < 0:
         _begin(memory, first)
     row = first
@@ -42,10 +44,10 @@ def run(memory: Memory, first: int, last: int, is_deciding: int) -> int:
             state["row"] = row
             if row == last:
                 break
-        if not has_room(memory, row):
+        if not has_room(memory):
             return FULL
         step(memory, row)
-        if is_deciding and decide(memory, row):
+        if is_deciding and (is_plain == 0 or _has_news(memory, row)) and decide(memory, row):
             mark(memory, row)
         record(memory, row)
         if state["failed_row"] >= 0:
@@ -56,12 +58,22 @@ def run(memory: Memory, first: int, last: int, is_deciding: int) -> int:
 
 
 @compiled
+def _has_news(memory: Memory, row: int) -> bool:
+    """Of one instrument: whether its target differs from the one followed last, or has to be looked at again."""
+    state = at.state(memory)
+    wanted = at.targets(memory)[row, 0]
+    if at.rules(memory)["target_unit"] != UNITS or state["decided_row"] < 0 or state["dirty"] != 0:
+        return True
+    return bool(wanted != at.targets(memory)[state["decided_row"], 0] and not np.isnan(wanted))
+
+
+@compiled
 def _begin(memory: Memory, first: int) -> None:
     state = at.state(memory)
     state["first_row"] = first
-    while state["event"] < memory[at.EVENTS] and at.events(memory)[state["event"]]["row"] < first:
+    while state["event"] < at.word(memory, at.EVENTS) and at.events(memory)[state["event"]]["row"] < first:
         state["event"] += 1
-    while state["sample"] < memory[at.SAMPLES] and at.sample_rows(memory)[state["sample"]] < first:
+    while state["sample"] < at.word(memory, at.SAMPLES) and at.sample_rows(memory)[state["sample"]] < first:
         state["sample"] += 1
 
 
@@ -69,9 +81,9 @@ def _begin(memory: Memory, first: int) -> None:
 def _quiet(memory: Memory, row: int, last: int, is_deciding: int) -> int:
     """Mark one instrument over bars in which nothing can happen; returns the first row that is not one of them."""
     state, position = at.state(memory), at.positions(memory)[0]
-    if state["event"] < memory[at.EVENTS]:
+    if state["event"] < at.word(memory, at.EVENTS):
         last = min(last, at.events(memory)[state["event"]]["row"])
-    if state["sample"] < memory[at.SAMPLES]:
+    if state["sample"] < at.word(memory, at.SAMPLES):
         last = min(last, at.sample_rows(memory)[state["sample"]])
     followed = np.nan
     if is_deciding and state["decided_row"] >= 0 and at.rules(memory)["target_unit"] == UNITS:
@@ -79,7 +91,7 @@ def _quiet(memory: Memory, row: int, last: int, is_deciding: int) -> int:
     elif position["quantity"] == 0:
         followed = 0.0
     close, target, equity = at.closes(memory), at.targets(memory), at.equity(memory)
-    is_keeping = memory[at.EQUITY_ROWS] > 0
+    is_keeping = at.word(memory, at.EQUITY_ROWS) > 0
     there, held = at.cash(memory)[0], position["quantity"] * at.terms(memory)[0]["unit"]
     price = position["last"] if position["quantity"] != 0 else 0.0
     now, peak, trough = state["equity"], state["peak"], state["trough"]
@@ -97,10 +109,11 @@ def _quiet(memory: Memory, row: int, last: int, is_deciding: int) -> int:
         now = worth
         if is_keeping:
             equity[row] = now
-        if now > peak:
-            state["drawdown"] = max(state["drawdown"], 1.0 - trough / peak)
-            peak, trough = now, now
-        trough = min(trough, now)
+        else:
+            if now > peak:
+                state["drawdown"] = max(state["drawdown"], 1.0 - trough / peak)
+                peak, trough = now, now
+            trough = min(trough, now)
         row += 1
     state["equity"], state["peak"], state["trough"] = now, peak, trough
     if position["quantity"] != 0:
@@ -114,7 +127,7 @@ def _quiet(memory: Memory, row: int, last: int, is_deciding: int) -> int:
 def step(memory: Memory, row: int) -> None:
     """Simulate bar `row`: events, fills and the mark at its close."""
     state, rules = at.state(memory), at.rules(memory)
-    if state["event"] < memory[at.EVENTS] and at.events(memory)[state["event"]]["row"] <= row:
+    if state["event"] < at.word(memory, at.EVENTS) and at.events(memory)[state["event"]]["row"] <= row:
         happen(memory, row)
     if rules["is_accruing"] and row > 0:
         accrue(memory, row)
@@ -129,36 +142,14 @@ def step(memory: Memory, row: int) -> None:
 @compiled
 def decide(memory: Memory, row: int) -> bool:
     """Orders for the difference between the targets of the row and what is held and ordered; whether any of them filled at once."""
-    state, width = at.state(memory), memory[at.WIDTH]
+    state, width = at.state(memory), at.word(memory, at.WIDTH)
     if state["called_row"] == row:
         return False
     chosen = _changed(memory, row) if at.rules(memory)["target_unit"] == UNITS and state["decided_row"] >= 0 else _all(memory, row)
     state["decided_row"] = row
-    assert chosen <= width
-    return _follow_chosen(memory, row, chosen)
-
-
-@compiled
-def decide_late(memory: Memory) -> int:
-    """Follow the targets that stand in the row of the last simulated close; 1, or 0 where a log has to grow first."""
-    state = at.state(memory)
-    row = state["row"] - 1
-    if not has_room(memory, row):
-        return 0
-    if state["called_row"] != row:
-        state["decided_row"] = row
-        if _follow_chosen(memory, row, _all(memory, row)):
-            mark(memory, row)
-            correct(memory, row)
-    return 1
-
-
-@compiled
-def _follow_chosen(memory: Memory, row: int, chosen: int) -> bool:
-    """Orders for the chosen instruments, those that reduce a position first; whether any of them filled at once."""
-    state = at.state(memory)
     if chosen == 0:
         return False
+    assert chosen <= width
     fills = state["fills"]
     for is_reducing in (True, False):
         for k in range(chosen):
@@ -175,12 +166,12 @@ def _changed(memory: Memory, row: int) -> int:
     """Instruments whose target in units differs from that followed last, or has to be looked at again; how many want an order."""
     bits, dirty, before = at.target_bits(memory), at.dirty(memory), at.state(memory)["decided_row"]
     change = np.int64(0)
-    for instrument in range(memory[at.WIDTH]):
+    for instrument in range(at.word(memory, at.WIDTH)):
         change |= (bits[row, instrument] ^ bits[before, instrument]) | dirty[instrument]
     if change == 0:
         return 0
     count = 0
-    for instrument in range(memory[at.WIDTH]):
+    for instrument in range(at.word(memory, at.WIDTH)):
         if bits[row, instrument] != bits[before, instrument] or dirty[instrument] != 0:
             count = _consider(memory, row, instrument, count)
     return count
@@ -191,12 +182,12 @@ def _all(memory: Memory, row: int) -> int:
     """Every instrument with a target; how many want an order."""
     target = at.targets(memory)
     there = 0
-    for instrument in range(memory[at.WIDTH]):
+    for instrument in range(at.word(memory, at.WIDTH)):
         there |= not np.isnan(target[row, instrument])
     if there == 0:
         return 0
     count = 0
-    for instrument in range(memory[at.WIDTH]):
+    for instrument in range(at.word(memory, at.WIDTH)):
         position = at.positions(memory)[instrument]
         if target[row, instrument] != 0.0 or position["quantity"] != 0 or position["open_orders"] != 0:
             count = _consider(memory, row, instrument, count)
@@ -264,15 +255,12 @@ def follow(memory: Memory, row: int, instrument: int, lots: int) -> None:
 def set_target(memory: Memory, instrument: int, value: float, unit: int) -> int:
     """Follow one target, decided at the last simulated close; 1, or 0 where a log has to grow first."""
     row = at.state(memory)["row"] - 1
-    if not has_room(memory, row):
+    if not has_room(memory):
         return 0
     fills = at.state(memory)["fills"]
     lots = wanted_lots(memory, row, instrument, value, unit)
     if lots != 0:
         follow(memory, row, instrument, lots)
-    if at.dirty(memory)[instrument] == 0:  # a target followed before by `run` does not hold any more
-        at.dirty(memory)[instrument] = 1
-        at.state(memory)["dirty"] += 1
     take_off(memory)
     if at.state(memory)["fills"] != fills:
         mark(memory, row)

@@ -21,7 +21,7 @@ TRIMS_MAX = 64
 @inlined
 def rate_of(memory: Memory, row: int, currency: int) -> float:
     """Account currency per unit of the currency in the bar `row`."""
-    return float(at.rates(memory)[row if memory[at.RATE_ROWS] > 1 else 0, currency])
+    return float(at.rates(memory)[row if at.word(memory, at.RATE_ROWS) > 1 else 0, currency])
 
 
 @compiled
@@ -67,9 +67,9 @@ def commission(memory: Memory, row: int, instrument: int, lots: int, price: floa
 @compiled
 def _tiered(memory: Memory, row: int, schedule: int, is_maker: int) -> float:
     """The fraction of the highest tier that the turnover of the schedule's last days, today's included, has reached."""
-    today, ring = roll_turnover(memory, row, schedule), memory[at.DAYS]
+    today, ring = roll_turnover(memory, row, schedule), at.word(memory, at.DAYS)
     fraction, turned = 0.0, -1.0
-    for k in range(memory[at.TIERS]):
+    for k in range(at.word(memory, at.TIERS)):
         tier = at.tiers(memory)[k]
         if tier["schedule"] != schedule:
             continue
@@ -86,7 +86,7 @@ def _tiered(memory: Memory, row: int, schedule: int, is_maker: int) -> float:
 def roll_turnover(memory: Memory, row: int, schedule: int) -> int:
     """Empty the days of the ring that have gone by; returns the place of the bar's UTC day."""
     day = at.start_ns(memory)[row] // NS_PER_DAY
-    days = memory[at.DAYS]
+    days = at.word(memory, at.DAYS)
     for passed in range(min(day - at.turnover_day(memory)[schedule], days)):
         at.turnover(memory)[schedule, (day - passed) % days] = 0.0
     at.turnover_day(memory)[schedule] = day
@@ -94,44 +94,40 @@ def roll_turnover(memory: Memory, row: int, schedule: int) -> int:
 
 
 @compiled
-def affordable(memory: Memory, row: int, instrument: int, side: int, lots: int, price: float, is_maker: int) -> int:
-    """How many of the lots may be filled: what reduces the position always may, beyond it cash or margin decide."""
+def affordable(memory: Memory, row: int, instrument: int, side: int, lots: int, price: float, paid: float, is_maker: int) -> int:
+    """How many of the lots may be filled, at a commission of `paid`: what reduces may, beyond it the account decides."""
     if at.rules(memory)["is_cash_account"]:
-        return _cash_allows(memory, row, instrument, side, lots, price, is_maker)
-    return _margin_allows(memory, row, instrument, side, lots, price, is_maker)
-
-
-@compiled
-def _cash_allows(memory: Memory, row: int, instrument: int, side: int, lots: int, price: float, is_maker: int) -> int:
-    held = at.positions(memory)[instrument]["quantity"]
-    terms, cash = at.terms(memory)[instrument], at.cash(memory)
-    there = cash[terms["currency"]]
-    if terms["currency"] != 0:
-        there += max(cash[0], 0.0) / rate_of(memory, row, terms["currency"])
-    there += abs(there) * HAIR
-    if side < 0:
-        lots = min(lots, held)
-        left = there + lots * terms["unit"] * price - commission(memory, row, instrument, lots, price, is_maker) if lots > 0 else 0.0
-        return int(lots if left >= 0.0 else 0)
-    return _trimmed(memory, row, instrument, lots, price, is_maker, 0, there, 1.0, 1.0)
-
-
-@compiled
-def _margin_allows(memory: Memory, row: int, instrument: int, side: int, lots: int, price: float, is_maker: int) -> int:
+        return _cash_allows(memory, row, instrument, side, lots, price, paid, is_maker)
     state, terms, position = at.state(memory), at.terms(memory)[instrument], at.positions(memory)[instrument]
     held = position["quantity"]
     reducing = min(lots, abs(held)) if side * held < 0 else 0
     if reducing == lots:
         return int(lots)
     rate = rate_of(memory, row, terms["currency"])
-    per_lot = terms["unit"] * rate
+    per_lot, share = terms["unit"] * rate, terms["initial_margin"]
     marked = position["last"] if held != 0 else price
     equity = state["equity"] + held * per_lot * (price - marked)
-    others = state["margin"] - abs(held) * per_lot * marked * terms["initial_margin"]
+    there = equity + abs(equity) * HAIR - (state["margin"] - abs(held) * per_lot * marked * share)
+    if abs(held + side * lots) * per_lot * price * share + paid * rate <= there:
+        return int(lots)
     kept = abs(held) if side * held > 0 else 0
-    there = equity - others - kept * per_lot * price * terms["initial_margin"]
-    there += abs(equity) * HAIR
-    return reducing + _trimmed(memory, row, instrument, lots - reducing, price, is_maker, reducing, there, rate, terms["initial_margin"])
+    there -= kept * per_lot * price * share
+    return reducing + _trimmed(memory, row, instrument, lots - reducing, price, is_maker, reducing, there, rate, share)
+
+
+@compiled
+def _cash_allows(memory: Memory, row: int, instrument: int, side: int, lots: int, price: float, paid: float, is_maker: int) -> int:
+    terms, cash = at.terms(memory)[instrument], at.cash(memory)
+    there = cash[terms["currency"]]
+    if terms["currency"] != 0:
+        there += max(cash[0], 0.0) / rate_of(memory, row, terms["currency"])
+    there += abs(there) * HAIR
+    if side < 0:
+        lots = min(lots, at.positions(memory)[instrument]["quantity"])
+        return int(lots if there + lots * terms["unit"] * price - paid >= 0.0 else 0)
+    if lots * terms["unit"] * price + paid <= there:
+        return int(lots)
+    return _trimmed(memory, row, instrument, lots, price, is_maker, 0, there, 1.0, 1.0)
 
 
 @compiled

@@ -37,7 +37,7 @@ SPLIT_HAIR = 1e-6  # of a lot: ratios such as 1:3 come as rounded floats
 def happen(memory: Memory, row: int) -> None:
     """Everything that happens before the open of `row`."""
     state = at.state(memory)
-    while state["event"] < memory[at.EVENTS]:
+    while state["event"] < at.word(memory, at.EVENTS):
         event = at.events(memory)[state["event"]]
         if event["row"] > row:
             break
@@ -148,7 +148,7 @@ def accrue(memory: Memory, row: int) -> None:
         return
     years = days / DAYS_PER_YEAR
     rules = at.rules(memory)
-    for currency in range(memory[at.CURRENCIES]):
+    for currency in range(at.word(memory, at.CURRENCIES)):
         balance = at.cash(memory)[currency]
         amount = balance * years * (rules["interest"] if balance > 0.0 else rules["debit"])
         if amount != 0.0:

@@ -81,14 +81,32 @@ def execute(memory: Memory, row: int, slot: int, reference: float, touch: int, i
     if kind in (LIMIT, TAKE_PROFIT, STOP_LIMIT):
         price = min(price, order["limit"]) if side > 0 else max(price, order["limit"])
     if order["reason"] == MARGIN_CALL:
-        _fill(memory, row, slot, lots, price, reference, AT_LIQUIDATION, is_maker, is_inside)
-        return
-    allowed = affordable(memory, row, instrument, side, lots, price, is_maker)
-    if allowed < lots and _is_refused(memory, slot, allowed, price):
-        return
-    _fill(memory, row, slot, min(lots, allowed), price, reference, touch, is_maker, is_inside)
+        touch = AT_LIQUIDATION
+    paid = commission(memory, row, instrument, lots, price, is_maker)
+    allowed = lots if touch == AT_LIQUIDATION else affordable(memory, row, instrument, side, lots, price, paid, is_maker)
     if allowed < lots:
+        if _is_refused(memory, slot, allowed, price):
+            return
+        paid = commission(memory, row, instrument, allowed, price, is_maker)
+    slippage = side * allowed * terms["unit"] * (price - reference)
+    book(memory, row, instrument, side * allowed, price, paid, slippage)
+    fill = at.fills(memory)[at.state(memory)["fills"] - 1 if at.rules(memory)["is_keeping_log"] else 0]
+    fill["order"], fill["book"], fill["touch"], fill["is_maker"] = order["id"], order["book"], touch, is_maker
+    order["filled"] += allowed
+    position["used"] += allowed
+    if order["is_target"]:
+        position["open_orders"] -= side * allowed
+    elif at.dirty(memory)[instrument] == 0:
+        at.dirty(memory)[instrument] = 1
+        at.state(memory)["dirty"] += 1
+    if at.state(memory)["linked"]:
+        _tell_linked(memory, row, slot, allowed, price, is_inside)
+    if order["filled"] == order["quantity"]:
+        end(memory, slot, FILLED, order["reason"])
+    elif allowed < lots:
         end(memory, slot, CANCELLED, NO_CASH)
+    elif order["is_reduce_only"] and position["quantity"] == 0 and not _has_open_parent(memory, slot):
+        end(memory, slot, CANCELLED, NOT_REDUCING)
 
 
 @compiled
@@ -118,33 +136,6 @@ def _is_refused(memory: Memory, slot: int, allowed: int, price: float) -> bool:
         end(memory, slot, REFUSED, BELOW_MINIMUM)
         return True
     return False
-
-
-@compiled
-def _fill(
-    memory: Memory, row: int, slot: int, lots: int, price: float, reference: float, touch: int, is_maker: int, is_inside: int
-) -> None:
-    order = at.orders(memory)[slot]
-    instrument, side = order["instrument"], order["side"]
-    position = at.positions(memory)[instrument]
-    slippage = side * lots * at.terms(memory)[instrument]["unit"] * (price - reference)
-    book(memory, row, instrument, side * lots, price, commission(memory, row, instrument, lots, price, is_maker), slippage)
-    count = at.state(memory)["fills"] - 1
-    fill = at.fills(memory)[count if at.rules(memory)["is_keeping_log"] else 0]
-    fill["order"], fill["book"], fill["touch"], fill["is_maker"] = order["id"], order["book"], touch, is_maker
-    order["filled"] += lots
-    position["used"] += lots
-    if order["is_target"]:
-        position["open_orders"] -= side * lots
-    elif at.dirty(memory)[instrument] == 0:
-        at.dirty(memory)[instrument] = 1
-        at.state(memory)["dirty"] += 1
-    if at.state(memory)["linked"]:
-        _tell_linked(memory, row, slot, lots, price, is_inside)
-    if order["filled"] == order["quantity"]:
-        end(memory, slot, FILLED, order["reason"])
-    elif order["is_reduce_only"] and position["quantity"] == 0 and not _has_open_parent(memory, slot):
-        end(memory, slot, CANCELLED, NOT_REDUCING)
 
 
 @compiled

@@ -15,7 +15,7 @@ def mark(memory: Memory, row: int) -> None:
     """Equity, gross value and margin at the close; an instrument without a bar counts at its last one."""
     state, close = at.state(memory), at.closes(memory)
     equity, gross, margin = 0.0, 0.0, 0.0
-    for currency in range(memory[at.CURRENCIES]):
+    for currency in range(at.word(memory, at.CURRENCIES)):
         equity += at.cash(memory)[currency] * rate_of(memory, row, currency)
     for k in range(state["held"]):
         instrument = at.held(memory)[k]
@@ -33,18 +33,19 @@ def mark(memory: Memory, row: int) -> None:
 
 @compiled
 def record(memory: Memory, row: int) -> None:
-    """Keep the equity of the bar: the curve, the samples, the drawdown; note an account below zero."""
+    """Keep the equity of the bar: the curve or, without one, the drawdown; the samples; note an account below zero."""
     state = at.state(memory)
     equity = state["equity"]
-    if memory[at.EQUITY_ROWS] > 0:
+    if at.word(memory, at.EQUITY_ROWS) > 0:
         at.equity(memory)[row] = equity
-    if state["sample"] < memory[at.SAMPLES] and at.sample_rows(memory)[state["sample"]] == row:
+    else:
+        if equity > state["peak"]:
+            state["drawdown"] = max(state["drawdown"], 1.0 - state["trough"] / state["peak"])
+            state["peak"], state["trough"] = equity, equity
+        state["trough"] = min(state["trough"], equity)
+    if state["sample"] < at.word(memory, at.SAMPLES) and at.sample_rows(memory)[state["sample"]] == row:
         at.samples(memory)[state["sample"]] = equity
         state["sample"] += 1
-    if equity > state["peak"]:
-        state["drawdown"] = max(state["drawdown"], 1.0 - state["trough"] / state["peak"])
-        state["peak"], state["trough"] = equity, equity
-    state["trough"] = min(state["trough"], equity)
     if not equity >= 0.0:
         state["failed_row"], state["failed_instrument"] = row, -1
 
@@ -52,5 +53,5 @@ def record(memory: Memory, row: int) -> None:
 @compiled
 def correct(memory: Memory, row: int) -> None:
     """Keep the equity of a bar whose close has just filled an order."""
-    if memory[at.EQUITY_ROWS] > 0:
+    if at.word(memory, at.EQUITY_ROWS) > 0:
         at.equity(memory)[row] = at.state(memory)["equity"]

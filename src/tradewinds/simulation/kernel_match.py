@@ -42,6 +42,8 @@ from tradewinds.simulation.kernel_memory import Memory
 def match(memory: Memory, row: int) -> None:
     """Everything that orders do in the bar `row`."""
     state, rules = at.state(memory), at.rules(memory)
+    if state["active"] == 1 and _is_only_market(memory, row):
+        return
     for k in range(state["active"]):
         order = at.orders(memory)[at.active(memory)[k]]
         if order["status"] == WAITING and order["parent"] == 0 and order["working_row"] <= row:
@@ -70,6 +72,21 @@ def match(memory: Memory, row: int) -> None:
         _close_phase(memory, row, rank)
     _after(memory, row)
     take_off(memory)
+
+
+@compiled
+def _is_only_market(memory: Memory, row: int) -> bool:
+    """The commonest bar: one market order for the open, which fills whole; the phases would do the same."""
+    slot = at.active(memory)[0]
+    order = at.orders(memory)[slot]
+    price = at.opens(memory)[row, order["instrument"]]
+    is_simple = order["kind"] == MARKET and order["tif"] == GTC and order["when"] == ANY_TIME and order["status"] == WORKING
+    if not is_simple or order["working_row"] > row or np.isnan(price) or at.rules(memory)["is_same_close"]:
+        return False
+    execute(memory, row, slot, price, AT_OPEN, 0, 0)
+    order["rank"] = 2
+    take_off(memory)
+    return True
 
 
 @compiled
@@ -183,7 +200,7 @@ def _close_phase(memory: Memory, row: int, rank: int) -> None:
 def _after(memory: Memory, row: int) -> None:
     """Trailing stops follow the bar; orders for one bar or one session end with it."""
     state = at.state(memory)
-    is_last_of_session = row + 1 < memory[at.TIMES] and at.session(memory)[row + 1] != at.session(memory)[row]
+    is_last_of_session = row + 1 < at.word(memory, at.TIMES) and at.session(memory)[row + 1] != at.session(memory)[row]
     for k in range(state["active"]):
         slot = at.active(memory)[k]
         order = at.orders(memory)[slot]

@@ -1,8 +1,8 @@
-"""The kernel's memory: one int64 array of addresses and lengths, and a function for each array that stands at such an address.
+"""The kernel's memory: the address of a table of addresses and lengths, and a function for each array that stands at one of them.
 
-Handing twenty arrays to compiled code costs a microsecond a call; one array costs a tenth of that, and there is one machine-code version
-whatever the arrays' flags are. The price is that an address knows nothing of its owner: `Simulator` keeps every array alive and in place
-for as long as the addresses are used, and builds them anew (`addresses`) when a log has grown.
+Handing twenty arrays to compiled code costs a microsecond a call and counts references at every call inside; one whole number costs next
+to nothing, and there is one machine-code version whatever the arrays' flags are. The price is that an address knows nothing of its owner:
+`Simulator` keeps the table and every array alive and in place while the kernel runs, and builds the table anew when a log has grown.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from numba.extending import intrinsic
 from numba.np.numpy_support import carray
 from numpy.typing import NDArray
 
-from tradewinds.compiled import inlined
+from tradewinds.compiled import compiled
 from tradewinds.simulation.books import EVENT, FILL, ORDER, POSITION, POSTING, RULES, STATE, TERMS, TIER, Bars, Books
 
-Memory = NDArray[np.int64]
+Memory = int  # the address of the table
 
 _NAMES = (*Bars._fields, *Books._fields)
 _TARGETS = len(_NAMES)
@@ -35,24 +35,24 @@ SIZE = _TARGETS + 14
 ) = range(_TARGETS)  # fmt: skip
 
 
-def addresses(bars: Bars, books: Books) -> Memory:
-    """The addresses and lengths of these arrays; valid while they live."""
-    memory = np.zeros(SIZE, np.int64)
+def table_of(bars: Bars, books: Books) -> NDArray[np.int64]:
+    """The addresses and lengths of these arrays; valid while they live. Its own address is the kernel's memory."""
+    table = np.zeros(SIZE, np.int64)
     for at, array in enumerate((*bars, *books)):
         assert array.flags.c_contiguous
-        memory[at] = array.ctypes.data
-    memory[TIMES], memory[WIDTH] = bars.close.shape
-    memory[RATE_ROWS], memory[CURRENCIES] = bars.rates.shape
-    memory[EVENTS], memory[TIERS] = len(bars.events), len(bars.tiers)
-    memory[ORDER_ROOM], memory[FILL_ROOM], memory[POSTING_ROOM] = len(books.orders), len(books.fills), len(books.postings)
-    memory[EQUITY_ROWS], memory[SAMPLES], memory[DAYS] = len(books.equity), len(books.sample_rows), books.turnover.shape[1]
-    memory[SCHEDULES] = len(books.turnover)
-    return memory
+        table[at] = array.ctypes.data
+    table[TIMES], table[WIDTH] = bars.close.shape
+    table[RATE_ROWS], table[CURRENCIES] = bars.rates.shape
+    table[EVENTS], table[TIERS] = len(bars.events), len(bars.tiers)
+    table[ORDER_ROOM], table[FILL_ROOM], table[POSTING_ROOM] = len(books.orders), len(books.fills), len(books.postings)
+    table[EQUITY_ROWS], table[SAMPLES], table[DAYS] = len(books.equity), len(books.sample_rows), books.turnover.shape[1]
+    table[SCHEDULES] = len(books.turnover)
+    return table
 
 
-def point_at_targets(memory: Memory, targets: NDArray[np.float64]) -> None:
+def point_at_targets(table: NDArray[np.int64], targets: NDArray[np.float64]) -> None:
     """Let `targets(memory)` be these (times, instruments); the caller keeps them alive."""
-    memory[_TARGETS] = targets.ctypes.data
+    table[_TARGETS] = targets.ctypes.data
 
 
 def _as_pointer(typing: Any, address: Any) -> Any:
@@ -64,165 +64,177 @@ def _as_pointer(typing: Any, address: Any) -> Any:
     return types.voidptr(types.int64), build
 
 
+def _as_word(typing: Any, address: Any, place: Any) -> Any:
+    """The int64 at a place of the table."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        whole = arguments[0].type
+        at = builder.add(arguments[0], builder.mul(arguments[1], whole(8)))
+        return builder.load(builder.inttoptr(at, whole.as_pointer()))
+
+    return types.int64(types.int64, types.int64), build
+
+
 _pointer: Any = intrinsic(_as_pointer)
+word: Any = intrinsic(_as_word)
 
 
-@inlined
+@compiled
 def start_ns(memory: Memory) -> NDArray[np.int64]:
-    return carray(_pointer(memory[_START_NS]), (memory[TIMES],), np.int64)
+    return carray(_pointer(word(memory, _START_NS)), (word(memory, TIMES),), np.int64)
 
 
-@inlined
+@compiled
 def end_ns(memory: Memory) -> NDArray[np.int64]:
-    return carray(_pointer(memory[_END_NS]), (memory[TIMES],), np.int64)
+    return carray(_pointer(word(memory, _END_NS)), (word(memory, TIMES),), np.int64)
 
 
-@inlined
+@compiled
 def session(memory: Memory) -> NDArray[np.int64]:
-    return carray(_pointer(memory[_SESSION]), (memory[TIMES],), np.int64)
+    return carray(_pointer(word(memory, _SESSION)), (word(memory, TIMES),), np.int64)
 
 
-@inlined
+@compiled
 def opens(memory: Memory) -> NDArray[np.float64]:
-    return carray(_pointer(memory[_OPEN]), (memory[TIMES], memory[WIDTH]), np.float64)
+    return carray(_pointer(word(memory, _OPEN)), (word(memory, TIMES), word(memory, WIDTH)), np.float64)
 
 
-@inlined
+@compiled
 def highs(memory: Memory) -> NDArray[np.float64]:
-    return carray(_pointer(memory[_HIGH]), (memory[TIMES], memory[WIDTH]), np.float64)
+    return carray(_pointer(word(memory, _HIGH)), (word(memory, TIMES), word(memory, WIDTH)), np.float64)
 
 
-@inlined
+@compiled
 def lows(memory: Memory) -> NDArray[np.float64]:
-    return carray(_pointer(memory[_LOW]), (memory[TIMES], memory[WIDTH]), np.float64)
+    return carray(_pointer(word(memory, _LOW)), (word(memory, TIMES), word(memory, WIDTH)), np.float64)
 
 
-@inlined
+@compiled
 def closes(memory: Memory) -> NDArray[np.float64]:
-    return carray(_pointer(memory[_CLOSE]), (memory[TIMES], memory[WIDTH]), np.float64)
+    return carray(_pointer(word(memory, _CLOSE)), (word(memory, TIMES), word(memory, WIDTH)), np.float64)
 
 
-@inlined
+@compiled
 def volumes(memory: Memory) -> NDArray[np.float64]:
-    return carray(_pointer(memory[_VOLUME]), (memory[TIMES], memory[WIDTH]), np.float64)
+    return carray(_pointer(word(memory, _VOLUME)), (word(memory, TIMES), word(memory, WIDTH)), np.float64)
 
 
-@inlined
+@compiled
 def targets(memory: Memory) -> NDArray[np.float64]:
-    return carray(_pointer(memory[_TARGETS]), (memory[TIMES], memory[WIDTH]), np.float64)
+    return carray(_pointer(word(memory, _TARGETS)), (word(memory, TIMES), word(memory, WIDTH)), np.float64)
 
 
-@inlined
+@compiled
 def target_bits(memory: Memory) -> NDArray[np.int64]:
     """The targets as whole numbers: NaN is equal to itself, and rows compare in a few instructions."""
-    return carray(_pointer(memory[_TARGETS]), (memory[TIMES], memory[WIDTH]), np.int64)
+    return carray(_pointer(word(memory, _TARGETS)), (word(memory, TIMES), word(memory, WIDTH)), np.int64)
 
 
-@inlined
+@compiled
 def rates(memory: Memory) -> NDArray[np.float64]:
-    return carray(_pointer(memory[_RATES]), (memory[RATE_ROWS], memory[CURRENCIES]), np.float64)
+    return carray(_pointer(word(memory, _RATES)), (word(memory, RATE_ROWS), word(memory, CURRENCIES)), np.float64)
 
 
-@inlined
+@compiled
 def events(memory: Memory) -> NDArray[np.void]:
-    return carray(_pointer(memory[_EVENTS]), (memory[EVENTS],), EVENT)
+    return carray(_pointer(word(memory, _EVENTS)), (word(memory, EVENTS),), EVENT)
 
 
-@inlined
+@compiled
 def terms(memory: Memory) -> NDArray[np.void]:
-    return carray(_pointer(memory[_TERMS]), (memory[WIDTH],), TERMS)
+    return carray(_pointer(word(memory, _TERMS)), (word(memory, WIDTH),), TERMS)
 
 
-@inlined
+@compiled
 def tiers(memory: Memory) -> NDArray[np.void]:
-    return carray(_pointer(memory[_TIERS]), (memory[TIERS],), TIER)
+    return carray(_pointer(word(memory, _TIERS)), (word(memory, TIERS),), TIER)
 
 
-@inlined
+@compiled
 def rules(memory: Memory) -> Any:
-    return carray(_pointer(memory[_RULES]), (1,), RULES)[0]
+    return carray(_pointer(word(memory, _RULES)), (1,), RULES)[0]
 
 
-@inlined
+@compiled
 def state(memory: Memory) -> Any:
-    return carray(_pointer(memory[_STATE]), (1,), STATE)[0]
+    return carray(_pointer(word(memory, _STATE)), (1,), STATE)[0]
 
 
-@inlined
+@compiled
 def cash(memory: Memory) -> NDArray[np.float64]:
-    return carray(_pointer(memory[_CASH]), (memory[CURRENCIES],), np.float64)
+    return carray(_pointer(word(memory, _CASH)), (word(memory, CURRENCIES),), np.float64)
 
 
-@inlined
+@compiled
 def positions(memory: Memory) -> NDArray[np.void]:
-    return carray(_pointer(memory[_POSITIONS]), (memory[WIDTH],), POSITION)
+    return carray(_pointer(word(memory, _POSITIONS)), (word(memory, WIDTH),), POSITION)
 
 
-@inlined
+@compiled
 def orders(memory: Memory) -> NDArray[np.void]:
-    return carray(_pointer(memory[_ORDERS]), (memory[ORDER_ROOM],), ORDER)
+    return carray(_pointer(word(memory, _ORDERS)), (word(memory, ORDER_ROOM),), ORDER)
 
 
-@inlined
+@compiled
 def active(memory: Memory) -> NDArray[np.int64]:
-    return carray(_pointer(memory[_ACTIVE]), (memory[ORDER_ROOM],), np.int64)
+    return carray(_pointer(word(memory, _ACTIVE)), (word(memory, ORDER_ROOM),), np.int64)
 
 
-@inlined
+@compiled
 def free(memory: Memory) -> NDArray[np.int64]:
-    return carray(_pointer(memory[_FREE]), (memory[ORDER_ROOM],), np.int64)
+    return carray(_pointer(word(memory, _FREE)), (word(memory, ORDER_ROOM),), np.int64)
 
 
-@inlined
+@compiled
 def fills(memory: Memory) -> NDArray[np.void]:
-    return carray(_pointer(memory[_FILLS]), (memory[FILL_ROOM],), FILL)
+    return carray(_pointer(word(memory, _FILLS)), (word(memory, FILL_ROOM),), FILL)
 
 
-@inlined
+@compiled
 def postings(memory: Memory) -> NDArray[np.void]:
-    return carray(_pointer(memory[_POSTINGS]), (memory[POSTING_ROOM],), POSTING)
+    return carray(_pointer(word(memory, _POSTINGS)), (word(memory, POSTING_ROOM),), POSTING)
 
 
-@inlined
+@compiled
 def equity(memory: Memory) -> NDArray[np.float64]:
-    return carray(_pointer(memory[_EQUITY]), (memory[EQUITY_ROWS],), np.float64)
+    return carray(_pointer(word(memory, _EQUITY)), (word(memory, EQUITY_ROWS),), np.float64)
 
 
-@inlined
+@compiled
 def held(memory: Memory) -> NDArray[np.int64]:
-    return carray(_pointer(memory[_HELD]), (memory[WIDTH],), np.int64)
+    return carray(_pointer(word(memory, _HELD)), (word(memory, WIDTH),), np.int64)
 
 
-@inlined
+@compiled
 def dirty(memory: Memory) -> NDArray[np.int64]:
-    return carray(_pointer(memory[_DIRTY]), (memory[WIDTH],), np.int64)
+    return carray(_pointer(word(memory, _DIRTY)), (word(memory, WIDTH),), np.int64)
 
 
-@inlined
+@compiled
 def chosen(memory: Memory) -> NDArray[np.int64]:
-    return carray(_pointer(memory[_CHOSEN]), (memory[WIDTH],), np.int64)
+    return carray(_pointer(word(memory, _CHOSEN)), (word(memory, WIDTH),), np.int64)
 
 
-@inlined
+@compiled
 def lots(memory: Memory) -> NDArray[np.int64]:
-    return carray(_pointer(memory[_LOTS]), (memory[WIDTH],), np.int64)
+    return carray(_pointer(word(memory, _LOTS)), (word(memory, WIDTH),), np.int64)
 
 
-@inlined
+@compiled
 def sample_rows(memory: Memory) -> NDArray[np.int64]:
-    return carray(_pointer(memory[_SAMPLE_ROWS]), (memory[SAMPLES],), np.int64)
+    return carray(_pointer(word(memory, _SAMPLE_ROWS)), (word(memory, SAMPLES),), np.int64)
 
 
-@inlined
+@compiled
 def samples(memory: Memory) -> NDArray[np.float64]:
-    return carray(_pointer(memory[_SAMPLES]), (memory[SAMPLES],), np.float64)
+    return carray(_pointer(word(memory, _SAMPLES)), (word(memory, SAMPLES),), np.float64)
 
 
-@inlined
+@compiled
 def turnover(memory: Memory) -> NDArray[np.float64]:
-    return carray(_pointer(memory[_TURNOVER]), (memory[SCHEDULES], memory[DAYS]), np.float64)
+    return carray(_pointer(word(memory, _TURNOVER)), (word(memory, SCHEDULES), word(memory, DAYS)), np.float64)
 
 
-@inlined
+@compiled
 def turnover_day(memory: Memory) -> NDArray[np.int64]:
-    return carray(_pointer(memory[_TURNOVER_DAY]), (memory[SCHEDULES],), np.int64)
+    return carray(_pointer(word(memory, _TURNOVER_DAY)), (word(memory, SCHEDULES),), np.int64)

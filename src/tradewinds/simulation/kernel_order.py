@@ -30,19 +30,19 @@ from tradewinds.simulation.kernel_memory import Memory
 
 
 @compiled
-def has_room(memory: Memory, row: int) -> bool:
-    """Whether the logs hold whatever one bar and the decisions at its close can write."""
-    state, width = at.state(memory), memory[at.WIDTH]
+def has_room(memory: Memory) -> bool:
+    """Whether the logs hold whatever one bar, the decisions at its close and all events to come can write."""
+    state, width = at.state(memory), at.word(memory, at.WIDTH)
     writes = state["active"] + 2 * width + 8
-    if state["fresh"] - state["free"] + writes > memory[at.ORDER_ROOM]:
+    if state["fresh"] - state["free"] + writes > at.word(memory, at.ORDER_ROOM):
         return False
     if at.rules(memory)["is_keeping_log"] == 0:
         return True
-    happening = 0
-    while state["event"] + happening < memory[at.EVENTS] and at.events(memory)[state["event"] + happening]["row"] <= row:
-        happening += 1
-    moved = 2 * (writes + width + happening + memory[at.CURRENCIES])
-    return bool(state["fills"] + writes + happening <= memory[at.FILL_ROOM] and state["postings"] + moved <= memory[at.POSTING_ROOM])
+    coming = at.word(memory, at.EVENTS) - state["event"]
+    moved = 2 * (writes + width + coming + at.word(memory, at.CURRENCIES))
+    return bool(
+        state["fills"] + writes + coming <= at.word(memory, at.FILL_ROOM) and state["postings"] + moved <= at.word(memory, at.POSTING_ROOM)
+    )
 
 
 @compiled
@@ -90,7 +90,7 @@ def submit(
     """Place an order decided at the last simulated close; returns its id, or 0 where a log has to grow first."""
     state = at.state(memory)
     row = state["row"] - 1
-    if not has_room(memory, row):
+    if not has_room(memory):
         return 0
     slot = place(memory, row, instrument, side, lots, kind, tif, when)
     order, terms = at.orders(memory)[slot], at.terms(memory)[instrument]
