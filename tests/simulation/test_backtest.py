@@ -17,6 +17,7 @@ from tradewinds.simulation.anchor import anchor_of
 from tradewinds.simulation.backtest import backtest, seen_panel
 from tradewinds.simulation.books import DIVIDEND, EVENT, SPLIT
 from tradewinds.simulation.market import Market, market_of_panel
+from tradewinds.simulation.rules import Account, Setup
 from tradewinds.trading.decide import decide_all, decide_window
 from tradewinds.trading.strategy import Int, Params, Strategy, vector
 
@@ -168,7 +169,7 @@ def test_true_and_false_are_one_unit_and_none() -> None:
         ([[1.0], [2.0, 3.0]], "targets that are no array"),
         (np.array(["a"] * 4), "targets are of type ndarray (<U1)"),
         (np.array([1j] * 4), "targets are of type ndarray (complex128)"),
-        (np.array([0.0, 0.0, np.inf, 0.0]), "target inf of I0.XNAS at 1970-01-01T00:03:00Z, expected a finite number"),
+        (np.array([0.0, 0.0, np.inf, 0.0]), "target inf of I0.XNAS at 1970-01-01T00:03:00Z (bar 2), expected a finite number"),
         (lambda seen, params: seen.close[99], "raised IndexError: index 99 is out of bounds"),
         (lambda seen, params: seen.field("vwap"), "raised Rejected: panel: field 'vwap'"),
         (lambda seen, params: params.speed, "raised AttributeError"),
@@ -276,6 +277,22 @@ def test_deciding_on_the_trailing_window_equals_deciding_over_the_whole(closes: 
     for row in range(bars_back - 1, len(closes)):
         window = seen.window(row + 1 - bars_back, row + 1)
         np.testing.assert_array_equal(decide_window(MOMENTUM, window, params), whole[row])
+
+
+def test_an_infinite_target_of_a_window_is_refused() -> None:
+    bars = panel([10.0] * 5)
+    strategy = answering(np.array([np.inf, 1.0, -np.inf]))
+
+    with pytest.raises(Rejected, match=r"strategy fixed: target -inf of I0.XNAS at 1970-01-01T00:03:00Z, expected a finite number"):
+        decide_window(strategy, seen_panel(strategy, market(bars), bars).window(0, 3), strategy.params())
+
+
+def test_an_account_that_falls_below_zero_names_strategy_bar_and_value() -> None:
+    bars = panel([100.0, 100.0, 100.0, 350.0])
+    short = Setup(account=Account(1_000.0, leverage=5.0))
+
+    with pytest.raises(Rejected, match=r"strategy fixed: simulation: equity -250.00 USD at 1970-01-01T00:04:00Z \(bar 3\)"):
+        backtest(answering(np.full(4, -5.0)), market(bars), bars, setup=short)
 
 
 def test_a_window_shorter_than_the_lookback_is_refused() -> None:

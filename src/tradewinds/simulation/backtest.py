@@ -64,7 +64,11 @@ def backtest(
     seen = seen_panel(strategy, market, panel, others=others, decisions=decisions)
     if strategy.kind == "vector":
         simulator = Simulator(market, chosen, targets=strategy.targets)
-        simulator.run(targets_of(strategy, seen, params), first, last)
+        targets = targets_of(strategy, seen, params)
+        try:
+            simulator.run(targets, first, last)
+        except Rejected as error:
+            raise Rejected(f"strategy {strategy.name}: {error}") from error
     else:
         run = EventRun(strategy, params, market, seen, chosen, first, corrections=corrections)
         run.run(last)

@@ -1,6 +1,7 @@
 """Asking a vector strategy: all targets of a panel at once, or those of its last row, as live does on the trailing window.
 
-The answer is checked once, in one pass: shape, type and infinities. NaN is an answer: leave the position as it is.
+Shape and type of the answer are checked here. Infinities are refused where a target is followed: by the simulation, which looks at each
+one anyway, and for the last row in `decide_window`. NaN is an answer: leave the position as it is.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tradewinds.compiled import compiled
 from tradewinds.core.errors import Invariant, Rejected
 from tradewinds.core.instant import text
 from tradewinds.trading.panel import StrategyPanel
@@ -41,6 +41,11 @@ def decide_window(strategy: Strategy, window: StrategyPanel, params: Params) -> 
     if window.shape[0] < bars:
         raise Rejected(f"strategy {strategy.name}: a window of {window.shape[0]} bars, expected at least the {bars} of its lookback")
     last: Floats = decide_all(strategy, window, params)[-1]
+    for column in np.flatnonzero(np.isinf(last)).tolist():
+        raise Rejected(
+            f"strategy {strategy.name}: target {last[column]} of {window.instruments[column]} at "
+            f"{text(int(window.bars.event_ns[-1]))}, expected a finite number, or NaN to leave the position"
+        )
     return last
 
 
@@ -60,22 +65,7 @@ def checked_targets(strategy: Strategy, answer: object, instruments: tuple[str, 
         raise Rejected(f"strategy {strategy.name}: targets of shape {given.shape}, expected {shape} (times, instruments)")
     if not targets.flags.writeable:
         targets = targets.copy()  # compiled code is made for arrays that can be written, another kind would be compiled anew
-    if has_infinity(targets.reshape(-1)):
-        row, column = (int(at) for at in np.argwhere(np.isinf(targets))[0])
-        raise Rejected(
-            f"strategy {strategy.name}: target {targets[row, column]} of {instruments[column]} at "
-            f"{text(int(event_ns[row]))}, expected a finite number, or NaN to leave the position"
-        )
     return targets
-
-
-@compiled
-def has_infinity(values: Floats) -> bool:
-    """Whether any of (values,) is infinite; one pass without an early way out, so that the machine takes several at a time."""
-    found = False
-    for value in values:
-        found |= abs(value) == np.inf
-    return found
 
 
 def _named(answer: object, given: NDArray[np.generic]) -> str:
