@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tradewinds.performance.exposure import holdings
+from tradewinds.performance.exposure import held_before, quantities
 from tradewinds.performance.track_record import CASH, Floats, TrackRecord
 from tradewinds.performance.trades import last_prices, round_trips
 
@@ -47,7 +47,7 @@ def attribution(record: TrackRecord) -> Attribution:
     commission, slippage = log.commission * rate, log.slippage * rate
     charge_rate = _rates(record, charges.row, charges.instrument)
     charged = charges.amount * charge_rate
-    held = holdings(record, np.array([last])).quantity[0]
+    held = quantities(record, np.array([last]))[0]
     mark = last_prices(record)
     final = np.where(
         held != 0.0, held * np.nan_to_num(mark) * record.multiplier * record.rates[-1 if len(record.rates) == 1 else last], 0.0
@@ -90,10 +90,7 @@ def _by_side(record: TrackRecord, charged: Floats, currency: float) -> dict[str,
     charges = record.charges
     sign = np.zeros(len(charges.row))
     own = np.flatnonzero(charges.instrument != CASH)
-    if len(own):
-        rows = np.unique(np.maximum(charges.row[own] - 1, record.first_row))
-        before = holdings(record, rows).quantity
-        sign[own] = np.sign(before[np.searchsorted(rows, np.maximum(charges.row[own] - 1, record.first_row)), charges.instrument[own]])
+    sign[own] = np.sign(held_before(record, charges.row[own], charges.instrument[own]))
     sides = {}
     for name, side in (("long", 1), ("short", -1)):
         sides[name] = math.fsum(trips["net"][trips["side"] == side]) + math.fsum(charged[sign == side])

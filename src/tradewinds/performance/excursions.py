@@ -13,13 +13,12 @@ from tradewinds.compiled import compiled, inlined
 from tradewinds.performance.track_record import Bools, Floats, Ints
 
 _STEP = 32
-_DIRECT = 8  # bars held in all, in lengths of the market, up to which they are simply read
 _NO_PYRAMID = (np.empty((0, 1)), np.zeros(1, np.int64))
 
 
 def add_excursions(trips: NDArray[np.void], high: Floats, low: Floats, late: Bools) -> None:
     """Fill `mfe` and `mae`; late: (trips, 2) whether entry and exit were at their bar's close. NaN without a price."""
-    is_long = int(trips["bars"].sum()) > _DIRECT * high.shape[0]
+    is_long = int(trips["bars"].sum()) > high.size  # more than reading every price once
     tops, starts = _pyramid(high, 1.0) if is_long else _NO_PYRAMID
     bottoms, _ = _pyramid(low, -1.0) if is_long else _NO_PYRAMID
     _excursions(trips, high, low, tops, bottoms, starts, late)

@@ -43,21 +43,48 @@ class Holdings:
 
 def holdings(record: TrackRecord, rows: Ints) -> Holdings:
     """What was held at the close of these rows (rising)."""
-    width = len(record.instruments)
-    quantity, price = np.zeros((len(rows), width)), np.full((len(rows), width), np.nan)
+    quantity = quantities(record, rows)
+    price = np.full(quantity.shape, np.nan)
     log = record.fills
-    _held(log.row, log.instrument, log.quantity, log.ratio, record.lot, np.ascontiguousarray(rows, dtype=np.int64), quantity)
     _priced(record.close, np.ascontiguousarray(rows, dtype=np.int64), log.row, log.instrument, log.ratio, price)
     rates = record.rates[rows] if len(record.rates) > 1 else record.rates
     value = np.where(quantity == 0.0, 0.0, quantity * np.nan_to_num(price) * record.multiplier * rates)
     return Holdings(quantity, price, value)
 
 
+def quantities(record: TrackRecord, rows: Ints) -> Floats:
+    """(rows, instruments) units held at the close of these rows (rising), signed."""
+    log, found = record.fills, np.zeros((len(rows), len(record.instruments)))
+    _held(log.row, log.instrument, log.quantity, log.ratio, record.lot, np.ascontiguousarray(rows, dtype=np.int64), found)
+    return found
+
+
+def held_before(record: TrackRecord, rows: Ints, instruments: Ints) -> Floats:
+    """(events,) units held of each event's instrument before the fills of its row; instruments at least 0, rows in any order."""
+    order = np.argsort(rows, kind="stable")
+    log, found = record.fills, np.zeros(len(rows))
+    _before(
+        log.row, log.instrument, log.quantity, log.ratio, record.lot, len(record.instruments), rows[order], instruments[order], order, found
+    )  # fmt: skip
+    return found
+
+
+def sides(record: TrackRecord, rows: Ints) -> Floats:
+    """(rows, 2) worth of longs and of shorts, both positive, at the close of these rows (rising); needs no array per instrument."""
+    log = record.fills
+    found = np.zeros((len(rows), 2))
+    _sides(
+        record.close, np.ascontiguousarray(rows, dtype=np.int64), log.row, log.instrument, log.quantity, log.ratio, record.lot,
+        record.multiplier, record.rates, found,
+    )  # fmt: skip
+    return found
+
+
 def exposure(record: TrackRecord, samples: Samples, periods_per_year: float) -> Exposure:
     """Of the whole record, at its samples."""
-    held = holdings(record, samples.rows)
     equity = np.where(samples.values > 0, samples.values, np.nan)
-    gross, net = np.abs(held.value).sum(axis=1) / equity, held.value.sum(axis=1) / equity
+    worth = sides(record, samples.rows)
+    gross, net = (worth[:, 0] + worth[:, 1]) / equity, (worth[:, 0] - worth[:, 1]) / equity
     known = np.isfinite(gross)
     log = record.fills
     units = np.abs(log.quantity) * log.price
@@ -76,6 +103,46 @@ def exposure(record: TrackRecord, samples: Samples, periods_per_year: float) -> 
         traded=traded,
         turnover=traded / 2 / average / years if average > 0 and years > 0 else None,
     )
+
+
+@compiled
+def _before(
+    row: Ints, instrument: Ints, quantity: Floats, ratio: Floats, lot: Floats, width: int, rows: Ints, instruments: Ints, order: Ints,
+    out: Floats,
+) -> None:  # fmt: skip
+    now, largest = np.zeros(width), np.zeros(width)
+    at = 0
+    for event in range(len(rows)):
+        while at < len(row) and row[at] < rows[event]:
+            _step(at, instrument, quantity, ratio, lot, now, largest)
+            at += 1
+        out[order[event]] = now[instruments[event]]
+
+
+@compiled
+def _sides(
+    close: Floats, rows: Ints, row: Ints, instrument: Ints, quantity: Floats, ratio: Floats, lot: Floats, multiplier: Floats,
+    rates: Floats, out: Floats,
+) -> None:  # fmt: skip
+    width = close.shape[1]
+    last, units, largest = np.full(width, np.nan), np.zeros(width), np.zeros(width)
+    now = at = 0
+    for sample in range(len(rows)):
+        while now <= rows[sample]:
+            while at < len(row) and row[at] <= now:
+                if not np.isnan(ratio[at]):
+                    last[instrument[at]] /= ratio[at]
+                _step(at, instrument, quantity, ratio, lot, units, largest)
+                at += 1
+            for column in range(width):
+                if not np.isnan(close[now, column]):
+                    last[column] = close[now, column]
+            now += 1
+        rate = rates[rows[sample] if len(rates) > 1 else 0]
+        for column in range(width):
+            if units[column] != 0.0 and not np.isnan(last[column]):
+                value = units[column] * last[column] * multiplier[column] * rate[column]
+                out[sample, 0 if value > 0.0 else 1] += abs(value)
 
 
 @compiled

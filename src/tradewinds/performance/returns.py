@@ -19,7 +19,7 @@ from tradewinds.performance.track_record import Floats, Ints, TrackRecord
 
 DAYS_PER_YEAR = 365.25
 _DAILY_GAP = 2.5
-_NAMED_GAPS = ((9.0, 52.0), (45.0, 12.0), (120.0, 4.0))  # median days between samples up to this -> samples a year
+_NAMED_GAPS = ((9.0, 52.0), (45.0, 12.0), (120.0, 4.0))  # middle gap in days up to this -> samples a year
 _SATURDAY, _SUNDAY = 5, 6
 
 
@@ -114,7 +114,7 @@ def annualisation(at_ns: Ints, periods_per_year: float | None = None) -> Annuali
     years = float(at_ns[-1] - at_ns[0]) / NS_PER_DAY / DAYS_PER_YEAR
     if years >= 1.0:
         return Annualisation(float(max(round(len(gaps) / years), 1)), f"counted over {years:.1f} years")
-    middle = float(np.median(gaps))
+    middle = float(np.sort(gaps)[len(gaps) // 2])
     if middle <= _DAILY_GAP:
         weekdays = set((((at_ns - 1) // NS_PER_DAY + 3) % 7).tolist())  # 1970-01-01 was a Thursday
         for weekday, factor in ((_SATURDAY, 365.0), (_SUNDAY, 313.0)):
