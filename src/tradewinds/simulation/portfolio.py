@@ -22,6 +22,7 @@ from tradewinds.history.panel import Panel
 from tradewinds.simulation import kernel
 from tradewinds.simulation.backtest import first_decision, seen_panel, targets_of
 from tradewinds.simulation.book import BookSimulator
+from tradewinds.simulation.books import INTEREST
 from tradewinds.simulation.event import EventRun
 from tradewinds.simulation.market import Market
 from tradewinds.simulation.result import Fingerprint, Result, orders_hash, parameters_text, setup_hash
@@ -115,7 +116,7 @@ def book_profit(result: Result) -> Floats:
     flows = np.zeros((times, profit.shape[1], len(market.currencies)))
     fills, postings = result.fills, result.postings
     np.add.at(flows, (fills["row"], owner[fills["instrument"]], currency[fills["instrument"]]), -fills["amount"] - fills["commission"])
-    own = postings[postings["instrument"] >= 0]
+    own = postings[postings["kind"] != INTEREST]
     np.add.at(flows, (own["row"], owner[own["instrument"]], currency[own["instrument"]]), own["amount"])
     cash = np.cumsum(flows, axis=0)
     rates = np.broadcast_to(market.rates, (times, len(market.currencies)))
@@ -246,9 +247,9 @@ def _result(
 ) -> Result:
     market, setup = simulator.market, simulator.setup
     owner = tuple(number for number, own in enumerate(columns) for _ in own)
-    orders, fills, postings = simulator.orders.copy(), simulator.fills.copy(), simulator.postings.copy()
+    orders, fills, postings = (_copied(log) for log in (simulator.orders, simulator.fills, simulator.postings))
     for log in (orders, fills, postings):
-        has_owner = log["instrument"] >= 0
+        has_owner = log["instrument"] >= 0  # interest on cash is the account's
         log["book"][has_owner] = np.array(owner)[log["instrument"][has_owner]]
     parameters = {book.name: book.strategy.params(book.parameters).as_dict() for book in books}
     source = hashlib.sha256(
@@ -262,6 +263,13 @@ def _result(
         simulator.books.positions["quantity"].copy(), mark, all(are_point_in_time), books=tuple(book.name for book in books),
         column_books=owner,
     )  # fmt: skip
+
+
+def _copied(log: NDArray[np.void]) -> NDArray[np.void]:
+    """A copy whose padding is zero, as the fingerprint expects; numpy's own leaves there what was in memory."""
+    copied = np.zeros(len(log), log.dtype)
+    copied[:] = log
+    return copied
 
 
 def _last(close: Floats) -> Floats:
