@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tradewinds.performance import benchmark, ratios, target
+from tradewinds.performance.returns import annualisation
 from tradewinds.performance.track_record import Floats
 
 pytestmark = pytest.mark.shared
@@ -83,6 +84,35 @@ def test_ratios_against_a_benchmark_are_those_of_the_book(bacon: tuple[Floats, F
     assert benchmark.systematic_risk(ours, theirs, MONTHS) == pytest.approx(10 * published["SystematicRisk"][0], abs=0.005)
     assert benchmark.total_risk(ours, theirs, MONTHS) == pytest.approx(10 * published["TotalRisk"][0], abs=0.0005)
     assert target.omega_excess(ours, theirs, MONTHS, ACCEPTABLE) == pytest.approx(published["OmegaExcessReturn"][0], abs=0.00005)
+
+
+def test_what_differs_from_the_book_is_what_the_page_says(bacon: tuple[Floats, Floats], published: dict[str, list[float]]) -> None:
+    ours, theirs = bacon
+
+    assert ratios.pain_ratio(ours, MONTHS) == pytest.approx(2.59, abs=0.005) != published["PainRatio"][0]
+    assert target.prospect_ratio(ours, 0.05) == pytest.approx(-0.99, abs=0.005) != published["ProspectRatio"][0]
+    mixed = ratios.annual_return(ours, MONTHS) + target.kappa(ours, ACCEPTABLE, 2) * np.sqrt(MONTHS) * (
+        ratios.downside_deviation(theirs, ACCEPTABLE) - ratios.downside_deviation(ours, ACCEPTABLE)
+    )
+    assert mixed == pytest.approx(published["M2Sortino"][0], abs=0.00005)
+    assert target.m_squared_sortino(ours, theirs, MONTHS, ACCEPTABLE) == pytest.approx(0.1031, abs=0.00005)
+
+
+def test_months_are_counted_and_the_residual_return_is_the_book_s(
+    shared: Path, bacon: tuple[Floats, Floats], published: dict[str, list[float]]
+) -> None:
+    ours, theirs = bacon
+    with (shared / "known/performanceanalytics/portfolio_bacon.csv").open() as lines:
+        days = np.array([row[0] for row in list(csv.reader(lines))[1:]], "datetime64[ns]").astype(np.int64)
+
+    residual = (
+        ratios.annual_return(ours, MONTHS)
+        - benchmark.alpha(ours, theirs)
+        - benchmark.beta(ours, theirs) * ratios.annual_return(theirs, MONTHS)
+    )
+
+    assert annualisation(days).periods_per_year == published["Frequency"][0]
+    assert residual == pytest.approx(published["CAPM.epsilon"][0], abs=0.0005)
 
 
 def test_burke_differs_by_the_compounding_of_a_fall(bacon: tuple[Floats, Floats], published: dict[str, list[float]]) -> None:
