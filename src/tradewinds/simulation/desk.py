@@ -12,16 +12,21 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tradewinds.core.errors import Rejected
 from tradewinds.simulation.books import KINDS
+from tradewinds.simulation.kernel_late import follow_late
 from tradewinds.simulation.simulator import Simulator
 from tradewinds.trading.desk import OpenOrder
 from tradewinds.trading.intent import Intent, OrderKind
+from tradewinds.trading.sizing import CODES
 from tradewinds.trading.strategy import TARGET_UNITS, TargetUnit
 
 if TYPE_CHECKING:
     from tradewinds.trading.view import View
+
+Floats = NDArray[np.float64]
 
 INFINITY = math.inf
 
@@ -32,7 +37,8 @@ class SimulatedDesk:
     view: View
 
     __slots__ = (
-        "_event_rows", "_first", "_flat", "_has_targets", "_is_always_live", "_quiet_until", "_simulated", "_targets", "_unit", "_width",
+        "_event_rows", "_first", "_flat", "_has_targets", "_held", "_is_always_live",
+        "_quiet_until", "_simulated", "_targets", "_unit", "_width",
         "is_late", "simulator", "view",
     )  # fmt: skip
 
@@ -48,6 +54,7 @@ class SimulatedDesk:
         self._simulated = first
         self._event_rows = sorted(set(simulator.market.events["row"].tolist()))
         self._is_always_live = simulator.setup.account.maintenance > 0
+        self._held: dict[int, float] = {}  # units by column, while nothing moves a position
         self._quiet_until = first  # no fill and no event moves a position before this row
 
     def target(self, column: int, value: float, unit: TargetUnit | None) -> None:
@@ -64,7 +71,7 @@ class SimulatedDesk:
             if unit not in TARGET_UNITS:
                 raise Rejected(f"target in {unit!r}, expected one of {', '.join(TARGET_UNITS)}")
             self._prepare()
-            self.simulator.target(column, value, unit)
+            self._place_one(column, value, unit)
             return
         self._flat[row * self._width + column] = value
         self._has_targets = True
@@ -86,9 +93,8 @@ class SimulatedDesk:
     def place(self) -> None:
         """Place the targets collected since the present bar was simulated."""
         row = self.view.row
-        decide = getattr(self.simulator, "decide", None)
-        if decide is not None:
-            decide(self._targets)
+        if type(self.simulator) is Simulator:
+            self._follow(self._targets[row], self._unit)
         else:  # the part of a shared simulator that belongs to one strategy of a portfolio
             for column in np.flatnonzero(~np.isnan(self._targets[row])).tolist():
                 self.simulator.target(column, float(self._targets[row, column]), self._unit)
@@ -130,7 +136,11 @@ class SimulatedDesk:
     def quantity(self, column: int) -> float:
         if self.view.row >= self._quiet_until:
             self.sync()
-        return self.simulator.quantity(column)
+            return self.simulator.quantity(column)
+        held = self._held.get(column)
+        if held is None:
+            held = self._held[column] = self.simulator.quantity(column)
+        return held
 
     def average_price(self, column: int) -> float | None:
         if self.view.row >= self._quiet_until:
@@ -154,6 +164,18 @@ class SimulatedDesk:
             self.sync()
         ids = self.simulator.open_orders() if column is None else self.simulator.open_orders(column)
         return tuple(self._order(one) for one in ids)
+
+    def _place_one(self, column: int, value: float, unit: TargetUnit) -> None:
+        if type(self.simulator) is Simulator:
+            targets = np.full(self._width, np.nan)
+            targets[column] = value
+            self._follow(targets, unit)
+        else:
+            self.simulator.target(column, value, unit)
+
+    def _follow(self, targets: Floats, unit: TargetUnit) -> None:
+        while follow_late(self.simulator._memory, targets, CODES[unit]) == 0:
+            self.simulator._grow()  # the desk is the simulator's other half
 
     def _order(self, order: int) -> OpenOrder:
         record = self.simulator.order(order)
@@ -182,6 +204,7 @@ class SimulatedDesk:
 
     def _settle(self) -> None:
         """How long nothing can move a position: no order is open, and no event falls before that row."""
+        self._held.clear()
         if self._is_always_live or int(self.simulator.books.state["active"][0]):
             self._quiet_until = 0
             return

@@ -169,7 +169,7 @@ class StrategyPanel:
 
 
 def as_of_rows(panel: Panel, at_ns: Ints) -> Ints:
-    """(instants, instruments): the last row of the panel that had ended and was known at each instant, -1 where there is none.
+    """(instants, instruments): the last row of the panel that had ended and was known at each of the rising instants, -1: none.
 
     A row can be read from max(event, known) on. Rows become readable out of order when one is late; the newest by its event time is
     read, so that a late old one never replaces a newer one: the running maximum of rows in the order in which they become readable.
@@ -185,25 +185,26 @@ def as_of_rows(panel: Panel, at_ns: Ints) -> Ints:
 
 
 def stairs(values: Floats, rows: Ints) -> Floats:
-    """values (rows, columns) read at rows (times, columns), NaN where -1."""
-    if not len(values):
-        return np.full(rows.shape, np.nan)
-    taken = np.take_along_axis(values, np.maximum(rows, 0), axis=0)
-    taken[rows < 0] = np.nan
-    return taken
+    """values (rows, columns) read at rows (times, columns) that never fall, NaN where -1."""
+    out = np.empty(rows.shape)
+    for column in range(rows.shape[1]):
+        there = int(np.searchsorted(rows[:, column], 0))  # -1 before the first that is known
+        out[:there, column] = np.nan
+        out[there:, column] = values[rows[there:, column], column]
+    return out
 
 
 def _newest(readable_ns: Ints, at_ns: Ints) -> Ints:
-    if not (np.diff(readable_ns) < 0).any():
-        rows = np.arange(len(readable_ns))
-        moments = readable_ns
-    else:
-        order = np.argsort(readable_ns, kind="stable")
-        moments = readable_ns[order]
-        rows = np.maximum.accumulate(order)
+    """(instants,) the newest row that is readable at each of the rising instants."""
+    is_in_order = not (readable_ns[1:] < readable_ns[:-1]).any()
+    order = None if is_in_order else np.argsort(readable_ns, kind="stable")
+    moments = readable_ns if order is None else readable_ns[order]
     held = int(np.searchsorted(moments, UNKNOWN_NS))  # cells that hold nothing are never read
-    at = np.searchsorted(moments[:held], at_ns, "right") - 1
-    return np.where(at < 0, -1, np.append(rows, -1)[at]).astype(np.int64)
+    first = np.searchsorted(at_ns, moments[:held])  # the instant from which on each can be read
+    last = np.cumsum(np.bincount(first, minlength=len(at_ns) + 1)[: len(at_ns)]) - 1
+    if order is None:
+        return last
+    return np.append(np.maximum.accumulate(order), -1)[last]
 
 
 def _frozen(values: Floats) -> Floats:

@@ -173,7 +173,7 @@ class View:
 
     def quantity(self, instrument: str | None = None) -> float:
         """Units held, signed."""
-        return self._desk.quantity(self.column(instrument))
+        return self._desk.quantity(0 if instrument is None and self._single else self.column(instrument))
 
     def average_price(self, instrument: str | None = None) -> float | None:
         """Of what is held, None where nothing is."""
