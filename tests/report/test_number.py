@@ -30,6 +30,10 @@ from tradewinds.report.number import count, decimal, moment, money, percent, sho
         (short(25_000), "25k"),
         (short(-2e9), "\u22122B"),
         (short(2500), "2,500"),
+        (short(2.5e20), "2.500e+20"),
+        (money(-6.417e270, "USD"), "\u22126.417e+270 USD"),
+        (percent(1e20), "1.000e+22%"),
+        (significant(1e300), "1.000e+300"),
     ],
 )
 def test_numbers_read_the_same_on_every_machine(shown: str, expected: str) -> None:

@@ -211,6 +211,14 @@ def test_a_long_and_busy_run_without_blemish_has_no_warning(run: Run) -> None:
     assert '<div class="warnings"' not in tear_sheet(run(100 + np.sin(np.arange(400)), targets)).html
 
 
+def test_numbers_without_end_stay_short(run: Run) -> None:
+    closes = np.exp(np.linspace(0, 400, 300))
+
+    words = Page(tear_sheet(run(closes, np.ones(300))).html).words
+
+    assert max(len(word) for word in " ".join(words).split()) < 70
+
+
 def test_every_cost_is_named_in_words() -> None:
     costs = (
         PerUnit(0.005, minimum=1.0),

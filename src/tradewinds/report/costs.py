@@ -60,7 +60,7 @@ def capacity_section(given: Measured) -> str:
             f"Capital at which {percent(found.tolerance, 0)} of fills exceed {percent(found.participation, 0)} of a session's volume",
             _amount(found.at_participation, given.currency),
         ),
-        ("Cost of impact at today's capital", _amount(found.impact_cost, given.currency)),
+        ("Cost of impact at today's capital", ABSENT if found.impact_cost is None else money(found.impact_cost, given.currency)),
         ("Capital at which profit less impact is highest", _amount(found.most_profit_at, given.currency)),
         ("Capital at which impact eats the profit", _amount(found.break_even, given.currency)),
         ("Fills in sessions without volume, left out", count(found.unmeasured)),
@@ -70,7 +70,7 @@ def capacity_section(given: Measured) -> str:
 
 
 def _amount(value: float | None, currency: str) -> str:
-    return ABSENT if value is None else money(value, currency)
+    return ABSENT if value is None else "none: there is no profit" if value == 0 else money(value, currency)
 
 
 def _figure(name: str, title: str, parts: Mapping[str, float], currency: str, note: str = "") -> Figure:

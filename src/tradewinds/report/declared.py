@@ -27,6 +27,7 @@ from tradewinds.simulation.rules import (
 NAMES_SHOWN = 8
 FEW_TRIPS = 30
 FEW_SESSIONS = 60
+BARS_ASKED = 1000
 
 Rows = list[tuple[str, str]]
 
@@ -156,9 +157,9 @@ def period(result: Result) -> str:
 
 
 def bar_length(result: Result) -> str:
-    """How long most bars are."""
+    """How long most of the first bars are."""
     market = result.market
-    return span(float(np.median(market.end_ns - market.start_ns)))
+    return span(float(np.median((market.end_ns - market.start_ns)[:BARS_ASKED])))
 
 
 def _plain(value: object) -> str:

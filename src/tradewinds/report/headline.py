@@ -104,6 +104,8 @@ def _trip_words(summary: Summary) -> str:
 
 def _commission_words(summary: Summary) -> str:
     trades = summary.trades
-    if trades.gross > 0:
+    if 0 < trades.commission <= trades.gross:
         return f"{summary.currency} on closed trips: {percent(trades.commission / trades.gross, 1)} of what they gained before it"
+    if trades.commission > trades.gross > 0:
+        return f"{summary.currency} on closed trips: more than they gained before it"
     return f"{summary.currency}, on closed round trips"

@@ -48,7 +48,7 @@ def turnover_figure(given: Measured) -> Figure:
     equity = np.where(given.result.equity[rows] > 0, given.result.equity[rows], np.nan)
     totals = np.bincount(_periods(ends[rows], unit) - first, np.nan_to_num(amounts / equity), last - first + 1).astype(np.float64)
     labels = np.arange(first, last + 1).astype(f"datetime64[{unit}]").astype(str).tolist()
-    return bar_figure("turnover", title, labels, totals, is_percent=True, style="s1", unit=f"bought and sold, of equity, by {name}")
+    return bar_figure("turnover", title, labels, totals, style="s1", unit=f"bought and sold, times the equity, by {name}")
 
 
 def traded(given: Measured) -> tuple[Ints, Floats]:

@@ -11,13 +11,15 @@ from tradewinds.core.instant import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_P
 
 ABSENT = "\u2013"
 MINUS = "\u2212"
+ENDLESS = 1e15
+"""Numbers from here on are written with a power of ten."""
 
 
 def decimal(value: float, decimals: int = 2, *, is_signed: bool = False) -> str:
     """1234.5 as "1,234.50"."""
     if not math.isfinite(value):
         return ABSENT
-    digits = f"{abs(value):,.{decimals}f}"
+    digits = f"{abs(value):,.{decimals}f}" if abs(value) < ENDLESS else f"{abs(value):.3e}"
     if float(digits.replace(",", "")) == 0:
         return digits
     sign = MINUS if value < 0 else "+" if is_signed else ""
@@ -48,8 +50,8 @@ def significant(value: float, digits: int = 6) -> str:
     if value == 0:
         return "0"
     decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-    shown = f"{abs(value):,.{decimals}f}"
-    if "." in shown:
+    shown = f"{abs(value):,.{decimals}f}" if abs(value) < ENDLESS else f"{abs(value):.3e}"
+    if "." in shown and "e" not in shown:
         shown = shown.rstrip("0").rstrip(".")
     return (MINUS if value < 0 else "") + shown
 
@@ -57,6 +59,8 @@ def significant(value: float, digits: int = 6) -> str:
 def short(value: float) -> str:
     """For axes: 1,500,000 as "1.5M"."""
     size = abs(value)
+    if size >= ENDLESS:
+        return significant(value)
     for unit, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e4, "k")):
         if size >= unit:
             return significant(value / (1e3 if letter == "k" else unit), 4) + letter
