@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tradewinds.core.errors import Rejected
 from tradewinds.core.instant import parse
+from tradewinds.core.instrument import instrument_id, split_id
 from tradewinds.simulation.backtest import backtest
 from tradewinds.simulation.portfolio import Book, backtest_portfolio
 from tradewinds.simulation.result import Result
@@ -245,6 +246,8 @@ def _wanted(asked: Asked, terms: Terms, books: Sequence[PlannedBook]) -> Wanted:
         universe = declared_ones.pop() if declared_ones and not names else None
     else:
         names += [name for book in books for name in book.instruments] if names else []
+    for name in names:
+        instrument_id(*split_id(name))
     intervals = {one.interval for one in strategies}
     if terms.interval is None and len(intervals) > 1:
         raise Rejected(f"portfolio: strategies with bars of {sorted(intervals)}, expected one interval; name it for all of them")
