@@ -25,7 +25,7 @@ from tradewinds.simulation.books import (
     SPLIT,
 )  # fmt: skip
 from tradewinds.simulation.kernel_costs import NS_PER_DAY, on_tick, rate_of
-from tradewinds.simulation.kernel_fill import book, end, last_price, post, release
+from tradewinds.simulation.kernel_fill import book, end, exchange, last_price, post, release
 from tradewinds.simulation.kernel_match import take_off
 from tradewinds.simulation.kernel_memory import Memory
 
@@ -62,10 +62,13 @@ def happen(memory: Memory, row: int) -> None:
 def _pay(memory: Memory, row: int, instrument: int, kind: int, amount: float) -> None:
     if amount == 0.0 or np.isnan(amount):
         return
-    currency = at.terms(memory)[instrument]["currency"]
-    at.cash(memory)[currency] += amount
-    at.state(memory)["equity"] += amount * rate_of(memory, row, currency)
+    currency, cash = at.terms(memory)[instrument]["currency"], at.cash(memory)
+    rate = rate_of(memory, row, currency)
+    cash[currency] += amount
+    at.state(memory)["equity"] += amount * rate
     post(memory, row, instrument, kind, currency, amount, 0)
+    if at.rules(memory)["is_cash_account"] and currency != 0 and cash[currency] < 0.0:
+        exchange(memory, row, currency, rate, -cash[currency])
 
 
 @compiled

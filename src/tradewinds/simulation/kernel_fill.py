@@ -154,7 +154,7 @@ def book(memory: Memory, row: int, instrument: int, signed: int, price: float, p
     if after == 0:
         position["cost"] = 0.0
     if at.rules(memory)["is_cash_account"] and currency != 0 and cash[currency] < amount + paid:
-        _exchange(memory, row, currency, rate, amount + paid - max(cash[currency], 0.0))
+        exchange(memory, row, currency, rate, amount + paid - max(cash[currency], 0.0))
     cash[currency] -= amount + paid
     marked = position["last"] if not np.isnan(position["last"]) else price
     state["equity"] += (signed * unit * (marked - price) - paid) * rate
@@ -187,7 +187,7 @@ def _cost_moved(cost: float, before: int, signed: int, amount: float) -> float:
 
 
 @compiled
-def _exchange(memory: Memory, row: int, currency: int, rate: float, missing: float) -> None:
+def exchange(memory: Memory, row: int, currency: int, rate: float, missing: float) -> None:
     """Buy what is missing of a currency with account currency at the bar's rate: a cash account owes in no currency."""
     cash = at.cash(memory)
     cash[0] -= missing * rate
