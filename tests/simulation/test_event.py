@@ -24,7 +24,7 @@ from tradewinds.simulation.rules import Account, BasisPoints, Fills, Setup
 from tradewinds.trading.desk import Fill
 from tradewinds.trading.intent import Bracket, Intent, OneCancelsOther
 from tradewinds.trading.state import dump, restore
-from tradewinds.trading.strategy import Int, Params, Strategy, event, vector
+from tradewinds.trading.strategy import Int, Params, Strategy, TargetUnit, event, vector
 from tradewinds.trading.view import View
 
 MINUTE_NS = 60_000_000_000
@@ -169,12 +169,14 @@ ACTS = ("target", "weight", "answer", "array", "buy", "sell", "limit", "stop", "
 STEPS = st.lists(st.tuples(st.sampled_from(ACTS), st.integers(0, 1), st.integers(0, 5)), max_size=60)
 
 
-def scripted(steps: list[tuple[str, int, int]], *, is_stepped: bool, setup: Setup = SETUP, watched: bool = False) -> EventRun:
+def scripted(
+    steps: list[tuple[str, int, int]], *, is_stepped: bool, setup: Setup = SETUP, watched: bool = False, unit: TargetUnit = "units"
+) -> EventRun:
     class Told(Scripted):
         def on_fill(self, view: View, fill: Fill) -> None:
             self.seen.append((view.row, "fill", fill.order, fill.quantity))
 
-    declared = Strategy("scripted", "event", Told if watched else Scripted)
+    declared = Strategy("scripted", "event", Told if watched else Scripted, targets=unit)
     bars = panel(walk(5, 30, 2))
     there = market(bars, [(12, 0, SPLIT, 2.0), (20, 1, DIVIDEND, 0.5)])
     run = EventRun(declared, declared.params(), there, seen_panel(declared, there, bars), setup, 0, is_stepped=is_stepped)
@@ -183,13 +185,25 @@ def scripted(steps: list[tuple[str, int, int]], *, is_stepped: bool, setup: Setu
     return run
 
 
-@settings(max_examples=150, deadline=None)
-@given(steps=STEPS, watched=st.booleans(), fills=st.sampled_from([Fills(), Fills(latency_bars=2), Fills(at="same_close")]))
-def test_following_late_equals_simulating_every_bar_before_it_is_seen(steps: Any, watched: bool, fills: Fills) -> None:
-    setup = Setup(account=Account(2_000.0), costs=(BasisPoints(1),), fills=fills)
+FILLS = (Fills(), Fills(latency_bars=2), Fills(at="same_close"), Fills(participation=0.002))
+ACCOUNTS = (Account(2_000.0), Account(2_000.0, kind="cash"), Account(2_000.0, leverage=2.0, maintenance=0.3, debit=0.05))
 
-    late = scripted(steps, is_stepped=False, setup=setup, watched=watched)
-    stepped = scripted(steps, is_stepped=True, setup=setup, watched=watched)
+
+@settings(max_examples=150, deadline=None)
+@given(
+    steps=STEPS,
+    watched=st.booleans(),
+    fills=st.sampled_from(FILLS),
+    account=st.sampled_from(ACCOUNTS),
+    unit=st.sampled_from(("units", "notional")),
+)
+def test_following_late_equals_simulating_every_bar_before_it_is_seen(
+    steps: Any, watched: bool, fills: Fills, account: Account, unit: TargetUnit
+) -> None:
+    setup = Setup(account=account, costs=(BasisPoints(1),), fills=fills)
+
+    late = scripted(steps, is_stepped=False, setup=setup, watched=watched, unit=unit)
+    stepped = scripted(steps, is_stepped=True, setup=setup, watched=watched, unit=unit)
 
     same(late.simulator, stepped.simulator)
     assert repr(late.code.seen) == repr(stepped.code.seen)
