@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tradewinds.performance.exposure import held_before, quantities
 from tradewinds.performance.track_record import CASH, Floats, TrackRecord
@@ -37,8 +38,9 @@ class Attribution:
     unexplained: float
 
 
-def attribution(record: TrackRecord) -> Attribution:
-    """Of the whole record."""
+def attribution(record: TrackRecord, episodes: NDArray[np.void] | None = None) -> Attribution:
+    """Of the whole record. episodes: its round trips from flat to flat, where they are known already."""
+    trips = round_trips(record, "episode") if episodes is None else episodes
     log, charges, last = record.fills, record.charges, record.last_row - 1
     width = len(record.instruments)
     worth = record.multiplier[log.instrument]
@@ -80,13 +82,12 @@ def attribution(record: TrackRecord) -> Attribution:
 
     profit = float(record.equity[last]) - record.capital
     return Attribution(
-        profit, by_instrument, by_kind, _by_side(record, charged, by_kind["currency"]), profit - math.fsum(by_kind.values())
+        profit, by_instrument, by_kind, _by_side(record, trips, charged, by_kind["currency"]), profit - math.fsum(by_kind.values())
     )  # fmt: skip
 
 
-def _by_side(record: TrackRecord, charged: Floats, currency: float) -> dict[str, float]:
+def _by_side(record: TrackRecord, trips: NDArray[np.void], charged: Floats, currency: float) -> dict[str, float]:
     """Round trips by their side; a charge belongs to the side that stood before its row's fills."""
-    trips = round_trips(record, "episode")
     charges = record.charges
     sign = np.zeros(len(charges.row))
     own = np.flatnonzero(charges.instrument != CASH)

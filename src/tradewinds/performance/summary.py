@@ -124,6 +124,7 @@ def of(
     rate = annualisation(samples.at_ns, periods_per_year)
     returns = returns_of(values)
     falls = drawdowns(values, samples.at_ns)
+    trips = round_trips(record, matching)
     is_ruined = bool((values <= 0).any())
     figures = _figures(returns, rate.periods_per_year, risk_free) if not is_ruined else _NOTHING
     total = float(values[-1] / values[0] - 1.0)
@@ -151,9 +152,9 @@ def of(
         longest_drawdown_ns=max(one.duration_ns for one in falls) if falls else None,
         ulcer=float(np.sqrt(np.mean(drawdown_series(values)[1:] ** 2))) if len(values) > 1 else 0.0,
         drawdowns=falls[:10],
-        trades=trade_stats(round_trips(record, matching)),
+        trades=trade_stats(trips),
         exposure=exposure(record, samples, rate.periods_per_year),
-        attribution=attribution(record),
+        attribution=attribution(record, trips if matching == "episode" else None),
         comparison=_comparison(record, samples.rows, returns, benchmark, rate.periods_per_year, risk_free),
     )
 
