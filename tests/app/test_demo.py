@@ -31,6 +31,9 @@ def test_the_demo_runs_the_whole_chain_and_leaves_nothing_running(tmp_path: Path
     assert (tmp_path / "demo" / "home" / "raw" / digest[:2] / digest).is_file()
     assert report["rows"]["minutes"] > 100_000
     assert report["processes_left"] == 0
+    assert report["backtest"]["trades"] > 50
+    assert report["backtest"]["commission"] > 0
+    assert Path(report["backtest"]["tear_sheet"]).read_text(encoding="utf-8").startswith("<!doctype html>")
     assert any("MSFT" in one["instrument"] and one["session"] == "2007-05-01" for one in report["disagreements"])
 
 

@@ -77,7 +77,7 @@ def backtest(strategy: str, *, out: Path | None, no_tear_sheet: bool, as_json: b
     page = None
     if not no_tear_sheet:
         progress("drawing the tear sheet")
-        page = _write_page(result, out if out is not None else house.home() / "backtests")
+        page = write_page(result, out if out is not None else house.home() / "backtests")
     stored = store_run(house.open(), result, summary, prepared.interval, started_ns) if is_stored else None
     progress("")
     from tradewinds.app.backtest_screen import as_object, show
@@ -166,7 +166,7 @@ def _lot(text: str | None) -> Decimal | None:
     return Decimal(text)
 
 
-def _write_page(result: Result, folder: Path) -> Path:
+def write_page(result: Result, folder: Path) -> Path:
     """Write the tear sheet as FOLDER/NAME-FINGERPRINT.html; the same run writes the same file."""
     from tradewinds.report.tear_sheet import tear_sheet
 

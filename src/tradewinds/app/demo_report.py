@@ -60,6 +60,7 @@ def show(report: Mapping[str, Any]) -> None:
         click.echo("  " + _short(line))
     there = "is" if report["lineage"]["is_in_raw_store"] else "IS NOT"
     click.echo(f"\nSHA-256 {report['lineage']['sha256']} {there} in the raw store.")
+    _backtest(report["backtest"])
     seconds = report["seconds"]["total"]
     click.echo(f"{seconds:.0f} s in all; processes left: {report['processes_left']}; everything stands in {report['folder']}")
 
@@ -72,6 +73,18 @@ def _restatement(as_of: Mapping[str, Any]) -> None:
             rows.append((value["as_of"], value["close"], value["status"], value["vendor"], value["reason"]))
     title = f"One restatement: {as_of['instrument']} {as_of['session']}, asked as of two times"
     print_table(title, ("as of", "close", "status", "vendor", "reason"), rows)
+
+
+def _backtest(tested: Mapping[str, Any]) -> None:
+    sharpe = "-" if tested["sharpe"] is None else f"{tested['sharpe']:.2f}"
+    earned, lost = (f"{100 * tested[name]:.1f} %" for name in ("return", "max_drawdown"))
+    click.echo()
+    print_table(
+        f"A strategy over that history: {tested['strategy']}, {', '.join(tested['instruments'])}",
+        ("return", "Sharpe", "deepest drawdown", "trades", "commission", "fingerprint"),
+        [(earned, sharpe, lost, tested["trades"], f"{tested['commission']:,.2f}", tested["fingerprint"][:16])],
+    )
+    click.echo(f"Its tear sheet: {tested['tear_sheet']}\n")
 
 
 def _span(sessions: list[str]) -> str:

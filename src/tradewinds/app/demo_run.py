@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tradewinds.app.demo_coins import Coins, coins_for
 from tradewinds.app.demo_data import LATE_NIGHT, QUIET_NIGHT, DemoData
 from tradewinds.app.demo_facts import facts
 from tradewinds.app.demo_screen import Screen
+from tradewinds.app.demo_strategy import backtested
 from tradewinds.calendars.sessions import calendar
 from tradewinds.core.errors import Rejected, Transient
 from tradewinds.wiring import sandbox
@@ -25,6 +27,7 @@ from tradewinds.wiring.settings import default_home, load_config
 
 MARK = "made by tradewinds demo; removed when it runs again\n"
 RUN_S_MAX = 300.0
+STRATEGY = "moving_average.py"
 EQUITIES = """\
 equities:
   XNYS:
@@ -99,6 +102,7 @@ class Demo:
         told = "unknown" if kind is None else f"{kind.kind}: {kind.why}"
         self._screen.say("Airflow", f"stopped; metadata in {told}", is_over=True)
         left = airflow.processes_left()
+        tested = self._timed("backtest", lambda: backtested(workspace / "strategies" / STRATEGY, house, self._folder / "backtests"))
         self._seconds |= {f"Airflow {name}": seconds for name, seconds in airflow.phases.items()}
         self._seconds |= {f"{ran.dag} {ran.partition}": ran.seconds for ran in self._runs}
         self._seconds["total"] = round(time.monotonic() - begun, 2)
@@ -112,6 +116,7 @@ class Demo:
             "is_good": is_good,
             "airflow": airflow_facts,
             **found,
+            "backtest": tested,
             "seconds": self._seconds,
             "processes_left": len(left),
             "folder": str(self._folder),
@@ -188,10 +193,12 @@ class Demo:
         if self._folder.exists() and any(self._folder.iterdir()):
             if not mark.is_file():
                 raise Rejected(f"demo: {self._folder} holds something else, expected an empty folder or one of an earlier demo")
-            for name in ("workspace", "home"):
+            for name in ("workspace", "home", "backtests"):
                 shutil.rmtree(self._folder / name, ignore_errors=True)
         workspace = self._folder / "workspace"
-        workspace.mkdir(parents=True)
+        (workspace / "strategies").mkdir(parents=True)
+        example = files("tradewinds.app") / "template" / "strategies" / STRATEGY
+        (workspace / "strategies" / STRATEGY).write_bytes(example.read_bytes())
         mark.write_text(MARK)
         return workspace
 

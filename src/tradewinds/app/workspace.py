@@ -11,7 +11,12 @@ import click
 from tradewinds.core.errors import Rejected
 
 FOLDERS = ("strategies", "vendors", "models", "notebooks", "drops")
-FILES = {"tradewinds.yaml": "tradewinds.yaml", "env.example": ".env.example", "README.md": "README.md"}
+FILES = {
+    "tradewinds.yaml": "tradewinds.yaml",
+    "env.example": ".env.example",
+    "README.md": "README.md",
+    "strategies/moving_average.py": "strategies/moving_average.py",
+}
 IGNORED = ".env\n__pycache__/\n"
 
 
@@ -54,7 +59,7 @@ def make(folder: Path) -> tuple[list[str], list[str]]:
             if place.exists():
                 kept.append(target)
                 continue
-            partial = folder / f".{target.lstrip('.')}.partial"
+            partial = place.with_name(f".{place.name.lstrip('.')}.partial")
             partial.write_text(content, encoding="utf-8")
             os.replace(partial, place)
             made.append(target)
