@@ -293,6 +293,23 @@ def test_a_notebook_shows_the_page_in_a_frame_of_its_own(wavy: Result) -> None:
     }
 
 
+def test_a_portfolio_shows_what_each_strategy_made(run: Run) -> None:
+    # given two strategies in the same coin: one bought 10 at 100 and holds them at 120, the other sold 5 at 100 short
+    closes = np.column_stack([[100.0, 100.0, 110.0, 120.0]] * 2)
+    targets = np.repeat([[10.0, -5.0]], 4, axis=0)
+    result = run(closes, targets, ids=("A.X1", "A.X1"), books=("holder", "<seller>"), column_books=(0, 1), setup=Setup(Account(100_000)))
+
+    # when
+    sheet = tear_sheet(result)
+    words = Page(sheet.html).words
+
+    # then
+    assert words[words.index("Strategies") :].index("+200.00") > 0
+    assert words[words.index("Strategies") :].index("\u2212100.00") > 0
+    assert "<seller>" in words
+    assert '"n":"Hold A.X1"' in unescape(sheet.figure("equity").html)
+
+
 def test_a_million_bars_stay_a_small_page(run: Run) -> None:
     generator = np.random.default_rng(3)
     closes = 100 * np.exp(np.cumsum(generator.normal(0, 4e-4, 1_000_000)))

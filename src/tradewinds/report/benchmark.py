@@ -40,7 +40,8 @@ def benchmark_values(result: Result, rows: Ints, benchmark: Benchmark | str | No
     market = result.market
     if benchmark is not None and benchmark not in market.ids:
         raise Rejected(f"benchmark {benchmark}: no instrument of the market, expected one of {list(market.ids[:5])}")
-    columns = np.arange(len(market.ids)) if benchmark is None else np.array([market.ids.index(benchmark)])
+    # A portfolio has an instrument once for each strategy that trades it.
+    columns = np.unique(market.ids, return_index=True)[1] if benchmark is None else np.array([market.ids.index(benchmark)])
     if len(columns) * len(rows) > CELLS_MAX:
         return None
     worth = _held(result, rows, columns)

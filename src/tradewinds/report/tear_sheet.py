@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from tradewinds.report import declared, page
 from tradewinds.report.benchmark import Benchmark
+from tradewinds.report.books import books_section
 from tradewinds.report.candles import trip_figures
 from tradewinds.report.chart import Figure, empty
 from tradewinds.report.costs import attribution_section, capacity_section
@@ -39,7 +40,16 @@ def tear_sheet(result: Result, *, benchmark: Benchmark | str | None = None, titl
     Raises Rejected for a benchmark that the market does not hold, DataFault for equity that is no number.
     """
     given = measured(result, benchmark)
-    parts = [_head(given), _growth(given), _returns(given), _rolling(given), _falls(given), _trades(given), _held(given)]
+    parts = [
+        _head(given),
+        _growth(given),
+        books_section(given),
+        _returns(given),
+        _rolling(given),
+        _falls(given),
+        _trades(given),
+        _held(given),
+    ]
     parts.append(attribution_section(given))
     figures = tuple(one for _, each in parts for one in each)
     content = "".join(text for text, _ in parts) + capacity_section(given) + _account(given)
