@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from .fills import Outcome, Trade
-from .scenarios import Scenario
+from .scenarios import Instruction, Scenario
 
 Expected = Callable[[Scenario, Outcome], tuple[list[Trade], float]]
 """From the scenario and our outcome: the trades and the fees that the other engine must have."""
@@ -48,46 +49,70 @@ def charged_by_lot(scenario: Scenario, ours: Outcome) -> tuple[list[Trade], floa
 
 def filled_at_order_price(scenario: Scenario, ours: Outcome) -> tuple[list[Trade], float]:
     """nautilus_trader fills a resting limit or stop at its own price also where the bar opens beyond it; we fill at that open."""
-    opened = scenario.prices["open"]
-    waiting: list[float] = []
-    trades, instructions = [], list(scenario.instructions)
+    opened, closed = scenario.prices["open"], scenario.prices["close"]
+    instructions, waiting, trades = list(scenario.instructions), list[_Waiting](), []
     for trade in ours.trades:
         while instructions and instructions[0].row < trade.row:
-            one = instructions.pop(0)
-            prices = [price for price in (one.limit, one.stop, one.stop_loss, one.take_profit) if price is not None]
-            if prices and not (one.is_if_flat and waiting):
-                waiting = prices
-        jumped = [
-            price
-            for price in waiting
-            if _is_beyond(price, trade, opened[trade.row - 1 : trade.row + 1, trade.instrument].tolist(), scenario)
-        ]
-        is_at_open = trade.price == opened[trade.row, trade.instrument]
-        trades.append(trade._replace(price=jumped[0]) if is_at_open and jumped else trade)
+            waiting = _then_waiting(instructions.pop(0), waiting)
+        before, now = closed[trade.row - 1, 0], opened[trade.row, 0]
+        price = trade.price
+        for order in waiting:
+            if order.side * trade.quantity > 0 and (price == order.price or (price == now and _is_between(order.price, before, now))):
+                price, waiting = order.price, []
+                break
+        trades.append(trade._replace(price=price))
     return trades, sum(fee(scenario, one.quantity, one.price) for one in trades)
 
 
-def _is_beyond(price: float, trade: Trade, opens: list[float], scenario: Scenario) -> bool:
-    """Whether the bar of the trade opened beyond an order at `price` that the close before had not reached."""
-    before = scenario.prices["close"][trade.row - 1, trade.instrument]
-    return bool(min(before, opens[1]) < price < max(before, opens[1]))
+class _Waiting(NamedTuple):
+    """An order that waits for its price."""
+
+    side: int
+    price: float
+
+
+def _then_waiting(one: Instruction, waiting: list[_Waiting]) -> list[_Waiting]:
+    """What waits after an instruction, given what waited before; an order that has filled waits no more."""
+    if one.act == "flatten":
+        return []
+    if one.is_if_flat:
+        exits = [_Waiting(-one.side, price) for price in (one.stop_loss, one.take_profit) if price is not None]
+        return waiting or exits
+    price = one.limit if one.limit is not None else one.stop
+    return waiting if price is None else [_Waiting(one.side, price)]
+
+
+def _is_between(price: float, before: float, now: float) -> bool:
+    return min(before, now) < price < max(before, now)
 
 
 def trailed_by_closes(scenario: Scenario, ours: Outcome) -> tuple[list[Trade], float]:
-    """backtrader moves a trailing stop with closes alone; we move it with every high, from the bar after the one that made it."""
+    """backtrader moves a trailing stop with closes alone; we move it with every high."""
+    return _trailed(scenario, "close", "next_open", is_at_open=True)
+
+
+def trailed_at_stop(scenario: Scenario, ours: Outcome) -> tuple[list[Trade], float]:
+    """nautilus_trader fills a trailing stop at its own price also where the bar opens below it; we fill at that open."""
+    return _trailed(scenario, "high", "same_close", is_at_open=False)
+
+
+def _trailed(scenario: Scenario, follows: str, fill: str, *, is_at_open: bool) -> tuple[list[Trade], float]:
+    """The trades of the trailing stops from their definition: a stop that follows a price upward and is touched by the low."""
     prices = {name: values[:, 0].tolist() for name, values in scenario.prices.items()}
+    later, market = (1, "open") if fill == "next_open" else (0, "close")
     trades = []
     for entry, trail, flat in zip(*[iter(scenario.instructions)] * 3, strict=True):
-        trades.append(Trade(entry.row + 1, 0, prices["open"][entry.row + 1], entry.quantity))
+        trades.append(Trade(entry.row + later, 0, prices[market][entry.row + later], entry.quantity))
         assert trail.trail is not None
         stop = prices["close"][trail.row] - trail.trail
         for row in range(trail.row + 1, flat.row + 1):
             if prices["low"][row] <= stop:
-                trades.append(Trade(row, 0, round(min(stop, prices["open"][row]), 8), -entry.quantity))
+                price = min(stop, prices["open"][row]) if is_at_open else stop
+                trades.append(Trade(row, 0, round(price, 8), -entry.quantity))
                 break
-            stop = max(stop, prices["close"][row] - trail.trail)
+            stop = max(stop, round(prices[follows][row] - trail.trail, 8))
         else:
-            trades.append(Trade(flat.row + 1, 0, prices["open"][flat.row + 1], -entry.quantity))
+            trades.append(Trade(flat.row + later, 0, prices[market][flat.row + later], -entry.quantity))
     return trades, sum(fee(scenario, one.quantity, one.price) for one in trades)
 
 
@@ -97,6 +122,7 @@ EXPLAINED: dict[tuple[str, str], Expected] = {
     ("backtesting", "fees_per_trade"): charged_by_lot,
     ("backtesting", "fees_minimum"): charged_by_lot,
     ("backtrader", "trailing_stops"): trailed_by_closes,
+    ("nautilus_trader", "trailing_stops"): trailed_at_stop,
     ("nautilus_trader", "limit_entries"): filled_at_order_price,
     ("nautilus_trader", "stop_entries"): filled_at_order_price,
     ("nautilus_trader", "day_orders"): filled_at_order_price,
