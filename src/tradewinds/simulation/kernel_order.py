@@ -135,6 +135,12 @@ def cancel(memory: Memory, identity: int) -> int:
 
 
 @compiled
+def last_close(memory: Memory, instrument: int) -> float:
+    """The close of the last simulated bar in which an instrument traded."""
+    return last_price(memory, at.state(memory)["row"] - 1, instrument)
+
+
+@compiled
 def close_out(memory: Memory, row: int, reason: int) -> None:
     """A margin call: every open order ends, every position is closed at the next open; targets are not tried again until they change."""
     state = at.state(memory)

@@ -261,6 +261,10 @@ class Simulator:
             raise Rejected(f"simulator: currency {currency!r}, expected one of {', '.join(self.market.currencies)}")
         return float(self.books.cash[0 if currency is None else self.market.currencies.index(currency)])
 
+    def last_price(self, instrument: int) -> float:
+        """The close of the last simulated bar in which it traded, in the units of now (after splits); NaN before, and after a delisting."""
+        return float(kernel_order.last_close(self._memory, int(instrument)))
+
     def quantity(self, instrument: int) -> float:
         """Units held, signed."""
         return float(self._held[instrument * _POSITION_WORDS + _QUANTITY] * self._lots[instrument])
@@ -284,8 +288,9 @@ class Simulator:
     def equity(self) -> Floats:
         """(times,) in account currency at each close, NaN where not simulated; empty where it is not kept."""
         curve, first, row = self.books.equity, self._ints[_WORD["first_row"]], self._ints[_ROW]
-        curve[: row if first < 0 else first] = np.nan
-        curve[row:] = np.nan
+        if curve.flags.writeable:  # a result closes the curve when it takes it
+            curve[: row if first < 0 else first] = np.nan
+            curve[row:] = np.nan
         return curve
 
     @property
