@@ -92,15 +92,16 @@ code{{font:12.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;overf
 footer{{color:var(--soft);font-size:12.5px;border-top:1px solid var(--rule);margin-top:36px;padding-top:12px}}
 #tip{{position:fixed;z-index:9;pointer-events:none;background:var(--ink);color:var(--card);font-size:12.5px;line-height:1.45;
 padding:6px 10px;border-radius:6px;white-space:pre;max-width:90vw;overflow:hidden;text-overflow:ellipsis}}
+@media (max-width:820px){{.pair{{grid-template-columns:minmax(0,1fr)}}}}
 @media (max-width:640px){{
-main{{padding:16px 12px 40px}}h1{{font-size:22px}}.pair{{grid-template-columns:minmax(0,1fr)}}
-.alt{{display:none}}
+main{{padding:16px 12px 40px}}h1{{font-size:22px}}.alt{{display:none}}
 .tiles{{grid-template-columns:repeat(2,minmax(0,1fr));gap:8px}}.tile{{padding:9px 11px}}.tile b{{font-size:19px}}
 figure,.card{{padding:10px}}
 table.heat{{font-size:9.5px;border-spacing:1px}}.heat td,.heat th{{padding:4px 0;min-width:20px}}.heat tbody th{{padding-right:3px}}
 .plot{{padding-left:42px}}.row{{grid-template-columns:1fr 1fr 1fr;gap:8px}}dl{{columns:1}}
 }}
 @media print{{
+.alt{{display:none}}table{{font-size:8.5pt}}td.text{{min-width:0}}.pair{{grid-template-columns:repeat(2,minmax(0,1fr))}}
 :root,:root[data-theme]{{{_LIGHT};color-scheme:light}}body{{background:#fff;font-size:11pt;print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 main{{max-width:none;padding:0}}figure,.card,.tile,tr{{break-inside:avoid}}h2{{break-after:avoid}}button,.choice,#tip{{display:none}}
 .chosen[hidden]{{display:block}}.wide{{overflow:visible}}

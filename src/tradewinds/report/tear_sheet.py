@@ -108,7 +108,7 @@ def _trades(given: Measured) -> Part:
         "Trades",
         page.chosen("candles", "Show", pictures),
         page.pair(*dots),
-        page.table(TRIP_HEADS, trip_rows(given.record, given.trips), texts=4, empty="No round trips."),
+        page.table(TRIP_HEADS, trip_rows(given.record, given.trips), texts=2, empty="No round trips."),
         page.table(("Orders that are", "Because of", "Number"), declared.order_rows(given.result), texts=2, empty="No orders."),
     )
     return text, [*pictures, *dots]
