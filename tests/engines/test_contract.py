@@ -14,7 +14,7 @@ import pytest
 from tradewinds.engines.child import ChildWork
 from tradewinds.engines.local import LocalEngine
 from tradewinds.engines.ray import RayEngine
-from tradewinds.simulation.search import Bayesian, Grid, space_of
+from tradewinds.simulation.search import Bayesian, space_of
 from tradewinds.simulation.sweep import Engine, Outcome, Task, record_of, trials
 from tradewinds.simulation.sweep_work import SweepWork
 from tradewinds.wiring.strategy_file import load_strategy
@@ -103,20 +103,6 @@ def test_an_adaptive_search_finds_the_same_configurations_on_every_engine(engine
 
     with LocalEngine(work, 1) as alone:
         assert found(engine) == found(alone)
-
-
-@pytest.mark.parametrize("kind", ["processes", pytest.param("ray", marks=pytest.mark.ray)])
-def test_a_worker_that_dies_takes_its_configuration_along_and_no_other(
-    kind: str, work: SweepWork, strategy_file: Path, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TRADEWINDS_TEST_CRASH", "1")
-    with _made(kind, work, strategy_file, tmp_path, request) as engine:
-        grid = Grid(space_of(work.strategy, {"fast": range(12, 18), "slow": (20,)}))
-        found = {trial.parameters["fast"]: trial for trial in trials(grid, engine, block=6)}
-
-    failed = {fast: trial.failure.kind for fast, trial in found.items() if trial.failure is not None}
-    assert failed == {13: "Rejected", 14: "Rejected", 15: "WorkerLost"}
-    assert found[17].figures is not None
 
 
 def test_leaving_the_iterator_early_abandons_the_rest(work: SweepWork) -> None:

@@ -151,10 +151,10 @@ def test_an_objective_that_is_no_sum_over_sessions_is_refused() -> None:
 
 
 def test_blocks_are_neighbouring_even_in_number_and_cover_every_session_once() -> None:
-    assert blocks(70).shape == (16, 70)
+    assert blocks(70).shape == (12, 70)
     assert (blocks(70).sum(axis=0) == 1).all()
-    assert blocks(70).sum(axis=1).tolist() == [5] * 6 + [4] * 10
-    assert [len(blocks(count)) for count in (0, 3, 4, 7, 8, 33)] == [0, 0, 2, 2, 4, 16]
+    assert blocks(70).sum(axis=1).tolist() == [6] * 10 + [5] * 2
+    assert [len(blocks(count)) for count in (0, 3, 4, 7, 8, 33)] == [0, 0, 2, 2, 4, 12]
 
 
 @pytest.mark.parametrize(

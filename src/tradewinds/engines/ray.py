@@ -2,6 +2,8 @@
 
 Without an address a cluster is started on this machine, on the loopback only, without dashboard and without usage statistics, and ended
 with the engine. With an address the cluster's nodes need `tradewinds[ray]`.
+
+An actor has one task at a time, so that the task under which it dies is the guilty one; a new actor takes its place.
 """
 
 from __future__ import annotations
@@ -14,12 +16,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from tradewinds.core.errors import Rejected
 from tradewinds.engines.local import checked_workers
 from tradewinds.engines.parcel import Parcel, parcel_of
 from tradewinds.engines.worker import answer
 from tradewinds.simulation.sweep import Failure, Outcome, Task, worker_lost
 
-AHEAD = 2  # tasks per actor that wait at it
 END_S = 5.0
 LOOPBACK = "127.0.0.1"
 
@@ -32,6 +34,7 @@ class RayEngine:
         self._workers = checked_workers(workers)
         self._address = address
         self._actors: list[Any] = []
+        self._content: Any = None
         self._is_ours = False
 
     @property
@@ -45,28 +48,29 @@ class RayEngine:
 
         self._start()
         waiting = (task for task in tasks if task.number not in done)
+        idle = list(range(self._workers))
         under_way: dict[Any, tuple[int, int]] = {}
-        load = [0] * len(self._actors)
         try:
             while True:
-                while min(load) < AHEAD and (task := next(waiting, None)) is not None:
-                    at = load.index(min(load))
+                while idle and (task := next(waiting, None)) is not None:
+                    at = idle.pop()
                     under_way[self._actors[at].run.remote(task.payload)] = (task.number, at)
-                    load[at] += 1
                 if not under_way:
                     return
                 (ready,), _ = ray.wait(list(under_way), num_returns=1)
                 number, at = under_way.pop(ready)
-                load[at] -= 1
                 try:
                     outcome = _outcome(number, ray.get(ready))
-                except RayError as error:  # the actor died under it; Ray starts it anew for the next task
+                except RayError as error:
                     outcome = Outcome(number, failure=worker_lost(str(error).splitlines()[0]))
+                    ray.kill(self._actors[at])
+                    self._actors[at] = self._actor()
+                idle.append(at)
                 yield outcome
         finally:
-            for reference in under_way:
-                with suppress(RayError):
-                    ray.cancel(reference)
+            for _, at in under_way.values():  # abandoned: the actor would go on with it
+                ray.kill(self._actors[at])
+                self._actors[at] = self._actor()
 
     def close(self) -> None:
         """End the actors, and the cluster where it is ours."""
@@ -75,7 +79,7 @@ class RayEngine:
         import ray
         from ray.exceptions import RayError
 
-        with suppress(RayError):
+        with suppress(RayError):  # one that is busy or dead leaves its copy to the system's cleaning of temporary files
             ray.get([actor.close.remote() for actor in self._actors], timeout=END_S)
         for actor in self._actors:
             ray.kill(actor)
@@ -93,6 +97,8 @@ class RayEngine:
         if self._actors:
             return
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+        if self._address is None:
+            os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # what keeps Ray on the loopback, on every system; read at its import
         import ray
 
         if not ray.is_initialized():
@@ -100,11 +106,16 @@ class RayEngine:
             quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
             if self._address is None:
                 ray.init(address="local", num_cpus=self._workers, include_dashboard=False, _node_ip_address=LOOPBACK, **quiet)
+                _check_loopback(ray)
             else:
                 ray.init(address=self._address, **quiet)
-        content = ray.put(self._parcel.content())
-        actor = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=0)(Actor)
-        self._actors = [actor.remote(content) for _ in range(self._workers)]
+        self._content = ray.put(self._parcel.content())
+        self._actors = [self._actor() for _ in range(self._workers)]
+
+    def _actor(self) -> Any:
+        import ray
+
+        return ray.remote(num_cpus=1)(Actor).remote(self._content)
 
 
 class Actor:
@@ -121,6 +132,13 @@ class Actor:
     def close(self) -> None:
         """Remove the copy of the parcel."""
         self._folder.cleanup()
+
+
+def _check_loopback(ray: Any) -> None:
+    places = {node["NodeManagerAddress"] for node in ray.nodes()}
+    if places != {LOOPBACK}:
+        ray.shutdown()
+        raise Rejected(f"engine ray: a cluster at {sorted(places)}, expected one on {LOOPBACK} alone; import ray after the engine begins")
 
 
 def _outcome(number: int, told: dict[str, Any]) -> Outcome:
