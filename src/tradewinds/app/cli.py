@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "instrument": ("tradewinds.app.instrument:instrument", "Find instruments."),
     "sql": ("tradewinds.app.sql:sql", "Ask DuckDB over lake and ledger, as of any time."),
     "backtest": ("tradewinds.app.backtest:backtest", "Simulate a strategy over history or files, and draw its tear sheet."),
+    "check": ("tradewinds.app.check:check", "Say whether a strategy looks ahead, and where."),
     "sweep": ("tradewinds.app.sweep:sweep", "Try many parameters of a strategy, and say how much of the best result is luck."),
     "reconcile": ("tradewinds.app.reconcile:reconcile", "Reconcile folders of vendor files into one history."),
     "doctor": ("tradewinds.app.doctor:doctor", "Say in words what is wrong and what to do."),

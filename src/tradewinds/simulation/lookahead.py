@@ -1,7 +1,9 @@
 """The look-ahead detector: does a strategy, or a feature, use anything that nobody knew at the time?
 
-1. It decides twice on the same data, and on a shorter past before and after it saw the whole: answers must repeat.
-2. At random cuts, half of them where its decisions change, what it decided up to then on the data cut there must be what it decided on all.
+1. It decides twice on the same data, once having seen other prices in between, and on a shorter past before and after it saw the whole:
+   answers must repeat.
+2. At cuts drawn at random, where its decisions change, where bars are missing and before splits and dividends: what it decided up to then
+   on the data cut there must be what it decided on all of them.
 3. The future after a cut is scaled, shuffled and emptied: decisions before must stay. So with facts about the past not yet known.
 4. Decided on windows of the declared lookback, answers must be those of the whole history (vector strategies and features).
 5. Filled at the close that it decides by, a strategy trades at a price that it could not yet know.
@@ -51,6 +53,7 @@ from tradewinds.trading.panel import StrategyPanel
 from tradewinds.trading.strategy import Params, Strategy
 
 CUTS = 14
+ODD_CUTS = 3
 LOOKBACK_ROWS = 24
 LOOKBACK_TOLERANCE = 1e-3
 SAME_BAR_ROWS = 40
@@ -83,6 +86,20 @@ def check_strategy(
         check.same_bar()
     check.hidden(strategy.code)
     return check.verdict()
+
+
+def decisions_digest(
+    strategy: Strategy,
+    scene: Scene | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    setup: Setup | None = None,
+    *,
+    seed: int = 0,
+) -> str:
+    """SHA-256 of everything that it decides; two processes must come to the same one."""
+    params, chosen = strategy.params(parameters), setup or Setup()
+    stage = _shortened(checked(scene), strategy.lookback_bars(params)) if scene is not None else _stage(strategy, params, chosen, seed)
+    return decider_of(strategy, params, stage, chosen).decide(stage).digest()
 
 
 def check_feature(
@@ -182,6 +199,7 @@ class _Check:
 
     def _repeats(self, whole: Decided, first: Decided | None, early: Scene) -> bool:
         """Test 1."""
+        self._tried(altered(self.scene, -1, "scaled", self.chance))
         again, error = self._tried(self.scene)
         difference = None if again is None else whole.difference(again, self.scene.times)
         if again is None or difference is not None:
@@ -231,7 +249,11 @@ class _Check:
         return min(max(self.decider.first + 5, self.scene.times // 4), self.scene.times - 2)
 
     def _cuts(self, whole: Decided) -> list[int]:
-        return self._rows_of(whole, CUTS, self._floor())
+        floor, last = self._floor(), self.scene.times - 1
+        absent = np.flatnonzero(np.isnan(self.scene.panel.field("close")).any(axis=1))
+        odd = [part[(part >= floor) & (part < last)] for part in (absent, self.scene.market.events["row"] - 1)]
+        drawn = [self.chance.choice(part, min(ODD_CUTS, len(part)), replace=False) for part in odd]
+        return sorted({*self._rows_of(whole, CUTS, floor), *(int(row) for part in drawn for row in part)})
 
     def _rows_of(self, whole: Decided, count: int, floor: int) -> list[int]:
         """Rows to look at, rising: half of them where decisions change, or just before, the others anywhere."""

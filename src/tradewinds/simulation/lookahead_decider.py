@@ -6,6 +6,7 @@ Numbers are equal within TOLERANCE of the larger: sums over arrays of other leng
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -50,6 +51,10 @@ class Decided(Protocol):
         """Rows at which something new was decided."""
         ...
 
+    def digest(self) -> str:
+        """SHA-256 of all answers."""
+        ...
+
 
 class Decider(Protocol):
     """Something that decides on scenes."""
@@ -74,6 +79,9 @@ class Values:
     def active_rows(self) -> NDArray[np.int64]:
         known = np.nan_to_num(self.values, nan=-1e300)
         return np.flatnonzero((known[1:] != known[:-1]).any(axis=1)) + 1
+
+    def digest(self) -> str:
+        return hashlib.sha256(np.ascontiguousarray(self.values).tobytes()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,6 +110,9 @@ class Asks:
                 rows.append(row)
             last[instrument] = asked
         return np.array(sorted(set(rows)), dtype=np.int64)
+
+    def digest(self) -> str:
+        return hashlib.sha256(repr(self.asks).encode()).hexdigest()
 
 
 class VectorDecider:

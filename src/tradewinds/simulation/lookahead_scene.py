@@ -122,7 +122,7 @@ def _change(how: How, count: int, width: int, chance: np.random.Generator) -> Ca
     if how == "shuffled":
         order = chance.permutation(count)
         return lambda values: values[order] * 1.01
-    factors = np.exp(chance.normal(0.0, 0.4, (count, width))) * chance.choice([0.4, 2.5])
+    factors = np.exp(chance.normal(0.0, 0.4, (count, width))) * chance.choice([0.4, 2.5], width)
     return lambda values: values * factors
 
 

@@ -1,8 +1,23 @@
 """Vector strategies that keep to the past."""
 
 import numpy as np
+
 from tradewinds.factors.indicator import (
-    above, atr, bbands, crossed_above, donchian, ema, highest, lowest, macd, roc, rsi, sma, stddev, td_sequential, zscore,
+    above,
+    atr,
+    bbands,
+    crossed_above,
+    donchian,
+    ema,
+    highest,
+    lowest,
+    macd,
+    roc,
+    rsi,
+    sma,
+    stddev,
+    td_sequential,
+    zscore,
 )  # fmt: skip
 from tradewinds.trading.strategy import Int, vector
 

@@ -14,7 +14,7 @@ def standardised_over_all(panel, params):
 
 def principal_component_of_all(panel, params):
     change = np.nan_to_num(np.diff(np.log(panel.close), axis=0, prepend=0.0)[:, :2])
-    values, vectors = np.linalg.eigh(np.cov(change[1:].T))
+    _, vectors = np.linalg.eigh(np.cov(change[1:].T))
     return change @ np.abs(vectors[:, -1])
 
 

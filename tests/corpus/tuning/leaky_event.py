@@ -89,4 +89,17 @@ class FilledAtTheCloseItDecidesBy:
         return 1.0 if view.close > value else 0.0
 
 
+_MEMORY = {}
+
+
+@event()
+class RemembersTheLastRun:
+    def __init__(self, params):
+        pass
+
+    def on_bar(self, view):
+        _MEMORY[view.row] = view.close
+        return 1.0 if _MEMORY.get(view.row + 1, view.close) > view.close else 0.0
+
+
 SETUPS = {"FilledAtTheCloseItDecidesBy": Setup(fills=Fills(at="same_close"))}

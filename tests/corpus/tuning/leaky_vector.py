@@ -1,6 +1,7 @@
 """Vector strategies that look ahead, each in its own way."""
 
 import numpy as np
+
 from tradewinds.factors.indicator import bbands, ema, rsi, sma, stddev
 from tradewinds.trading.strategy import Int, vector
 
@@ -171,3 +172,14 @@ def reads_facts_by_their_date(panel, params):
     facts = panel.others["surprise"]
     rows = np.searchsorted(facts.event_ns, panel.event_ns, "right") - 1
     return np.sign(np.nan_to_num(facts.field("score")[np.maximum(rows, 0)]))
+
+
+@vector(lookback=3)
+def bridges_gaps_by_interpolation(panel, params):
+    rows = np.arange(panel.shape[0])
+    bridged = panel.close.copy()
+    for column in range(panel.shape[1]):
+        known = ~np.isnan(panel.close[:, column])
+        bridged[:, column] = np.interp(rows, rows[known], panel.close[known, column])
+    before = np.vstack([bridged[:1], bridged[:-1]])
+    return np.where(bridged > before, 1.0, 0.0)
