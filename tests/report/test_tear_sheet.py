@@ -195,8 +195,8 @@ def test_a_run_without_trades_says_so(run: Run) -> None:
         ({"setup": Setup(fills=Fills(touches="optimistic"), costs=(BasisPoints(1),))}, "the better one was taken"),
         ({"setup": Setup()}, "Trading was free"),
         ({"notes": ("The check found that it looks ahead.",)}, "The check found that it looks ahead."),
-        ({}, "0 closed round trips say little"),
-        ({}, "sessions are too short to annualise"),
+        ({}, "Closed round trips: 0. With fewer than 30 a few lucky ones decide the result."),
+        ({}, "Sessions: 19. With fewer than 60 the figures for a year are guesses."),
     ],
 )
 def test_what_makes_a_result_doubtful_stands_at_its_head(run: Run, fields: dict[str, Any], said: str) -> None:

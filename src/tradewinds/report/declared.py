@@ -141,9 +141,9 @@ def warnings_of(result: Result, trips: int, sessions: int) -> list[str]:
     if not result.setup.costs:
         said.append("Trading was free of commission and spread.")
     if trips < FEW_TRIPS:
-        said.append(f"{count(trips)} closed round trips say little: with fewer than {FEW_TRIPS} a few lucky ones decide the result.")
+        said.append(f"Closed round trips: {count(trips)}. With fewer than {FEW_TRIPS} a few lucky ones decide the result.")
     if sessions < FEW_SESSIONS:
-        said.append(f"{count(sessions)} sessions are too short to annualise: a year's figures are guesses.")
+        said.append(f"Sessions: {count(sessions)}. With fewer than {FEW_SESSIONS} the figures for a year are guesses.")
     unfilled = int(np.count_nonzero((result.orders["status"] != FILLED) & (result.orders["reason"] != 0)))
     if unfilled:
         said.append(f"{count(unfilled)} orders ended without filling whole; the table of orders says why.")
