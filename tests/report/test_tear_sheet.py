@@ -111,6 +111,7 @@ def test_the_figures_at_the_head_are_those_of_the_summary(wavy: Result) -> None:
         return words[words.index(label) + 1]
 
     assert below("Total return") == percent(summary.total_return, is_signed=True)
+    assert below("A year") == percent(summary.cagr or 0.0, is_signed=True)
     assert below("Sharpe ratio") == decimal(summary.sharpe or 0.0)
     assert below("Max drawdown") == percent(summary.max_drawdown)
     assert below("Round trips") == str(summary.trades.count)
@@ -128,6 +129,7 @@ def test_a_figure_by_hand_is_what_the_page_shows(run: Run) -> None:
 
     # then: bought at 100 (the open after the first close), sold at 121; paid 1 + 1.21
     assert words[words.index("Commission") + 1] == "2.21"
+    assert words[words.index("A year") + 1] == "\u2013"  # four sessions are no year
     assert "100,000.00 became 100,207.79 USD" in words
     assert words[words.index("Total return") + 1] == "+0.21%"
     assert words.count("+207.79") == 3  # the round trip, the instrument, the side

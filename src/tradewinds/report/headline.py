@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tradewinds.performance.summary import Summary
+from tradewinds.report.declared import FEW_SESSIONS
 from tradewinds.report.number import ABSENT, count, decimal, money, percent, span
 from tradewinds.report.page import Tile
 
@@ -12,12 +13,7 @@ def tiles_of(summary: Summary) -> list[Tile]:
     trades, year = summary.trades, f"{summary.annualisation.periods_per_year:g} sessions a year"
     return [
         Tile("Total return", _percent(summary.total_return, is_signed=True), _from_to(summary), _tone(summary.total_return)),
-        Tile(
-            "A year",
-            _percent(summary.cagr, is_signed=True),
-            "the even yearly growth that leads to the same end (CAGR)",
-            _tone(summary.cagr),
-        ),
+        _yearly(summary),
         Tile("Volatility", _percent(summary.volatility), f"how widely a year's return swings; {year}"),
         Tile("Sharpe ratio", _decimal(summary.sharpe), _sharpe_words(summary)),
         Tile("Sortino ratio", _decimal(summary.sortino), "as Sharpe, but only falls count as risk"),
@@ -64,6 +60,13 @@ def rows_of(summary: Summary) -> list[tuple[str, str]]:
         ("Average worst move while held (MAE)", _percent(trades.mae_average, is_signed=True)),
     ]
     return rows + (trips if trades.count else [])
+
+
+def _yearly(summary: Summary) -> Tile:
+    if summary.periods < FEW_SESSIONS:
+        return Tile("A year", ABSENT, f"not told from so short a run; sessions: {count(summary.periods)}")
+    words = "the even yearly growth that leads to the same end (CAGR)"
+    return Tile("A year", _percent(summary.cagr, is_signed=True), words, _tone(summary.cagr))
 
 
 def _percent(value: float | None, *, decimals: int = 2, is_signed: bool = False) -> str:
