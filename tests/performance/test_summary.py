@@ -291,3 +291,15 @@ def test_returns_of_an_account_follow_its_samples() -> None:
     summary = of(made)
 
     assert (summary.best_period, summary.worst_period) == (pytest.approx(returns_of(made.equity).max()), pytest.approx(-0.1))
+
+
+def test_everything_that_a_summary_needs_can_be_compiled_ahead() -> None:
+    from tradewinds.performance import excursions, exposure, returns, summary, trades
+
+    summary.compile_all()
+
+    for function in (
+        returns._spans, trades._episodes, trades._lots, trades._last_prices, excursions._excursions, excursions._stack, exposure._sides,
+        exposure._before, exposure._held, exposure._time_in_market, exposure._priced, summary.quick_summary,
+    ):  # fmt: skip
+        assert function.signatures, function

@@ -19,7 +19,7 @@ from tradewinds.core.errors import DataFault
 from tradewinds.performance import ratios
 from tradewinds.performance.attribution import Attribution, attribution
 from tradewinds.performance.benchmark import Comparison, compare
-from tradewinds.performance.exposure import Exposure, exposure
+from tradewinds.performance.exposure import Exposure, exposure, holdings
 from tradewinds.performance.returns import (
     DAYS_PER_YEAR,
     Annualisation,
@@ -31,7 +31,7 @@ from tradewinds.performance.returns import (
     samples_of,
 )
 from tradewinds.performance.sharpe import probabilistic_sharpe
-from tradewinds.performance.track_record import Floats, TrackRecord
+from tradewinds.performance.track_record import Charges, Floats, TrackRecord, fill_log
 from tradewinds.performance.trade_stats import TradeStats, trade_stats
 from tradewinds.performance.trades import Matching, round_trips
 
@@ -157,6 +157,37 @@ def of(
         attribution=attribution(record, trips if matching == "episode" else None),
         comparison=_comparison(record, samples.rows, returns, benchmark, rate.periods_per_year, risk_free),
     )
+
+
+def compile_all() -> None:
+    """Compile what `of` and `quick_summary` call, or load it from the cache: a record like those that a simulation leaves."""
+    prices = np.array([[100.0], [101.0], [99.0], [102.0]])
+    prices.setflags(write=False)  # as a market's are
+    quantity = np.array([1.0, 1.0, 1.0, -3.0])  # three lots held together: more bars than the market has
+    log = fill_log(np.array([0, 0, 0, 3]), np.zeros(4, np.int64), quantity, np.full(4, 100.0))
+    one, days = np.ones(1), np.arange(4, dtype=np.int64)
+    charges = Charges(np.array([1]), np.array([0]), np.array([0]), np.array([0.0]), ("dividend",))
+    record = TrackRecord(
+        ("AAPL.XNAS",),
+        days * 86_400_000_000_000,
+        days,
+        prices[:, 0],
+        100.0,
+        0,
+        4,
+        log,
+        prices,
+        prices,
+        prices,
+        one,
+        one[None],
+        one,
+        charges,
+    )
+    of(record)
+    of(record, matching="fifo")
+    holdings(record, days)
+    quick_summary(prices[:, 0].copy(), 252.0)
 
 
 _NAMES = (

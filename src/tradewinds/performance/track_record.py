@@ -90,6 +90,8 @@ class TrackRecord:
     currency: str = "USD"
 
     def __post_init__(self) -> None:
+        for name in ("high", "low", "close", "multiplier", "rates", "lot"):  # one layout, so that code is compiled once
+            object.__setattr__(self, name, np.ascontiguousarray(getattr(self, name), dtype=np.float64))
         times = len(self.end_ns)
         if not 0 <= self.first_row < self.last_row <= times:
             raise Rejected(f"track record: rows [{self.first_row}, {self.last_row}) of {times}, expected at least one within them")
