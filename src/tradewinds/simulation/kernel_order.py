@@ -17,6 +17,7 @@ from tradewinds.simulation.books import (
     NO_PRICE,
     NO_REASON,
     NOT_TRADABLE,
+    PARENT_ENDED,
     REFUSED,
     TRAILING_STOP,
     WAITING,
@@ -27,6 +28,8 @@ from tradewinds.simulation.kernel_fill import end, execute, last_price, trail
 from tradewinds.simulation.kernel_mark import correct, mark
 from tradewinds.simulation.kernel_match import take_off
 from tradewinds.simulation.kernel_memory import Memory
+
+_AT_ONCE, _WITH_PARENT, _NEVER = range(3)
 
 
 @compiled
@@ -92,6 +95,9 @@ def submit(
     row = state["row"] - 1
     if not has_room(memory):
         return 0
+    start = _start_by(memory, parent)
+    if start == _AT_ONCE:
+        parent = 0
     slot = place(memory, row, instrument, side, lots, kind, tif, when)
     order, terms = at.orders(memory)[slot], at.terms(memory)[instrument]
     order["limit"], order["stop"], order["trail"] = on_tick(limit, terms["tick"], -side), on_tick(stop, terms["tick"], side), distance
@@ -105,7 +111,9 @@ def submit(
     if kind == TRAILING_STOP and parent == 0 and np.isnan(stop) and not np.isnan(price):
         trail(memory, slot, price)
     about = limit if not np.isnan(limit) else (stop if not np.isnan(stop) else price)
-    if terms["is_tradable"] == 0:
+    if start == _NEVER:
+        end(memory, slot, CANCELLED, PARENT_ENDED)
+    elif terms["is_tradable"] == 0:
         end(memory, slot, REFUSED, NOT_TRADABLE)
     elif row >= 0 and np.isnan(price):
         end(memory, slot, REFUSED, NO_PRICE)
@@ -120,6 +128,20 @@ def submit(
     identity = order["id"]
     take_off(memory)
     return int(identity)
+
+
+@compiled
+def _start_by(memory: Memory, parent: int) -> int:
+    """When an order starts whose parent may have ended already, as under the same-close rule: then it is an order like any other."""
+    state = at.state(memory)
+    if parent == 0:
+        return _AT_ONCE
+    is_kept = at.rules(memory)["is_keeping_log"] != 0
+    for slot in range(parent - 1 if is_kept else 0, min(parent, state["fresh"]) if is_kept else state["fresh"]):
+        order = at.orders(memory)[slot]
+        if order["id"] == parent and order["status"] not in (WAITING, WORKING):
+            return _AT_ONCE if order["filled"] > 0 else _NEVER
+    return _WITH_PARENT
 
 
 @compiled
