@@ -21,6 +21,7 @@ from tradewinds.simulation.event import EventRun
 from tradewinds.simulation.market import Market, market_of_panel
 from tradewinds.simulation.result import Result
 from tradewinds.simulation.rules import Account, BasisPoints, Fills, Setup
+from tradewinds.trading.columns import Corrections
 from tradewinds.trading.desk import Fill
 from tradewinds.trading.intent import Bracket, Intent, OneCancelsOther
 from tradewinds.trading.state import dump, restore
@@ -368,6 +369,29 @@ def test_a_strategy_that_wants_prices_as_traded_gets_them() -> None:
     tried(Raw, bars, [(2, 0, SPLIT, 2.0)])
 
     assert seen == [[100.0, 102.0], [102.0, 51.0]]
+
+
+@pytest.mark.parametrize("decisions", [None, [1, 2, 3]])
+def test_corrections_and_other_facts_are_seen_from_when_they_were_known(decisions: list[int] | None) -> None:
+    seen: list[Any] = []
+
+    @event(lookback=2, interval="1m", datasets=("rates",))
+    class Looks:
+        def __init__(self, params: Params) -> None: ...
+
+        def on_bar(self, view: View) -> None:
+            seen.append((view.history("close", 2).tolist(), view.other("rates", "close")))
+
+    # given a close of the second bar corrected at the end of the third, and a rate of the first bar corrected at the end of the fourth
+    bars, rates = panel([10.0, 11.0, 12.0, 13.0]), panel([0.5]).select(["I0.XNAS"])
+    one, first = np.array([1]), np.array([0])
+    corrections = {
+        "1m": Corrections(np.array([3 * MINUTE_NS]), one, first, {"close": np.array([11.5])}),
+        "rates": Corrections(np.array([4 * MINUTE_NS]), first, first, {"close": np.array([0.75])}),
+    }
+    tried(Looks, bars, others={"rates": rates}, corrections=corrections, decisions=decisions)
+
+    assert seen == [([10.0, 11.0], 0.5), ([11.5, 12.0], 0.5), ([12.0, 13.0], 0.75)]
 
 
 def made(answer: Any, **declared: Any) -> Strategy:

@@ -164,7 +164,7 @@ def test_twenty_processes_with_their_own_hash_seeds_agree() -> None:
             )
             for one in (seed, seed + 1)
         ]
-        said += [process.communicate(timeout=120)[0].strip() for process in pair]
+        said += [process.communicate(timeout=300)[0].strip() for process in pair]
 
     assert said == [here] * 20
 
