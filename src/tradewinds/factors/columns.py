@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradewinds.core.errors import Rejected
+from tradewinds.factors.packing import mark, pack, unpack
 
 Floats = NDArray[np.float64]
 Leaf = Callable[[Sequence[Floats], Sequence[Floats]], None]
@@ -48,12 +49,10 @@ def computed(
     results = tuple(np.empty(shape) for _ in range(outputs))
     if columns[0].ndim == 1 or shape[1] == 1:
         _column(leaf, [one.reshape(-1) for one in columns], [one.reshape(-1) for one in results])
-    elif dense is not None:
-        again = dense([np.ascontiguousarray(one) for one in columns], results)
-        if again.any():
-            _blocks(leaf, columns, results, np.flatnonzero(again))
     else:
-        _blocks(leaf, columns, results, np.arange(shape[1]))
+        rows = [np.ascontiguousarray(one) for one in columns]
+        again = np.ones(shape[1], np.bool_) if dense is None else dense(rows, results)
+        _blocks(leaf, rows, results, np.flatnonzero(again))
     for one in results:
         one.setflags(write=False)
     if kept is not None and key is not None:
@@ -98,17 +97,23 @@ def _column(leaf: Leaf, inputs: list[Floats], outputs: list[Floats]) -> None:
         out[traded] = values
 
 
-def _blocks(leaf: Leaf, inputs: Sequence[Floats], outputs: Sequence[Floats], columns: NDArray[np.intp]) -> None:
-    """Compute the named columns, a block at a time, each turned so that a column is contiguous."""
+def _blocks(leaf: Leaf, inputs: Sequence[Floats], outputs: Sequence[Floats], columns: NDArray[np.int64]) -> None:
+    """Compute the named columns, a block at a time, each packed into one piece without its missing bars."""
+    times = len(inputs[0])
+    packed, results = ([np.empty((BLOCK_COLUMNS, times)) for _ in side] for side in (inputs, outputs))
+    counts = np.zeros(BLOCK_COLUMNS, np.int64)
     for begin in range(0, len(columns), BLOCK_COLUMNS):
         block = columns[begin : begin + BLOCK_COLUMNS]
-        at: Any = slice(int(block[0]), int(block[-1]) + 1) if block[-1] - block[0] + 1 == len(block) else block
-        turned = [np.ascontiguousarray(one[:, at].T) for one in inputs]
-        results = [np.empty(turned[0].shape) for _ in outputs]
-        for index in range(len(block)):
-            _column(leaf, [one[index] for one in turned], [one[index] for one in results])
-        for out, values in zip(outputs, results, strict=True):
-            out[:, at] = values.T
+        traded = np.ones((len(block), times), np.bool_)
+        for values in inputs:
+            mark(values, block, traded)
+        for values, piece in zip(inputs, packed, strict=True):
+            pack(values, block, traded, piece, counts)
+        for place, count in enumerate(counts[: len(block)].tolist()):
+            if count:
+                leaf([piece[place, :count] for piece in packed], [piece[place, :count] for piece in results])
+        for out, piece in zip(outputs, results, strict=True):
+            unpack(piece, traded, block, out)
 
 
 class _Kept:
