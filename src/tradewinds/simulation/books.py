@@ -2,6 +2,8 @@
 
 Quantities are whole lots (int64), signed where a side is not stated; prices and money are float64 in the instrument's currency;
 rows are positions in the market's time axis. Codes are small integers that stand here once, for the kernel and for people.
+ORDER, FILL and POSTING have no padding: the kernel writes every byte of a row, so that logs need not be zeroed and equal logs are equal to
+the byte.
 """
 
 from __future__ import annotations
@@ -54,9 +56,9 @@ ORDER = np.dtype(
         ("reason", "i1"),
         ("is_trail_fraction", "i1"),
         ("is_reduce_only", "i1"),
-        ("is_target", "i1"),  # made by sizing a target: trimmed to the cash there is instead of refused
-        ("is_triggered", "i1"),  # of a stop-limit: its stop was touched, so it is a limit now
-        ("rank", "i1"),  # within its bar: 0 it reduces a position and goes first, 1 it does not, 2 it had its turn
+        ("is_target", "i2"),  # made by sizing a target: trimmed to the cash there is instead of refused
+        ("is_triggered", "i2"),  # of a stop-limit: its stop was touched, so it is a limit now
+        ("rank", "i4"),  # within its bar: 0 it reduces a position and goes first, 1 it does not, 2 it had its turn
     ],
     align=True,
 )

@@ -92,14 +92,14 @@ class Simulator:
             market.start_ns, market.end_ns, market.session, market.open, market.high, market.low, market.close, market.volume,
             market.rates, market.events, terms_of(market, setup), tiers_of(setup), rules_of(setup, targets, keeps_log=keeps_log),
         )  # fmt: skip
-        rows = max(LOG_ROWS, 8 * width, min(times // 8, 1 << 20) if keeps_log else 0)  # zeroed by the system when it is first touched
+        rows = max(LOG_ROWS, 8 * width, min(times // 8, 1 << 20) if keeps_log else 0)  # costs nothing until it is touched
         logged = rows if keeps_log else 1
         marks = np.array(samples, np.int64)
         if len(marks) and (marks[0] < 0 or marks[-1] >= times or bool((np.diff(marks) <= 0).any())):
             raise Rejected(f"simulator: samples {marks[:5].tolist()} of {len(marks)}, expected rising rows of {times}")
         self.books = Books(
-            np.zeros(1, STATE), np.zeros(len(market.currencies)), np.zeros(width, POSITION), np.zeros(rows, ORDER),
-            np.zeros(rows, np.int64), np.zeros(rows, np.int64), np.zeros(logged, FILL), np.zeros(2 * logged, POSTING),
+            np.zeros(1, STATE), np.zeros(len(market.currencies)), np.zeros(width, POSITION), np.empty(rows, ORDER),
+            np.empty(rows, np.int64), np.empty(rows, np.int64), np.empty(logged, FILL), np.empty(2 * logged, POSTING),
             np.empty(times if keeps_equity else 0), _places(width), _places(width), _places(width), _places(width), marks,
             np.empty(len(marks)),
             np.zeros((max(1, len(setup.costs)), turnover_days(setup))), np.zeros(max(1, len(setup.costs)), np.int64),
@@ -379,7 +379,7 @@ def _places(width: int) -> NDArray[np.int64]:
 
 
 def _larger(log: NDArray[_Row]) -> NDArray[_Row]:
-    grown = np.zeros(4 * len(log), log.dtype)
+    grown = np.empty(4 * len(log), log.dtype)
     grown[: len(log)] = log
     return grown
 

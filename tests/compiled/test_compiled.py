@@ -1,0 +1,91 @@
+"""Where compiled code is kept: by the text of what a file imports, so that stale code is never run, and shared by processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tradewinds import compiled
+
+SOURCE = Path(compiled.__file__).resolve().parents[1]
+PROGRAM = (
+    "from tradewinds.simulation.kernel_costs import on_tick\n"
+    "print(on_tick(10.13, 0.25, 1), sum(on_tick.stats.cache_hits.values()), sum(on_tick.stats.cache_misses.values()))"
+)
+
+
+def environment(home: Path) -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in ("NUMBA_CACHE_DIR", "TRADEWINDS_HOME")} | {
+        "NUMBA_CACHE_DIR": str(home),
+        "PYTHONPATH": str(SOURCE.parent),
+    }
+
+
+def started(home: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True, env=environment(home))
+
+
+def told(home: Path) -> list[str]:
+    return started(home).communicate(timeout=200)[0].split()
+
+
+def test_a_files_sources_are_what_it_imports_directly_or_not() -> None:
+    kernel = SOURCE / "simulation" / "kernel.py"
+
+    found = {str(path.relative_to(SOURCE)) for path in compiled.sources(kernel)}
+
+    assert {
+        "simulation/kernel.py",
+        "simulation/kernel_costs.py",
+        "simulation/books.py",
+        "trading/sizing.py",
+        "compiled/__init__.py",
+    } <= found
+    assert not {path for path in found if path.startswith(("app/", "stores/", "factors/"))}
+
+
+def test_a_second_process_reads_what_the_first_compiled(tmp_path: Path) -> None:
+    assert told(tmp_path) == ["10.25", "0", "1"]
+    assert told(tmp_path) == ["10.25", "1", "0"]
+
+
+def test_processes_that_compile_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
+    both = [started(tmp_path) for _ in range(2)]
+
+    answers = [process.communicate(timeout=200)[0].split()[0] for process in both]
+
+    assert answers == ["10.25", "10.25"]
+    assert told(tmp_path) == ["10.25", "1", "0"]
+
+
+def test_old_folders_go_and_young_ones_stay(tmp_path: Path) -> None:
+    old, young = tmp_path / "old", tmp_path / "young"
+    for place in (old, young):
+        place.mkdir()
+        (place / "code.nbc").write_bytes(b"x")
+    long_ago = time.time() - (compiled.KEPT_DAYS + 1) * 86_400
+    os.utime(old, (long_ago, long_ago))
+
+    compiled.prune(tmp_path)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["young"]
+
+
+def test_another_text_of_an_imported_file_is_another_folder(tmp_path: Path) -> None:
+    kernel = SOURCE / "simulation" / "kernel_costs.py"
+    before = compiled.folder(kernel)
+
+    texts = {path: compiled._text(path) for path in compiled.sources(kernel)}
+    changed = next(path for path in texts if path.name == "books.py")
+    original = compiled._text
+    try:
+        compiled._text = lambda path: texts[path] + b"\n" if path == changed else texts[path]  # type: ignore[assignment]
+        after = compiled.folder(kernel)
+    finally:
+        compiled._text = original
+
+    assert before != after
+    assert compiled.folder(kernel) == before
