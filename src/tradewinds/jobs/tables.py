@@ -10,6 +10,7 @@ from tradewinds.core.observation import Dataset, Table
 from tradewinds.jobs.context import Context
 from tradewinds.jobs.crypto_trades import SAMPLED
 from tradewinds.jobs.equities import STAGED
+from tradewinds.simulation.sweep_table import TRIALS
 
 
 def tables(context: Context) -> list[Table]:
@@ -48,7 +49,7 @@ def _dataset(context: Context, name: str, vendor: str | None) -> Dataset | None:
             return quotes(name.partition("-")[2])
     except Rejected:
         return None
-    for dataset in (TRADES, SAMPLED):
+    for dataset in (TRADES, SAMPLED, TRIALS):
         if dataset.name == name:
             return dataset
     for dataset in _of_vendors(context, vendor):
