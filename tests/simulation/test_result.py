@@ -122,6 +122,11 @@ def test_each_part_of_a_fingerprint_counts() -> None:
     assert first.parameters == '{"risk":0.5}'
 
 
+@pytest.mark.parametrize("log", [ORDER, FILL])
+def test_logs_have_no_byte_that_is_no_field(log: np.dtype[Any]) -> None:
+    assert log.itemsize == sum(log[name].itemsize for name in log.names or ())
+
+
 def test_the_hash_of_orders_sees_each_byte_and_the_border_between_the_logs() -> None:
     orders, fills = np.zeros(3, ORDER), np.zeros(2, FILL)
     seen = {orders_hash(orders, fills)}
@@ -173,4 +178,4 @@ def test_the_orders_of_a_fixed_run_change_only_with_the_kernel() -> None:
     """Whoever changes what is traded, or the layout of the logs, gives the kernel another version and this test its hash."""
     fingerprint = run().fingerprint
 
-    assert (fingerprint.kernel, fingerprint.orders) == ("2", "d59672c1f885850687c307c8191488451274ff64b769622d905266a692868f16")
+    assert (fingerprint.kernel, fingerprint.orders) == ("2", "5d06b6a2b0562f12a8e66c6552f91bf977b630fbd417adf5cb1edb74efcbaf81")

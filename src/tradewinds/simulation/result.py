@@ -175,7 +175,7 @@ def orders_hash(orders: NDArray[np.void], fills: NDArray[np.void]) -> str:
     """64 hexadecimal digits of the order list and the fills: equal where they are equal to the byte.
 
     Made to be fast, not to withstand forgery: four lanes of 64 bits in the rounds of XXH64, one over every fourth word of both logs
-    one after the other, then SHA-256 over lanes and lengths. Padding is zero in both logs, so that it never counts.
+    one after the other, then SHA-256 over lanes and lengths. The logs have no padding: every byte of them is a field's.
     Source of the rounds: the XXH64 specification by Y. Collet.
     """
     lanes = np.array([0x60EA27EEADC0B5D6, 0xC2B2AE3D27D4EB4F, 0x0, 0x61C8864E7A143579], np.uint64)
