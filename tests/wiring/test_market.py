@@ -210,6 +210,7 @@ def test_rules_that_nobody_registered_are_assumed_and_said(house: House, publish
     publish("BTCUSDT.BINANCE", "2024-01-02", TEN, market="24/7")
     coin = market_of_house(house, Wanted(instruments=("BTCUSDT.BINANCE",), interval="1d"))
     assert coin.market.instruments[0].lot == Decimal("0.00000001")
+    assert coin.market.currencies == ("USDT",)
     assert market_of_house(house, apple(lot=Decimal("0.1"))).market.instruments[0].lot == Decimal("0.1")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tradewinds.app.output import log, print_table
+from tradewinds.app.output import log
 from tradewinds.core.instant import text
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ def show(result: Result, summary: Summary, interval: str, page: Path | None) -> 
     click.echo(f"{result.strategy}: {named}, bars of {interval}, {begin} to {end}")
     if not result.books:
         click.echo("parameters: " + (", ".join(f"{name}={value}" for name, value in result.parameters.items()) or "none"))
-    print_table("", ("figure", "value"), _rows(result, summary, account.currency))
+    rows = _rows(result, summary, account.currency)
+    names, values = max(len(name) for name, _ in rows), max(len(value) for _, value in rows)
+    click.echo("\n".join(["", *(f"  {name:<{names}}  {value:>{values}}" for name, value in rows), ""]))
     if result.books:
         _show_books(result)
     click.echo(f"fingerprint {result.fingerprint.whole}")
@@ -95,6 +97,8 @@ def _books(result: Result) -> list[tuple[str, float, int]]:
 
 
 def _show_books(result: Result) -> None:
+    from tradewinds.app.output import print_table
+
     currency = result.setup.account.currency
     print_table(
         "", ("strategy", f"profit {currency}", "orders"), [(name, f"{profit:,.2f}", orders) for name, profit, orders in _books(result)]

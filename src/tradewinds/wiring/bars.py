@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tradewinds.wiring.house import House
 
 FOREVER_NS = 2**62  # later than every known time; the lake refuses none
+HEAD_BYTES = 65_536  # enough lines to see how far apart bars are
 _USUAL = ("1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h")
 
 
@@ -193,6 +194,12 @@ def _named(content: bytes) -> bytes:
     return b"time" + content if content.startswith(b",") else content
 
 
+def _head(path: Path) -> bytes:
+    """The first lines of a text file, the whole of any other."""
+    content = _named(path.read_bytes())
+    return content[: content.rfind(b"\n", 0, HEAD_BYTES) + 1] or content if path.suffix.lower() in (".csv", ".txt") else content
+
+
 def _whose(path: Path, content: bytes, is_folder: bool, instruments: Sequence[str]) -> dict[str, str]:
     """The option that says whose bars they are; a file with a column of symbols says it itself."""
     head = content[:4096].splitlines()[0].decode("utf-8", "replace").lower() if content else ""
@@ -213,7 +220,7 @@ def _interval_of_files(place: Path) -> str:
     path = _files(place)[0]
     vendor = BarFiles(_NoNetwork(), base_url=str(path), options={"interval": "1s", "instrument": "A.FILE"})  # type: ignore[arg-type]  # as above
     try:
-        frame = vendor.parse(Payload(Pull(vendor.name, "bars-1s", path.name), _named(path.read_bytes()), 0))
+        frame = vendor.parse(Payload(Pull(vendor.name, "bars-1s", path.name), _head(path), 0))
     except DataFault:
         return "1d"  # the times are dates in some form of their own; the reader of days says what is wrong with them, if anything is
     steps = np.diff(np.unique(frame["start_ns"].to_numpy()))

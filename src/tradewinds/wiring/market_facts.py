@@ -25,6 +25,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 FILE_VENUE = "FILE"
+QUOTES = ("USDT", "USDC", "FDUSD", "BUSD", "USD", "EUR", "GBP", "JPY", "CHF", "TRY", "BTC", "ETH", "BNB")
 WHOLE = Decimal(1)
 FINE = Decimal("0.00000001")
 # A feed's usual second or two between a bar's end and its arrival is not lateness.
@@ -33,10 +34,15 @@ _KINDS = {"split": SPLIT, "dividend": DIVIDEND, "delisting": DELISTING, "rename"
 
 
 def instrument_of(name: str, currency: str | None = None) -> Instrument:
-    """What is assumed of an instrument that nobody registered: an equity where its venue is an exchange or a file."""
-    venue = split_id(name)[1]
-    kind: InstrumentKind = "equity" if venue in NAMES or venue == FILE_VENUE else "other"
-    return Instrument(name, kind, currency or "USD", calendar=venue if venue in NAMES else ALWAYS_OPEN)
+    """What is assumed of an instrument that nobody registered.
+
+    An equity in dollars where its venue is an exchange or a file; elsewhere a pair, whose name ends with its currency.
+    """
+    symbol, venue = split_id(name)
+    is_listed = venue in NAMES or venue == FILE_VENUE
+    kind: InstrumentKind = "equity" if is_listed else "other"
+    quote = "USD" if is_listed else next((one for one in QUOTES if symbol.upper().endswith(one) and len(symbol) > len(one)), "USD")
+    return Instrument(name, kind, currency or quote, calendar=venue if venue in NAMES else ALWAYS_OPEN)
 
 
 def with_lots(instruments: Iterable[Instrument], lot: Decimal | None = None) -> tuple[list[Instrument], list[str]]:
