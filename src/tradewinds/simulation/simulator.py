@@ -52,6 +52,7 @@ _Row = TypeVar("_Row", np.void, np.int64)
 
 LOG_ROWS = 1024
 LOG_ROWS_MAX = 1 << 28
+HUGE_PAGE, HUGE_FROM = 1 << 21, 1 << 22  # numpy asks for huge pages from 4 MiB on
 _GTC, _DAY = TIMES_IN_FORCE.index("gtc"), TIMES_IN_FORCE.index("day")
 _KIND = {name: code for code, name in enumerate(KINDS)}
 _TIF = {name: code for code, name in enumerate(TIMES_IN_FORCE)}
@@ -92,16 +93,16 @@ class Simulator:
             market.start_ns, market.end_ns, market.session, market.open, market.high, market.low, market.close, market.volume,
             market.rates, market.events, terms_of(market, setup), tiers_of(setup), rules_of(setup, targets, keeps_log=keeps_log),
         )  # fmt: skip
-        rows = max(LOG_ROWS, 8 * width, min(times // 8, 1 << 20) if keeps_log else 0)  # costs nothing until it is touched
+        rows = max(LOG_ROWS, 8 * width, min(times * width // 16, 1 << 20) if keeps_log else 0)  # costs nothing until it is touched
         logged = rows if keeps_log else 1
         marks = np.array(samples, np.int64)
         if len(marks) and (marks[0] < 0 or marks[-1] >= times or bool((np.diff(marks) <= 0).any())):
             raise Rejected(f"simulator: samples {marks[:5].tolist()} of {len(marks)}, expected rising rows of {times}")
         self.books = Books(
-            np.zeros(1, STATE), np.zeros(len(market.currencies)), np.zeros(width, POSITION), np.empty(rows, ORDER),
-            np.empty(rows, np.int64), np.empty(rows, np.int64), np.empty(logged, FILL), np.empty(2 * logged, POSTING),
-            np.empty(times if keeps_equity else 0), _places(width), _places(width), _places(width), _places(width), marks,
-            np.empty(len(marks)),
+            np.zeros(1, STATE), np.zeros(len(market.currencies)), np.zeros(width, POSITION), _room(rows, ORDER),
+            np.empty(rows, np.int64), np.empty(rows, np.int64), _room(logged, FILL), _room(logged, POSTING),
+            _room(times if keeps_equity else 0, np.dtype(np.float64)), _places(width), _places(width), _places(width), _places(width),
+            marks, np.empty(len(marks)),
             np.zeros((max(1, len(setup.costs)), turnover_days(setup))), np.zeros(max(1, len(setup.costs)), np.int64),
         )  # fmt: skip
         self._lots = [float(lot) for lot in self.bars.terms["lot"]]
@@ -378,8 +379,18 @@ def _places(width: int) -> NDArray[np.int64]:
     return np.zeros(width, np.int64)
 
 
+def _room(rows: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """(rows,) of whatever: a large one begins where a huge page does, so that touching it costs a few page faults instead of thousands."""
+    size = rows * dtype.itemsize
+    if size < HUGE_FROM:
+        return np.empty(rows, dtype)
+    raw = np.empty(size + HUGE_PAGE, np.uint8)
+    first = -raw.ctypes.data % HUGE_PAGE
+    return raw[first : first + size].view(dtype)
+
+
 def _larger(log: NDArray[_Row]) -> NDArray[_Row]:
-    grown = np.empty(4 * len(log), log.dtype)
+    grown = _room(4 * len(log), log.dtype)
     grown[: len(log)] = log
     return grown
 
