@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import dis
 from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-_CLOCKS = {"time", "time_ns", "perf_counter", "perf_counter_ns", "monotonic", "localtime", "gmtime"}
+_CLOCKS = {"time", "time_ns", "perf_counter", "perf_counter_ns", "monotonic", "monotonic_ns", "localtime"}
 _TODAY = {"now", "utcnow", "today"}
 _MACHINE = {"os", "socket", "secrets", "uuid", "requests", "httpx", "urllib"}
 _SEEDS = {"seed", "Random", "default_rng", "RandomState", "Generator", "SeedSequence"}
+_CHANCE = {"random": "random", "numpy": "numpy.random", "numpy.random": "numpy.random"}
+_LOADS = {"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FAST", "LOAD_DEREF"}
+_ATTRIBUTES = {"LOAD_ATTR", "LOAD_METHOD"}
+CLOCK, CHANCE = "the machine's clock", "chance without a seed"
 
 
 def hidden_inputs(code: Callable[..., Any] | type) -> tuple[str, ...]:
     """In words, what the code reads that neither its data nor its parameters hold; sorted."""
-    found: set[str] = set()
-    for function in _functions(code):
-        names = {name for one in _codes(function.__code__) for name in one.co_names}
-        for name in names:
-            found |= _of(name, function.__globals__.get(name), names)
-        found |= {name for one in _codes(function.__code__) for name in one.co_names if name in _MACHINE and _imports(one, name)}
-    return tuple(sorted(found))
+    chains = [chain for function in _functions(code) for chain in _chains(function)]
+    found = {_of(chain) for chain in chains} - {""}
+    seeded = {_CHANCE[root] for root, *attributes in chains if root in _CHANCE and set(attributes) & _SEEDS}
+    tossed = {_CHANCE[root] for root, *attributes in chains if _tosses(root, attributes)}
+    return tuple(sorted(found | ({CHANCE} if tossed - seeded else set())))
 
 
 def text_constants(code: Callable[..., Any] | type) -> tuple[str, ...]:
@@ -32,27 +35,57 @@ def text_constants(code: Callable[..., Any] | type) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _of(name: str, value: object, names: set[str]) -> set[str]:
+def _of(chain: tuple[str, ...]) -> str:
+    root, *attributes = chain
+    if root == "time" and attributes[:1] and attributes[0] in _CLOCKS:
+        return CLOCK
+    if root in ("datetime", "datetime.datetime", "datetime.date") and set(attributes) & _TODAY:
+        return CLOCK
+    is_machine = root.split(".")[0] in _MACHINE and attributes and attributes[0] != "path"
+    return f"the module {root}" if is_machine else ""
+
+
+def _tosses(root: str, attributes: list[str]) -> bool:
+    drawn = attributes[1:] if root == "numpy" and attributes[:1] == ["random"] else attributes if root in ("random", "numpy.random") else []
+    return bool(drawn) and drawn[0] not in _SEEDS
+
+
+def _chains(function: FunctionType) -> Iterator[tuple[str, ...]]:
+    """(module or class, attribute, ...) of everything in the function that is reached from a module, such as (time, time)."""
+    for code in _codes(function.__code__):
+        imported: dict[str, str] = {}
+        root, module = "", ""
+        attributes: list[str] = []
+        for step in dis.get_instructions(code):
+            if step.opname in _ATTRIBUTES and root:
+                attributes.append(str(step.argval))
+                continue
+            if root:
+                yield (root, *attributes)
+            root, attributes = "", []
+            if step.opname == "IMPORT_NAME":
+                module = str(step.argval)
+            elif step.opname.startswith("STORE_") and module:
+                imported[str(step.argval)] = module
+                module = ""
+            elif step.opname in _LOADS:
+                name = str(step.argval)
+                is_global = step.opname in ("LOAD_GLOBAL", "LOAD_NAME")
+                root, attributes = (
+                    (imported[name], []) if name in imported else _rooted(function.__globals__.get(name) if is_global else None)
+                )
+
+
+def _rooted(value: object) -> tuple[str, list[str]]:
+    """What a name stands for: a module, a class of datetime, a function of time or random; "" for anything else."""
     if isinstance(value, ModuleType):
-        module = value.__name__
-        if module == "time" and names & _CLOCKS:
-            return {"the machine's clock"}
-        if module == "datetime" and names & _TODAY:
-            return {"the machine's clock"}
-        if module in ("random", "numpy.random") and not names & _SEEDS:
-            return {"chance without a seed"}
-        if module == "numpy" and "random" in names and not names & _SEEDS:
-            return {"chance without a seed"}
-        return {f"the module {module}"} if module.split(".")[0] in _MACHINE else set()
-    if isinstance(value, type) and value.__module__ == "datetime" and names & _TODAY:
-        return {"the machine's clock"}
-    if getattr(value, "__module__", None) == "time" and callable(value):
-        return {"the machine's clock"}
-    return set()
-
-
-def _imports(code: CodeType, name: str) -> bool:
-    return name in code.co_varnames or name in code.co_cellvars
+        return value.__name__, []
+    module = getattr(value, "__module__", None)
+    if isinstance(value, type) and module == "datetime":
+        return f"datetime.{value.__name__}", []
+    if module == "time" and callable(value):
+        return "time", [str(getattr(value, "__name__", ""))]
+    return "", []
 
 
 def _functions(code: Callable[..., Any] | type) -> Iterator[FunctionType]:
