@@ -133,7 +133,7 @@ def bare(close: NDArray[np.float64], opened: NDArray[np.float64], fast: int, slo
             slow_sum -= close[t - slow]
         if t >= slow - 1:
             wanted = 1.0 if fast_sum * slow > slow_sum * fast else 0.0
-    return cash + held * close[-1]
+    return float(cash + held * close[-1])
 
 
 def bare_sweep(close: NDArray[np.float64], opened: NDArray[np.float64], pairs: list[tuple[Any, Any]]) -> list[float]:
@@ -148,10 +148,10 @@ def bare_sweep(close: NDArray[np.float64], opened: NDArray[np.float64], pairs: l
 
 
 def memory(times: int) -> float:
-    """Peak of this process in MB after a sweep of a thousand pairs times so many."""
+    """Peak of this process in MB after a sweep of a thousand pairs times so many; what indicators keep is full with the first."""
 
-    made, panel = bars(BARS // 5)
-    work, plan, space = sweep_of(made, panel, FAST, range(60, 60 + 40 * times))
+    made, panel = bars(BARS)
+    work, plan, space = sweep_of(made, panel, range(5, 5 + 10 * times), range(60, 160))
     with LocalEngine(work, THREADS) as engine:
         swept(plan, lambda: Grid(space), engine)
     return float(_own_peak_mb())
