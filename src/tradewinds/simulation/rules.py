@@ -15,7 +15,7 @@ from tradewinds.core.errors import Rejected
 
 
 def _check(what: str, value: object, low: float = 0.0, high: float = math.inf) -> None:
-    if not (isinstance(value, int | float) and low <= value <= high):
+    if isinstance(value, bool) or not (isinstance(value, int | float) and low <= value <= high):
         raise Rejected(f"{what}: {value!r}, expected a number from {low:g} to {high:g}")
 
 
@@ -73,6 +73,12 @@ class Tiers:
         starts = [tier[0] for tier in self.tiers]
         if not starts or starts[0] != 0 or starts != sorted(set(starts)):
             raise Rejected(f"commission tiers: turnovers {starts}, expected rising ones that start at 0")
+        for tier in self.tiers:
+            _check("commission tiers: maker basis points", tier[1], -100.0, 10_000.0)
+            _check("commission tiers: taker basis points", tier[2], -100.0, 10_000.0)
+        days: object = self.days
+        if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= 366:
+            raise Rejected(f"commission tiers: {days!r} days, expected a whole number from 1 to 366")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +136,7 @@ Cost = PerUnit | PerTrade | BasisPoints | Tiers | HalfSpread | VolumeShare | Bor
 
 @dataclass(frozen=True, slots=True)
 class Fills:
-    """When and how orders fill; the table of rules stands in docs/backtest.md.
+    """When and how orders fill; the table of rules stands in docs/kernel.md.
 
     at: market orders fill at the next bar's open, or at the close at which they were decided. latency_bars: later by that many bars.
     touches: of a stop and a limit touched in one bar, the worse (pessimistic) or better (optimistic) comes first.
