@@ -41,10 +41,11 @@ def sma(values: Floats, length: int, out: Floats) -> None:
     for t in range(warm):
         total += values[t]
         out[t] = np.nan
-    for t in range(warm, len(values)):
-        total += values[t]
-        out[t] = total / length
-        total -= values[t - length + 1]
+    new, result, span = values[warm:], out[warm:], float(length)
+    for t in range(len(new)):  # an index that starts at 0 is known not to count from the end
+        total += new[t]
+        result[t] = total / span
+        total -= values[t]
 
 
 @compiled
@@ -111,21 +112,24 @@ def stddev(values: Floats, length: int, out: Floats) -> None:
     Source: B. P. Welford, Note on a Method for Calculating Corrected Sums of Squares, Technometrics 4 (1962); the oldest value leaves.
     """
     mean = squares = 0.0
-    for t in range(len(values)):
-        if t < length - 1:
-            out[t] = np.nan
-            continue
-        if (t + 1) % length == 0:
+    span = float(length)
+    warm = min(length - 1, len(values))
+    out[:warm] = np.nan
+    since = length - 1  # rows since both were computed anew
+    for t in range(warm, len(values)):
+        since += 1
+        if since == length:
+            since = 0
             total = 0.0
             for back in range(t - length + 1, t + 1):
                 total += values[back]
-            mean = total / length
+            mean = total / span
             squares = 0.0
             for back in range(t - length + 1, t + 1):
                 squares += (values[back] - mean) * (values[back] - mean)
         else:
             new, old = values[t], values[t - length]
-            moved = mean + (new - old) / length
+            moved = mean + (new - old) / span
             squares += (new - old) * ((new - moved) + (old - mean))
             mean = moved
         out[t] = deviation(squares, mean, length)
