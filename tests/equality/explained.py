@@ -48,19 +48,37 @@ def charged_by_lot(scenario: Scenario, ours: Outcome) -> tuple[list[Trade], floa
 
 
 def filled_at_order_price(scenario: Scenario, ours: Outcome) -> tuple[list[Trade], float]:
-    """nautilus_trader fills a resting limit or stop at its own price also where the bar opens beyond it; we fill at that open."""
+    """nautilus_trader fills a resting limit or stop at its own price also where the bar opens beyond it; we fill at that open.
+
+    It walks a bar from open to high to low to close. Where the close is the low and an order was touched on the way down, that side of its
+    market stays at the order's price: an order of the same side decided at that close fills there, and not at the close.
+    """
     opened, closed = scenario.prices["open"], scenario.prices["close"]
-    instructions, waiting, trades = list(scenario.instructions), list[_Waiting](), []
+    instructions, waiting, trades = list(scenario.instructions), list[_Waiting](), list[Trade]()
+    stayed: dict[
+        tuple[int, bool], float
+    ] = {}  # row, whether bought -> the price of the order that was touched on the way down to the close
     for trade in ours.trades:
         while instructions and instructions[0].row < trade.row:
             waiting = _then_waiting(instructions.pop(0), waiting)
         before, now = closed[trade.row - 1, 0], opened[trade.row, 0]
-        price = trade.price
+        price, left = trade.price, trade.quantity
         for order in waiting:
-            if order.side * trade.quantity > 0 and (price == order.price or (price == now and _is_between(order.price, before, now))):
-                price, waiting = order.price, []
+            is_jumped = price == now and _is_between(order.price, before, now)
+            if order.side * trade.quantity > 0 and (price == order.price or is_jumped):
+                low = scenario.prices["low"][trade.row, 0]
+                if not is_jumped and order.price < now and low == closed[trade.row, 0]:
+                    stayed[trade.row, order.side > 0] = order.price
+                # Exit and next entry at one price stand there as one trade: only the order's part is filled elsewhere.
+                part = order.side * order.quantity
+                trades.append(trade._replace(price=order.price, quantity=part))
+                left, waiting = trade.quantity - part, []
                 break
-        trades.append(trade._replace(price=price))
+        if left:
+            trades.append(trade._replace(quantity=left))
+    trades = [
+        one._replace(price=stayed.get((one.row, one.quantity > 0), one.price)) if one.price == closed[one.row, 0] else one for one in trades
+    ]
     return trades, sum(fee(scenario, one.quantity, one.price) for one in trades)
 
 
@@ -69,6 +87,7 @@ class _Waiting(NamedTuple):
 
     side: int
     price: float
+    quantity: float
 
 
 def _then_waiting(one: Instruction, waiting: list[_Waiting]) -> list[_Waiting]:
@@ -76,10 +95,10 @@ def _then_waiting(one: Instruction, waiting: list[_Waiting]) -> list[_Waiting]:
     if one.act == "flatten":
         return []
     if one.is_if_flat:
-        exits = [_Waiting(-one.side, price) for price in (one.stop_loss, one.take_profit) if price is not None]
+        exits = [_Waiting(-one.side, price, one.quantity) for price in (one.stop_loss, one.take_profit) if price is not None]
         return waiting or exits
     price = one.limit if one.limit is not None else one.stop
-    return waiting if price is None else [_Waiting(one.side, price)]
+    return waiting if price is None else [_Waiting(one.side, price, one.quantity)]
 
 
 def _is_between(price: float, before: float, now: float) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -32,12 +33,17 @@ def outcome(found: dict[str, Any]) -> Outcome:
 
     Fills of one bar, instrument, price and side count as one trade, since a reversal is one order here and two there.
     """
+    trades = merged(Trade(int(row), int(instrument), price, quantity) for row, instrument, quantity, price in found["fills"])
+    return Outcome(found["engine"], found["version"], trades, found["fees"], found["equity"], found.get("refused"))
+
+
+def merged(trades: Iterable[Trade]) -> tuple[Trade, ...]:
+    """Sorted, with those of one bar, instrument, price and side as one."""
     sums: dict[tuple[int, int, float, bool], float] = {}
-    for row, instrument, quantity, price in found["fills"]:
-        key = (int(row), int(instrument), round(price, 8), quantity > 0)
+    for row, instrument, price, quantity in trades:
+        key = (row, instrument, round(price, 8), quantity > 0)
         sums[key] = sums.get(key, 0.0) + quantity
-    trades = sorted(Trade(row, instrument, price, round(quantity, 8)) for (row, instrument, price, _), quantity in sums.items())
-    return Outcome(found["engine"], found["version"], tuple(trades), found["fees"], found["equity"], found.get("refused"))
+    return tuple(sorted(Trade(row, instrument, price, round(quantity, 8)) for (row, instrument, price, _), quantity in sums.items()))
 
 
 def differences(ours: Outcome, peer: Outcome) -> list[str]:
