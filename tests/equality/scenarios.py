@@ -277,7 +277,7 @@ def fees_per_trade(fill: str, is_full: bool) -> Scenario:
 
 
 def fees_minimum(fill: str, is_full: bool) -> Scenario:
-    """10 basis points, at least 7.50 a fill: about half of the fills pay the minimum."""
+    """10 basis points, at least 7.50 a fill."""
     return _fees("fees_minimum", {"bps": 10.0, "minimum": 7.5}, is_full)
 
 
