@@ -21,6 +21,24 @@ FLAT = 1e-15  # a spread of returns up to this is none: nothing moved
 
 
 @compiled
+def measure(
+    samples: Floats,
+    rows: Ints,
+    first: int,
+    capital: float,
+    year: float,
+    members: NDArray[np.bool_],
+    returns: Floats,
+    figures: Floats,
+    sets: Floats,
+) -> None:
+    """`session_returns`, `return_figures` and `set_statistics` in one call: each gives the interpreter's lock away and waits for it."""
+    session_returns(samples, rows, first, capital, returns)
+    return_figures(returns, year, figures)
+    set_statistics(returns, members, sets)
+
+
+@compiled
 def session_returns(samples: Floats, rows: Ints, first: int, capital: float, returns: Floats) -> bool:
     """Fill returns (sessions,) from equity samples (sessions + 1,) at rows; before row `first` the account stands at `capital`.
 

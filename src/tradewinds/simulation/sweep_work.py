@@ -26,7 +26,7 @@ from tradewinds.simulation.rules import Setup
 from tradewinds.simulation.search import Value
 from tradewinds.simulation.simulator import Simulator
 from tradewinds.simulation.sweep import FIGURES, Figures, Trial, failure_of, figures_of, record_of
-from tradewinds.simulation.sweep_statistics import RETURN_FIGURES, return_figures, session_returns, set_statistics
+from tradewinds.simulation.sweep_statistics import RETURN_FIGURES, measure
 from tradewinds.trading.strategy import Params, Strategy
 
 Floats = NDArray[np.float64]
@@ -121,9 +121,7 @@ class _Gauge:
         returns = np.empty(len(self.rows) - 1)
         numbers = np.empty(RETURN_FIGURES)
         sets = np.empty((len(self._members), 3))
-        session_returns(samples, self.rows, first, self._capital, returns)
-        return_figures(returns, self._year, numbers)
-        set_statistics(returns, self._members, sets)
+        measure(samples, self.rows, first, self._capital, self._year, self._members, returns, numbers, sets)
         equity = self._capital if self.rows[-1] < first else float(samples[-1])
         return figures_of(dict(zip(FIGURES, (len(returns), equity, *numbers.tolist(), *counted), strict=True))), sets, returns
 
