@@ -42,7 +42,7 @@ peers:
 	@tools/peers.sh
 
 equality: setup-dev peers
-	@TRADEWINDS_EQUALITY=full $(PY) -m pytest tests/equality -n 2 --timeout 3000 $(ARGS)
+	@TRADEWINDS_EQUALITY=full $(PY) -m pytest -p no:xdist tests/equality $(ARGS)
 
 bench: setup-dev peers
 	@$(PY) -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(FULL),--full) $(ARGS)
