@@ -12,6 +12,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tradewinds.core.errors import Rejected
 from tradewinds.core.instrument import Instrument
 from tradewinds.history.panel import Panel
 from tradewinds.simulation.books import DIVIDEND, EVENT, EXCHANGE, FUNDING, SPLIT
@@ -171,8 +172,13 @@ def test_cash_lots_cost_and_equity_are_the_sum_of_fills_and_postings(
     euros = np.array(rates) / 100
     run = Simulator(market(prices, events, euros), Setup(account, costs))
 
+    last = ROWS - 1
     for row in range(ROWS):
-        run.advance(row + 1)
+        try:
+            run.advance(row + 1)
+        except Rejected:  # a split that no price follows can ruin a short seller: the books have to be right then, too
+            last = row
+            break
         for at in range(2):
             run.target(at, weights[2 * row + at], "weights")
         for decided, at, side, count, what, offset in asked:
@@ -204,6 +210,6 @@ def test_cash_lots_cost_and_equity_are_the_sum_of_fills_and_postings(
     if not events:
         for ours, theirs in zip(run.books.positions["cost"], peer.cost, strict=True):
             assert abs(oracle.exact(ours) - theirs) < CENT
-    equity = peer.equity([float(x) for x in run.books.positions["last"]], [1.0, float(euros[-1])])
+    equity = peer.equity([float(x) for x in run.books.positions["last"]], [1.0, float(euros[last])])
     assert abs(oracle.exact(run.equity_now) - equity) < CENT
-    assert run.equity[-1] == run.equity_now
+    assert run.books.equity[last] == run.equity_now
