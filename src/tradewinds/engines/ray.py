@@ -43,10 +43,10 @@ class RayEngine:
 
     def map(self, tasks: Iterable[Task], *, done: Container[int] = ()) -> Iterator[Outcome]:
         """Outcomes as they finish."""
+        self._start()  # says where Ray listens, which must be said before its import
         import ray
         from ray.exceptions import RayError
 
-        self._start()
         waiting = (task for task in tasks if task.number not in done)
         idle = list(range(self._workers))
         under_way: dict[Any, tuple[int, int]] = {}
