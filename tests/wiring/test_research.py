@@ -10,6 +10,8 @@ import pytest
 
 from tradewinds.core.errors import Rejected
 from tradewinds.core.instant import parse
+from tradewinds.core.market import bars
+from tradewinds.core.observation import Table
 from tradewinds.core.record import Member, Universe
 from tradewinds.simulation.rules import Account, BasisPoints
 from tradewinds.trading.declared import Terms
@@ -123,6 +125,35 @@ def test_a_plan_over_a_file_runs_without_a_house(folder: Path) -> None:
     assert result.setup.account.currency == "EUR"
     assert prepared.interval == "1d"
     assert "bars of 1d, read off the times" in result.notes
+
+
+RECALLS = """
+from tradewinds.trading.strategy import event
+
+@event(interval="1d", lookback=4)
+class Recalls:
+    def __init__(self, params):
+        pass
+
+    def on_bar(self, view):
+        return view.history("close", 4)[0]  # the close three bars ago as it is known now, as a number of units
+"""
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_an_event_strategy_sees_a_correction_and_a_late_bar_when_they_became_known(
+    folder: Path, house: House, publish: Publish, is_packed: bool
+) -> None:
+    (folder / "recalls.py").write_text(RECALLS)
+    # Sessions 2, 3, 4, 5, 8, 9, 10, 11 January. The bar of the 3rd comes on the 9th; so does a correction of the 4th, from 12 to 50.
+    publish("AAPL.XNAS", "2024-01-02", [10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0, 17.0], known_ns={1: parse("2024-01-09T12:00")})
+    publish("AAPL.XNAS", "2024-01-04", [50.0], known_ns={0: parse("2024-01-09T13:00")})
+    if is_packed:
+        house._pack(Table(bars("1d")), parse("2025-01-01"))
+    asked = Asked(place=str(folder / "recalls.py"), terms=Terms(instruments=("AAPL.XNAS",), account={"capital": 1e6, "leverage": 10.0}))
+    result, _ = run(plan(asked), lambda: house)
+    # Decided at the close of the 5th: the 2nd, 10. Of the 8th: the 3rd, not there yet, nothing. Of the 9th: the 4th, corrected. Then 13.
+    assert [(int(one["row"]), int(one["quantity"])) for one in result.fills] == [(4, 10), (6, 40), (7, -37)]
 
 
 def test_a_portfolio_runs_its_strategies_on_one_account(folder: Path, house: House, publish: Publish) -> None:

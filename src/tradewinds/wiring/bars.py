@@ -45,7 +45,7 @@ class Reading:
 def bars_of_house(house: House, instruments: Sequence[str], interval: str, fields: Sequence[str], span: Span, reading: Reading) -> Panel:
     """The bars that start within the span; an instrument without any is all NaN."""
     table = Table(bars_of(interval))
-    pack = _fresh_pack(house, table, fields, reading)
+    pack = fresh_pack(house, table, fields, reading)
     if pack is not None:
         held = set(pack.instruments)
         panel = panel_of_pack(_Cut(pack, span), [name for name in instruments if name in held], fields, view=reading.view)
@@ -121,7 +121,8 @@ class _CutCorrections:
     known_ns: NDArray[Any]
 
 
-def _fresh_pack(house: House, table: Table, fields: Sequence[str], reading: Reading) -> Pack | None:
+def fresh_pack(house: House, table: Table, fields: Sequence[str], reading: Reading) -> Pack | None:
+    """The table's pack where it holds what the lake holds now and answers this reading, else None."""
     from tradewinds.stores.lake_log import entry_version
     from tradewinds.stores.pack import PackStore
 

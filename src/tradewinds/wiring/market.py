@@ -268,7 +268,7 @@ def _in_time(panel: Panel) -> tuple[Panel, list[str]]:
     whose = [panel.instruments[column] for column in np.flatnonzero(late.any(axis=0)).tolist()]
     note = f"{int(late.sum())} bars of {some(whose)} became known only after the next bar had begun: the strategy does not see them"
     seen = {name: np.where(late, np.nan, values) if name != "member" else values for name, values in panel.fields.items()}
-    return replace(panel, fields=seen, known_ns=np.where(late, UNKNOWN_NS, panel.known_ns)), [note]
+    return replace(panel, fields=seen), [note]
 
 
 def _currency_of(instruments: Sequence[Instrument]) -> str:

@@ -25,6 +25,7 @@ from tradewinds.trading.declared import Declared, DeclaredBook, DeclaredPortfoli
 from tradewinds.trading.strategy import Choice, Float, Int, Strategy
 from tradewinds.wiring.bars import Reading
 from tradewinds.wiring.market import Prepared, Wanted, market_of_files, market_of_house
+from tradewinds.wiring.market_corrections import corrections_of
 from tradewinds.wiring.setup import setup_of
 from tradewinds.wiring.strategy_file import load_strategy, split_place
 
@@ -116,9 +117,14 @@ def run(
     else:
         book = planned.books[0]
         strategy = within_universe(book.strategy, prepared)
+        corrections = {}
+        if strategy.kind == "event" and planned.data is None and open_house is not None:
+            corrections = corrections_of(open_house(), prepared, planned.wanted)
+            if prepared.interval in corrections:
+                corrections[strategy.interval] = corrections.pop(prepared.interval)
         result = backtest(
             strategy, prepared.market, prepared.panel, book.parameters, setup, start_ns=planned.wanted.start_ns, others=prepared.others,
-            decisions=prepared.decisions(strategy.rhythm),
+            decisions=prepared.decisions(strategy.rhythm), corrections=corrections,
         )  # fmt: skip
     return replace(result, notes=(*result.notes, *prepared.notes)), prepared
 
