@@ -144,6 +144,7 @@ EXPLAINED: dict[tuple[str, str], Expected] = {
     ("nautilus_trader", "trailing_stops"): trailed_at_stop,
     ("nautilus_trader", "limit_entries"): filled_at_order_price,
     ("nautilus_trader", "stop_entries"): filled_at_order_price,
+    ("nautilus_trader", "day_orders"): filled_at_order_price,
     ("nautilus_trader", "gaps"): filled_at_order_price,
     ("nautilus_trader", "brackets"): filled_at_order_price,
 }
