@@ -24,7 +24,8 @@ from tradewinds.simulation.sweep_run import Validation, plan_of, swept
 from tradewinds.simulation.sweep_statistics import RETURN_FIGURES, return_figures, sharpe_of_sets
 from tradewinds.simulation.sweep_verdict import Luck, Tally, words
 from tradewinds.simulation.sweep_work import Span, SweepWork, market_until
-from tradewinds.trading.strategy import Int, event, vector
+from tradewinds.trading.intent import Intent
+from tradewinds.trading.strategy import Float, Int, event, vector
 
 PARAMETERS = {"fast": Int(3, 1, 60), "slow": Int(10, 1, 60)}
 
@@ -51,6 +52,24 @@ class Cross:
     def on_bar(self, view: Any) -> Any:
         closes = view.history("close", max(self.params.fast, self.params.slow))
         view.target(1.0 if closes[-self.params.fast :].mean() > closes[-self.params.slow :].mean() else 0.0)
+
+
+@event(parameters={"distance": Float(0.02, 0.0, 1.0)}, lookback=1, name="told")
+class Told:
+    """Buys, and sells when the close is far enough from what its fill has cost."""
+
+    def __init__(self, params: Any) -> None:
+        self.distance = params.distance
+        self.bought: float | None = None
+
+    def on_bar(self, view: Any) -> Any:
+        if view.quantity() == 0 and not view.open_orders():
+            view.submit(Intent("buy", 100, tag=1))
+        elif self.bought is not None and abs(view.close / self.bought - 1) > self.distance:
+            view.submit(Intent("sell", 100, tag=2))
+
+    def on_fill(self, view: Any, fill: Any) -> None:
+        self.bought = fill.price if fill.tag == 1 else None
 
 
 class Inline:
@@ -114,6 +133,21 @@ def test_a_configuration_has_the_equity_that_its_backtest_has_to_the_last_bit(st
         assert trial.figures.equity == alone.equity[-1]
         assert trial.figures.fills == len(alone.fills)
         assert trial.figures.commission == pytest.approx(alone.fills["commission"].sum())
+
+
+def test_an_event_strategy_is_told_its_fills_in_a_sweep_as_in_its_backtest() -> None:
+    work = work_of(Told)
+    run = Inline(work)
+
+    for distance in (0.01, 0.03, 0.01):
+        alone = backtest(Told, work.market, work.panel, {"distance": distance}, work.setup)
+        trial = run_one(run, Proposal(0, {"distance": distance}), fold=0)
+
+        assert trial.figures is not None
+        assert trial.returns is not None
+        assert len(alone.fills) > 4
+        assert (trial.figures.fills, trial.figures.equity) == (len(alone.fills), alone.equity[-1])
+        assert trial.returns.tolist() == (alone.equity[1:] / alone.equity[:-1] - 1.0).tolist()
 
 
 def test_a_vector_and_an_event_strategy_that_say_the_same_have_the_same_figures() -> None:

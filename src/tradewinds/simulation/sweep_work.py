@@ -2,7 +2,8 @@
 
 1. The market and the panel are cut off at the end of the span, so that nothing after it can be seen.
 2. A vector strategy is asked for its targets and the kernel follows them, without logs, in one simulator that is used again and again;
-   an event strategy is run bar by bar. Both are the code that a single backtest runs.
+   an event strategy is run bar by bar, with logs, because it may ask for its orders and be told its fills. Both are the code that a
+   single backtest runs.
 3. The account is sampled at session ends; figures and statistics of sets stay, the rest goes.
 4. Whatever a configuration raises becomes its failure; the next one runs.
 """
@@ -137,8 +138,9 @@ class _Run:
         self._seen = seen_panel(work.strategy, self._market, panel, others=work.others, decisions=decisions)
         self._gauge = _Gauge(self._market, work.setup, span)
         self._simulator = Simulator(
-            self._market, work.setup, targets=work.strategy.targets, keeps_equity=False, keeps_log=False, samples=self._gauge.rows
-        )
+            self._market, work.setup, targets=work.strategy.targets, keeps_equity=False, keeps_log=work.strategy.kind == "event",
+            samples=self._gauge.rows,
+        )  # fmt: skip
 
     def tried(self, params: Params) -> Tried:
         """Raises whatever the strategy or the simulation raises."""
