@@ -17,6 +17,7 @@ from tradewinds.simulation.market import Market, market_of_panel
 from tradewinds.simulation.portfolio import Book, backtest_portfolio, book_profit, units_held
 from tradewinds.simulation.result import Result
 from tradewinds.simulation.rules import Account, BasisPoints, PerTrade, Setup
+from tradewinds.trading.columns import Corrections
 from tradewinds.trading.strategy import Strategy, TargetUnit, event
 
 HOUR_NS = 3_600_000_000_000
@@ -157,6 +158,31 @@ def test_an_event_strategy_sees_its_own_columns_fills_and_share_of_the_equity() 
         (("I1.XNAS",), 10.0, 2500.0, 2.0, 0),
         (("I1.XNAS",), 12.0, 2501.0, 2.0, 0),
     ]
+
+
+def test_a_book_sees_the_corrections_of_its_own_columns_when_they_were_known() -> None:
+    seen: list[tuple[Any, ...]] = []
+
+    class Looks:
+        def __init__(self, params: Any) -> None: ...
+
+        def on_bar(self, view: Any) -> None:
+            seen.append((view.history("close", 2).tolist(), view.other("1d", "close")))
+
+    looks = event(name="looks", interval="1h", lookback=2, other_intervals=("1d",))(Looks)
+    bars, days = panel([10.0, 11.0, 12.0], [20.0, 21.0, 22.0]), panel([1.0], [2.0])
+    # given that the third bar's end tells another second close of both instruments, and another first day of the second one
+    first, second = np.zeros(2, np.int64), np.array([0, 1])
+    later = {
+        "1h": Corrections(np.full(2, 3 * HOUR_NS), first + 1, second, {"close": np.array([11.5, 21.5])}),
+        "1d": Corrections(np.full(1, 3 * HOUR_NS), first[:1], second[1:], {"close": np.array([2.5])}),
+    }
+    books = [Book("one", holding(1.0), allocation=0.5),
+             Book("two", looks, allocation=0.5, instruments=("I1.XNAS",), corrections=later)]  # fmt: skip
+
+    backtest_portfolio("both", books, market(bars), bars, SETUP, others={"1d": days})
+
+    assert seen == [([20.0, 21.0], 2.0), ([21.5, 22.0], 2.5)]
 
 
 def test_books_with_different_kinds_of_targets_share_one_account() -> None:

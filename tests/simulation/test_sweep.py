@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Container, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from tradewinds.simulation.sweep_run import Validation, plan_of, swept
 from tradewinds.simulation.sweep_statistics import RETURN_FIGURES, return_figures, sharpe_of_sets
 from tradewinds.simulation.sweep_verdict import Luck, Tally, words
 from tradewinds.simulation.sweep_work import Span, SweepWork, market_until
+from tradewinds.trading.columns import Corrections
 from tradewinds.trading.intent import Intent
 from tradewinds.trading.strategy import Float, Int, event, vector
 
@@ -140,7 +142,7 @@ def test_an_event_strategy_is_told_its_fills_in_a_sweep_as_in_its_backtest() -> 
     run = Inline(work)
 
     for distance in (0.01, 0.03, 0.01):
-        alone = backtest(Told, work.market, work.panel, {"distance": distance}, work.setup)
+        alone = backtest(work.strategy, work.market, work.panel, {"distance": distance}, work.setup)
         trial = run_one(run, Proposal(0, {"distance": distance}), fold=0)
 
         assert trial.figures is not None
@@ -148,6 +150,30 @@ def test_an_event_strategy_is_told_its_fills_in_a_sweep_as_in_its_backtest() -> 
         assert len(alone.fills) > 4
         assert (trial.figures.fills, trial.figures.equity) == (len(alone.fills), alone.equity[-1])
         assert trial.returns.tolist() == (alone.equity[1:] / alone.equity[:-1] - 1.0).tolist()
+
+
+def test_an_event_strategy_learns_corrections_in_a_sweep_as_in_its_backtest() -> None:
+    @event(lookback=3, interval="1d")
+    class Recalls:
+        def __init__(self, params: Any) -> None: ...
+
+        def on_bar(self, view: Any) -> Any:
+            return view.history("close", 3)[0]  # units, the close two bars ago as it is known now
+
+    # given that the close of the sixth bar is told to have been 500 a bar later, and the eleventh, which the span ends before, is as well
+    work = work_of(Recalls, (Span(0, 10),), bars=20)
+    known = work.panel.known_ns[[6, 11], 0]
+    later = {"1d": Corrections(known, np.array([5, 10]), np.zeros(2, np.int64), {"close": np.array([500.0, 500.0])})}
+    alone = backtest(work.strategy, work.market, work.panel, None, work.setup, corrections=later, end_ns=int(work.market.end_ns[9]))
+
+    found = run_one(Inline(replace(work, corrections=later)), Proposal(0, {}), fold=0)
+    plain = run_one(Inline(work), Proposal(0, {}), fold=0)
+
+    assert found.figures is not None
+    assert plain.figures is not None
+    assert found.figures.equity == alone.equity[9]
+    assert max(alone.fills["quantity"]) > 350
+    assert found.figures.turnover > plain.figures.turnover
 
 
 def test_a_vector_and_an_event_strategy_that_say_the_same_have_the_same_figures() -> None:

@@ -17,6 +17,7 @@ from tradewinds.simulation.rules import Account, BasisPoints
 from tradewinds.trading.declared import Terms
 from tradewinds.wiring.house import House
 from tradewinds.wiring.research import Asked, plan, run, store_run
+from tradewinds.wiring.sweep import SweepAsked, prepare
 
 Publish = Callable[..., None]
 
@@ -154,6 +155,30 @@ def test_an_event_strategy_sees_a_correction_and_a_late_bar_when_they_became_kno
     result, _ = run(plan(asked), lambda: house)
     # Decided at the close of the 5th: the 2nd, 10. Of the 8th: the 3rd, not there yet, nothing. Of the 9th: the 4th, corrected. Then 13.
     assert [(int(one["row"]), int(one["quantity"])) for one in result.fills] == [(4, 10), (6, 40), (7, -37)]
+
+
+def test_a_portfolio_and_a_sweep_learn_the_corrections_that_a_single_run_learns(folder: Path, house: House, publish: Publish) -> None:
+    (folder / "recalls.py").write_text(RECALLS)
+    publish("IBM.XNYS", "2024-01-02", [100.0] * 8)
+    publish("AAPL.XNAS", "2024-01-02", [10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0, 17.0])
+    publish("AAPL.XNAS", "2024-01-04", [50.0], known_ns={0: parse("2024-01-09T13:00")})
+    account = {"capital": 1e6, "leverage": 10.0}
+    place = written(
+        folder, "all.yaml", "name: all\naccount: {capital: 1000000, leverage: 10}\nstrategies:\n"
+        "- {strategy: 'mine.py:hold', allocation: 0.5, instruments: [IBM.XNYS]}\n"
+        "- {strategy: recalls.py, allocation: 0.5, instruments: [AAPL.XNAS]}\n"
+    )  # fmt: skip
+    asked = Asked(place=str(folder / "recalls.py"), terms=Terms(instruments=("AAPL.XNAS",), account=account))
+
+    alone, _ = run(plan(asked), lambda: house)
+    both, _ = run(plan(Asked(place=place)), lambda: house)
+    sweep = prepare(asked, SweepAsked(), lambda: house)
+    trial = sweep.work.open()({"fold": 0, "proposals": [(0, {})]})[0]
+
+    assert 39 in alone.fills["quantity"].tolist()  # from 11 to the corrected 50
+    own = both.fills[both.fills["book"] == 1]
+    assert own["quantity"].tolist() == alone.fills["quantity"].tolist()
+    assert trial["figures"]["equity"] == alone.final_equity
 
 
 def test_a_portfolio_runs_its_strategies_on_one_account(folder: Path, house: House, publish: Publish) -> None:

@@ -28,6 +28,7 @@ from tradewinds.simulation.market import Market
 from tradewinds.simulation.result import Fingerprint, Result, orders_hash, parameters_text, setup_hash
 from tradewinds.simulation.rules import Setup
 from tradewinds.simulation.simulator import Simulator
+from tradewinds.trading.columns import Corrections
 from tradewinds.trading.panel import StrategyPanel
 from tradewinds.trading.strategy import Strategy
 
@@ -39,7 +40,7 @@ Ints = NDArray[np.int64]
 class Book:
     """One strategy of a portfolio. allocation: its share of the equity; instruments: those of the market that it trades.
 
-    decisions: rows at which it may decide, None: every bar.
+    decisions: rows at which it may decide, None: every bar. corrections: as in `backtest`, of the panel that all books share.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Book:
     allocation: float = 1.0
     instruments: tuple[str, ...] = ()
     decisions: Ints | None = None
+    corrections: Mapping[str, Corrections] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not 0 < self.allocation <= 1:
@@ -86,7 +88,9 @@ def backtest_portfolio(
             runs.append(_Vector(at, number, book.strategy, targets_of(book.strategy, seen, one) * scale))
         else:
             shared = cast(Simulator, BookSimulator(simulator, part, at, number, book.allocation))
-            runs.append(_Event(EventRun(book.strategy, one, part, seen, chosen, first, is_stepped=True, simulator=shared)))
+            later = _later(book, part, panel, others)
+            run = EventRun(book.strategy, one, part, seen, chosen, first, corrections=later, is_stepped=True, simulator=shared)
+            runs.append(_Event(run))
         at += part.shape[1]
     last = market.shape[0]
     vectors = [one for one in runs if isinstance(one, _Vector)]
@@ -231,9 +235,24 @@ def _seen(book: Book, market: Market, panel: Panel, others: Mapping[str, Panel] 
     own = panel if panel.instruments == market.ids else panel.select(market.ids)
     theirs = {}
     for name, other in (others or {}).items():
-        is_same = other.instruments == panel.instruments and name in book.strategy.other_intervals
-        theirs[name] = other.select(market.ids) if is_same else other
+        theirs[name] = other.select(market.ids) if _is_narrowed(book, name, panel, other) else other
     return seen_panel(book.strategy, market, own, others=theirs, decisions=book.decisions)
+
+
+def _later(book: Book, market: Market, panel: Panel, others: Mapping[str, Panel] | None) -> dict[str, Corrections]:
+    """The book's corrections, of the columns that it sees."""
+    own = [panel.instruments.index(one) for one in market.ids]
+    driving, given = book.strategy.interval, others or {}
+    return {
+        name: later.select(own) if name == driving or _is_narrowed(book, name, panel, given[name]) else later
+        for name, later in book.corrections.items()
+        if name == driving or name in given
+    }
+
+
+def _is_narrowed(book: Book, name: str, panel: Panel, other: Panel) -> bool:
+    """Whether a book sees only its own instruments of another panel: of the same instruments at another interval."""
+    return other.instruments == panel.instruments and name in book.strategy.other_intervals
 
 
 def _result(

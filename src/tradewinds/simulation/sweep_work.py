@@ -28,6 +28,7 @@ from tradewinds.simulation.search import Value
 from tradewinds.simulation.simulator import Simulator
 from tradewinds.simulation.sweep import FIGURES, Figures, Trial, failure_of, figures_of, record_of
 from tradewinds.simulation.sweep_statistics import RETURN_FIGURES, measure
+from tradewinds.trading.columns import Corrections
 from tradewinds.trading.strategy import Params, Strategy
 
 Floats = NDArray[np.float64]
@@ -50,7 +51,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SweepWork:
-    """Everything that a worker needs. spans: by the `fold` that a task names. others, decisions: as in `backtest`.
+    """Everything that a worker needs. spans: by the `fold` that a task names. others, decisions, corrections: as in `backtest`.
 
     lookback_most: what was purged; a configuration that looks back further fails.
     """
@@ -63,6 +64,7 @@ class SweepWork:
     others: Mapping[str, Panel] = field(default_factory=dict)
     decisions: Ints | None = None
     lookback_most: int | None = None
+    corrections: Mapping[str, Corrections] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         times = self.market.shape[0]
@@ -136,6 +138,8 @@ class _Run:
         decisions = None if work.decisions is None else work.decisions[work.decisions < span.last]
         panel = panel_until(work.panel, work.market, span.last)
         self._seen = seen_panel(work.strategy, self._market, panel, others=work.others, decisions=decisions)
+        cut = {work.strategy.interval: panel.shape[0]}  # only the driving bars end with the span
+        self._corrections = {name: one.before(cut[name]) if name in cut else one for name, one in work.corrections.items()}
         self._gauge = _Gauge(self._market, work.setup, span)
         self._simulator = Simulator(
             self._market, work.setup, targets=work.strategy.targets, keeps_equity=False, keeps_log=work.strategy.kind == "event",
@@ -157,7 +161,9 @@ class _Run:
         simulator = self._simulator
         simulator.reset()
         if self._strategy.kind == "event":
-            EventRun(self._strategy, params, self._market, self._seen, self._setup, first, simulator=simulator).run(self._market.shape[0])
+            EventRun(
+                self._strategy, params, self._market, self._seen, self._setup, first, corrections=self._corrections, simulator=simulator
+            ).run(self._market.shape[0])
         else:
             simulator.run(targets_of(self._strategy, self._seen, params), first)
         return simulator

@@ -40,6 +40,19 @@ class Corrections:
         if len(shapes) != 1 or bool((np.diff(self.known_ns) < 0).any()):
             raise Rejected(f"corrections: lengths {sorted(shapes)}, expected one length, in the order in which they became known")
 
+    def select(self, columns: Sequence[int]) -> Corrections:
+        """Those of some columns of the panel, numbered as they stand there."""
+        place = {column: at for at, column in enumerate(columns)}
+        kept = np.flatnonzero(np.isin(self.columns, list(place)))
+        numbers = np.array([place[column] for column in self.columns[kept].tolist()], np.int64)
+        return Corrections(self.known_ns[kept], self.rows[kept], numbers, {name: each[kept] for name, each in self.values.items()})
+
+    def before(self, row: int) -> Corrections:
+        """Those of the panel's rows before `row`."""
+        kept = np.flatnonzero(self.rows < row)
+        values = {name: each[kept] for name, each in self.values.items()}
+        return Corrections(self.known_ns[kept], self.rows[kept], self.columns[kept], values)
+
 
 class Columns:
     """One panel as a view reads it. `advance` applies what became known; `fields` are read-only views."""

@@ -31,6 +31,7 @@ from tradewinds.wiring.strategy_file import load_strategy, split_place
 
 if TYPE_CHECKING:
     from tradewinds.performance.summary import Summary
+    from tradewinds.trading.columns import Corrections
     from tradewinds.wiring.house import House
 
 YAML = (".yaml", ".yml")
@@ -113,15 +114,11 @@ def run(
     progress(f"simulating {times:,} bars of {width} instrument{'s' if width > 1 else ''}")
     setup = replace(planned.setup, account=replace(planned.setup.account, currency=prepared.market.currencies[0]))
     if planned.is_portfolio:
-        result = _portfolio(planned, prepared, setup)
+        result = _portfolio(planned, prepared, setup, open_house)
     else:
         book = planned.books[0]
         strategy = within_universe(book.strategy, prepared)
-        corrections = {}
-        if strategy.kind == "event" and planned.data is None and open_house is not None:
-            corrections = corrections_of(open_house(), prepared, planned.wanted)
-            if prepared.interval in corrections:
-                corrections[strategy.interval] = corrections.pop(prepared.interval)
+        corrections = corrections_for([strategy], prepared, planned, open_house)[0]
         result = backtest(
             strategy, prepared.market, prepared.panel, book.parameters, setup, start_ns=planned.wanted.start_ns, others=prepared.others,
             decisions=prepared.decisions(strategy.rhythm), corrections=corrections,
@@ -176,12 +173,25 @@ def within_universe(strategy: Strategy, prepared: Prepared) -> Strategy:
     return replace(strategy, code=bounded)
 
 
-def _portfolio(planned: Plan, prepared: Prepared, setup: Setup) -> Result:
+def corrections_for(
+    strategies: Sequence[Strategy], prepared: Prepared, planned: Plan, open_house: Callable[[], House] | None
+) -> list[dict[str, Corrections]]:
+    """What each event strategy learns later, by the interval that it declares or the name of another; nothing from plain files."""
+    if planned.data is not None or open_house is None or all(one.kind != "event" for one in strategies):
+        return [{} for _ in strategies]
+    found = corrections_of(open_house(), prepared, planned.wanted)
+    others = {name: one for name, one in found.items() if name != prepared.interval}
+    driving = found.get(prepared.interval)
+    return [{} if one.kind != "event" else others if driving is None else {**others, one.interval: driving} for one in strategies]
+
+
+def _portfolio(planned: Plan, prepared: Prepared, setup: Setup, open_house: Callable[[], House] | None) -> Result:
+    strategies = [within_universe(one.strategy, prepared) for one in planned.books]
+    later = corrections_for(strategies, prepared, planned, open_house)
     books = []
-    for one in planned.books:
+    for one, strategy, corrections in zip(planned.books, strategies, later, strict=True):
         names = one.instruments or prepared.market.ids
-        strategy = within_universe(one.strategy, prepared)
-        books.append(Book(one.name, strategy, one.parameters, one.allocation, names, prepared.decisions(strategy.rhythm)))
+        books.append(Book(one.name, strategy, one.parameters, one.allocation, names, prepared.decisions(strategy.rhythm), corrections))
     return backtest_portfolio(
         planned.name, books, prepared.market, prepared.panel, setup, start_ns=planned.wanted.start_ns, others=prepared.others
     )

@@ -51,7 +51,9 @@ PUBLISH_ROWS = 50_000
 def packed_work(work: SweepWork, strategy: str | Path, folder: Path) -> Parcel:
     """Put the work into a folder. strategy: `file.py` or `file.py:name` that `work.strategy` was loaded from."""
     path, name = split_place(strategy)
-    fields = {one: getattr(work, one) for one in ("market", "panel", "setup", "spans", "others", "decisions", "lookback_most")}
+    fields = {
+        one: getattr(work, one) for one in ("market", "panel", "setup", "spans", "others", "decisions", "lookback_most", "corrections")
+    }
     files = strategy_files(path)
     return packed(folder, OPENER, {"work": fields, "files": files, "name": name or work.strategy.name, "file": path.name,
                                    "source": work.strategy.source})  # fmt: skip
@@ -174,7 +176,7 @@ def prepare(asked: Asked, wish: SweepAsked, open_house: Callable[[], House]) -> 
     Raises Rejected for what cannot be swept, naming it.
     """
     from tradewinds.wiring.market import market_of_files, market_of_house
-    from tradewinds.wiring.research import plan, within_universe
+    from tradewinds.wiring.research import corrections_for, plan, within_universe
 
     planned = plan(asked)
     if planned.is_portfolio:
@@ -191,7 +193,7 @@ def prepare(asked: Asked, wish: SweepAsked, open_house: Callable[[], House]) -> 
     strategy = within_universe(book.strategy, prepared)
     work = SweepWork(
         strategy, market, prepared.panel, setup, spans.spans, prepared.others, prepared.decisions(strategy.rhythm),
-        lookback if wish.validation.kind == "purged" else None,
+        lookback if wish.validation.kind == "purged" else None, corrections_for([strategy], prepared, planned, open_house)[0],
     )  # fmt: skip
     what = {
         "strategy": strategy.name, "source": strategy.source, "vintage": market.vintage, "setup": setup_hash(setup),
