@@ -16,7 +16,7 @@ from tradewinds.simulation.books import DIVIDEND, EVENT, SPLIT
 from tradewinds.simulation.market import Market, market_of_panel
 from tradewinds.simulation.portfolio import Book, backtest_portfolio, book_profit, units_held
 from tradewinds.simulation.result import Result
-from tradewinds.simulation.rules import Account, BasisPoints, PerTrade, Setup
+from tradewinds.simulation.rules import Account, BasisPoints, Fills, PerTrade, Setup
 from tradewinds.trading.columns import Corrections
 from tradewinds.trading.strategy import Strategy, TargetUnit, event
 
@@ -60,7 +60,14 @@ class AlternatingCode:
         return 1.0 if self.bar % 2 else 0.0
 
 
+class IdleCode:
+    def __init__(self, params: Any) -> None: ...
+
+    def on_bar(self, view: Any) -> None: ...
+
+
 ALTERNATING = event(targets="weights", name="alternating")(AlternatingCode)
+IDLE = event(name="idle")(IdleCode)
 
 
 def adds_up(result: Result) -> None:
@@ -183,6 +190,42 @@ def test_a_book_sees_the_corrections_of_its_own_columns_when_they_were_known() -
     backtest_portfolio("both", books, market(bars), bars, SETUP, others={"1d": days})
 
     assert seen == [([20.0, 21.0], 2.0), ([21.5, 22.0], 2.5)]
+
+
+@pytest.mark.parametrize("kind", ["event", "vector"])
+def test_targets_of_one_bar_that_reduce_go_first_in_a_book_as_alone(kind: str) -> None:
+    class Turns:
+        """All in I1, then all in I0: what is sold pays for what is bought."""
+
+        def __init__(self, params: Any) -> None: ...
+
+        def on_bar(self, view: Any) -> Any:
+            return np.array([0.0, 1.0] if view.row == 0 else [1.0, 0.0])
+
+    bars = panel([100.0, 100.0, 100.0], [100.0, 100.0, 100.0])
+    wanted = np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 0.0]])
+    turns = event(targets="weights", name="turns")(Turns) if kind == "event" else None
+    book = Book("turns", turns or Strategy("turns", "vector", lambda seen, params: wanted, targets="weights"), allocation=0.6)
+    idle = Book("idle", IDLE, allocation=0.4, instruments=("I1.XNAS",))
+    setup = Setup(Account(10_000.0, "USD", kind="cash"), fills=Fills(at="same_close"))
+
+    result = backtest_portfolio("both", [book, idle], market(bars), bars, setup)
+
+    # At the close of the second bar I1 is sold first; with I0 bought first there would be cash for 40 only.
+    assert [(int(one["row"]), int(one["instrument"]), int(one["quantity"])) for one in result.fills] == [
+        (0, 1, 60),
+        (1, 1, -60),
+        (1, 0, 60),
+    ]
+
+
+def test_an_infinite_target_beside_an_event_strategy_is_refused_with_bar_and_value() -> None:
+    bars = panel([100.0, 100.0])
+
+    with pytest.raises(Rejected, match=r"target inf of I0\.XNAS at 1970-01-01T01:00:00Z \(bar 0\)"):
+        backtest_portfolio(
+            "both", [Book("one", holding(np.inf), allocation=0.5), Book("two", IDLE, allocation=0.5)], market(bars), bars, SETUP
+        )
 
 
 def test_books_with_different_kinds_of_targets_share_one_account() -> None:

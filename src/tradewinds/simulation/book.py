@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tradewinds.core.errors import Invariant
 from tradewinds.simulation.books import FILL
+from tradewinds.simulation.desk import follow
 from tradewinds.simulation.market import Market
 from tradewinds.simulation.rules import Setup
 from tradewinds.simulation.simulator import Simulator
@@ -78,8 +79,11 @@ class BookSimulator:
         if self._shared.row < last:
             raise Invariant(f"book {self._number}: at row {self._shared.row}, expected the portfolio to have simulated up to {last}")
 
-    def target(self, instrument: int, value: float, unit: TargetUnit = "units") -> None:
-        self._shared.target(self._at + instrument, value * self._allocation if unit == "weights" else value, unit)
+    def follow(self, targets: NDArray[np.float64], unit: TargetUnit) -> None:
+        """Follow targets (instruments of the book,) decided at the last simulated close, those that reduce a position first."""
+        wide = np.full(self._shared.market.shape[1], np.nan)
+        wide[self._at : self._at + len(targets)] = targets * self._allocation if unit == "weights" else targets
+        follow(self._shared, wide, unit)
 
     def submit(self, instrument: int, side: int, quantity: float, kind: str = "market", **terms: Any) -> int:
         return self._shared.submit(self._at + instrument, side, quantity, kind, **(terms | {"book": self._number}))

@@ -93,11 +93,7 @@ class SimulatedDesk:
     def place(self) -> None:
         """Place the targets collected since the present bar was simulated."""
         row = self.view.row
-        if type(self.simulator) is Simulator:
-            self._follow(self._targets[row], self._unit)
-        else:  # the part of a shared simulator that belongs to one strategy of a portfolio
-            for column in np.flatnonzero(~np.isnan(self._targets[row])).tolist():
-                self.simulator.target(column, float(self._targets[row, column]), self._unit)
+        self._follow(self._targets[row], self._unit)
         self._targets[row] = np.nan
         self._has_targets = self.is_late = False
         self._quiet_until = 0
@@ -166,16 +162,16 @@ class SimulatedDesk:
         return tuple(self._order(one) for one in ids)
 
     def _place_one(self, column: int, value: float, unit: TargetUnit) -> None:
-        if type(self.simulator) is Simulator:
-            targets = np.full(self._width, np.nan)
-            targets[column] = value
-            self._follow(targets, unit)
-        else:
-            self.simulator.target(column, value, unit)
+        targets = np.full(self._width, np.nan)
+        targets[column] = value
+        self._follow(targets, unit)
 
     def _follow(self, targets: Floats, unit: TargetUnit) -> None:
-        while follow_late(self.simulator._memory, targets, CODES[unit]) == 0:
-            self.simulator._grow()  # the desk is the simulator's other half
+        follows = getattr(self.simulator, "follow", None)  # the part of a shared simulator that belongs to one strategy of a portfolio
+        if follows is None:
+            follow(self.simulator, targets, unit)
+        else:
+            follows(targets, unit)
 
     def _order(self, order: int) -> OpenOrder:
         record = self.simulator.order(order)
@@ -213,6 +209,12 @@ class SimulatedDesk:
 
     def _refuse_warm_up(self) -> None:
         raise Rejected("an order or target during warm-up, expected none before the first decision")
+
+
+def follow(simulator: Simulator, targets: Floats, unit: TargetUnit) -> None:
+    """Follow targets (instruments,) decided at the last simulated close, those that reduce a position first; NaN: leave."""
+    while follow_late(simulator._memory, targets, CODES[unit]) == 0:
+        simulator._grow()  # the desk is the simulator's other half
 
 
 def _number(value: object) -> float:

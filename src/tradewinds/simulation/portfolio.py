@@ -18,11 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradewinds.core.errors import Rejected
+from tradewinds.core.instant import text
 from tradewinds.history.panel import Panel
 from tradewinds.simulation import kernel
 from tradewinds.simulation.backtest import first_decision, seen_panel, targets_of
 from tradewinds.simulation.book import BookSimulator
 from tradewinds.simulation.books import INTEREST
+from tradewinds.simulation.desk import follow
 from tradewinds.simulation.event import EventRun
 from tradewinds.simulation.market import Market
 from tradewinds.simulation.result import Fingerprint, Result, orders_hash, parameters_text, setup_hash
@@ -181,9 +183,15 @@ class _Vector:
         self.targets = targets
 
     def decide(self, simulator: Simulator, row: int) -> None:
-        wanted = self.targets[row]
-        for column in np.flatnonzero(~np.isnan(wanted)).tolist():
-            simulator.target(self.at + column, float(wanted[column]), self.unit)
+        market = simulator.market
+        for column in np.flatnonzero(np.isinf(self.targets[row])).tolist():
+            raise Rejected(
+                f"simulation: target {self.targets[row, column]} of {market.ids[self.at + column]} at {text(int(market.end_ns[row]))} "
+                f"(bar {row}), expected a finite number, or NaN to leave it"
+            )
+        wide = np.full(market.shape[1], np.nan)
+        wide[self.at : self.at + self.targets.shape[1]] = self.targets[row]
+        follow(simulator, wide, self.unit)
 
 
 class _Event:
