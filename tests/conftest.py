@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Answerer = Callable[[dict[str, str], dict[str, str]], tuple[int, bytes, dict[str, str]]]
 
+# Processes that tests start with a home of their own find the code that this user compiled before.
+os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tradewinds"))
+
 _SHARED = Path(os.environ.get("TRADEWINDS_SHARED_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
 
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from tradewinds import compiled
 
@@ -59,6 +64,78 @@ def test_processes_that_compile_at_once_do_not_disturb_each_other(tmp_path: Path
 
     assert answers == ["10.25", "10.25"]
     assert told(tmp_path) == ["10.25", "1", "0"]
+
+
+def test_a_home_keeps_no_compiled_code_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("TRADEWINDS_HOME", str(tmp_path / "home"))
+
+    assert compiled.folder(SOURCE / "simulation" / "kernel_costs.py").parent == tmp_path / "cache" / "tradewinds" / "compiled"
+
+
+@pytest.fixture
+def shared_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A temporary folder of the machine in which nothing stands yet."""
+    place = tmp_path / "tmp"
+    place.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    compiled._made.cache_clear()
+    compiled._private.cache_clear()
+    yield place
+    compiled._made.cache_clear()
+    compiled._private.cache_clear()
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o770, 0o720, 0o702])
+def test_code_is_never_loaded_from_a_folder_that_others_may_write_to(tmp_path: Path, shared_folder: Path, mode: int) -> None:
+    base = tmp_path / "compiled"
+    base.mkdir()
+    base.chmod(mode)
+
+    made = compiled._made(base / "0123")
+
+    assert made == shared_folder / f"tradewinds-compiled-{os.getuid()}" / "0123"
+    assert stat.S_IMODE(made.parent.stat().st_mode) == 0o700
+
+
+def test_a_folder_of_code_that_others_may_write_to_is_not_used_in_a_safe_one(tmp_path: Path, shared_folder: Path) -> None:
+    base = tmp_path / "compiled"
+    (base / "0123").mkdir(parents=True)
+    (base / "0123").chmod(0o777)
+    base.chmod(0o755)
+
+    assert compiled._made(base / "0123").is_relative_to(shared_folder)
+    assert compiled._made(base / "4567") == base / "4567"
+
+
+@pytest.mark.parametrize("planted", ["open", "link", "file"])
+def test_a_planted_fallback_is_not_used(tmp_path: Path, shared_folder: Path, planted: str) -> None:
+    guessed = shared_folder / f"tradewinds-compiled-{os.getuid()}"
+    if planted == "open":
+        guessed.mkdir()
+        guessed.chmod(0o755)
+    elif planted == "link":
+        (tmp_path / "elsewhere").mkdir(mode=0o700)
+        guessed.symlink_to(tmp_path / "elsewhere")
+    else:
+        guessed.write_text("")
+
+    (tmp_path / "stands").write_text("a file, below which no folder can be made")
+    made = compiled._made(tmp_path / "stands" / "compiled" / "0123")
+
+    assert made.parent != guessed
+    assert made.parent.parent == shared_folder
+    assert stat.S_IMODE(made.parent.stat().st_mode) == 0o700
+
+
+def test_another_users_folder_is_not_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path.chmod(0o700)
+    assert compiled.is_ours(tmp_path)
+
+    monkeypatch.setattr(os, "getuid", lambda: tmp_path.stat().st_uid + 1)
+
+    assert not compiled.is_ours(tmp_path)
 
 
 def test_old_folders_go_and_young_ones_stay(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@
    not: a change in any of them compiles anew, and stale code is never run.
 2. Processes that compile the same at once write the same content; numba replaces files atomically, so none reads half of one.
 3. Folders that nobody opened for a month go when a new one is made.
+4. Loading compiled code is running it. A folder that belongs to someone else, or that others may write to, is never read; a private one
+   takes its place, and the code is compiled into that.
 
 Imports numba and the standard library.
 """
@@ -12,10 +14,12 @@ Imports numba and the standard library.
 from __future__ import annotations
 
 import ast
+import atexit
 import hashlib
 import importlib.util
 import os
 import shutil
+import stat
 import sys
 import tempfile
 import time
@@ -45,7 +49,10 @@ def inlined(function: F) -> F:
 
 
 def folder(file: Path) -> Path:
-    """Where compiled code of exactly this file and what it imports is kept: below NUMBA_CACHE_DIR, TRADEWINDS_HOME or the user's cache."""
+    """Where compiled code of exactly this file and what it imports is kept: below NUMBA_CACHE_DIR or the user's cache.
+
+    Not below TRADEWINDS_HOME: what one home compiled serves every other one of this user.
+    """
     digest = hashlib.sha256(f"{numba.__version__} {sys.version}".encode())
     for path in sorted(sources(file)):
         digest.update(f"{path.name}\n".encode() + _text(path))
@@ -88,24 +95,59 @@ def _imported(path: Path) -> tuple[Path, ...]:
     return tuple(found)
 
 
+def user_cache() -> Path:
+    """The user's own folder for what can be made again."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tradewinds"
+
+
 def _base() -> Path:
-    named = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("TRADEWINDS_HOME")
-    base = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tradewinds"
-    return base / "compiled"
+    named = os.environ.get("NUMBA_CACHE_DIR")
+    return (Path(named) if named else user_cache()) / "compiled"
 
 
 @cache
 def _made(place: Path) -> Path:
-    """The folder, made where it is absent; another one where this user may not write."""
+    """The folder, made where it is absent; a private one where this user may not write, or where others may."""
     try:
         is_new = not place.exists()
-        place.mkdir(parents=True, exist_ok=True)
+        place.parent.parent.mkdir(parents=True, exist_ok=True)
+        place.parent.mkdir(mode=0o700, exist_ok=True)
+        place.mkdir(mode=0o700, exist_ok=True)
         os.utime(place)
+        if not (is_ours(place.parent) and is_ours(place)):
+            return _made_private(place.name)
     except OSError:
-        return _made(Path(tempfile.gettempdir()) / f"tradewinds-compiled-{os.getuid()}" / place.name)
+        return _made_private(place.name)
     if is_new:
         prune(place.parent)
     return place
+
+
+def is_ours(place: Path) -> bool:
+    """Whether it is a folder of this user's, no link, that neither its group nor others may write to."""
+    found = place.lstat()
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def _made_private(name: str) -> Path:
+    place = _private() / name
+    place.mkdir(mode=0o700, exist_ok=True)
+    return place
+
+
+@cache
+def _private() -> Path:
+    """This user's folder in the shared temporary one. Its name can be guessed: unless it is ours alone, a new one for this process."""
+    place = Path(tempfile.gettempdir()) / f"tradewinds-compiled-{os.getuid()}"
+    try:
+        place.mkdir(mode=0o700, exist_ok=True)
+        if is_ours(place) and stat.S_IMODE(place.lstat().st_mode) == 0o700:
+            return place
+    except OSError:  # a file or a link that leads nowhere stands there
+        pass
+    made = Path(tempfile.mkdtemp(prefix="tradewinds-compiled-"))
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return made
 
 
 def prune(base: Path) -> None:
