@@ -1,7 +1,8 @@
 """One strategy over a million minute bars of one instrument, against a bare compiled loop and against vectorbt and backtesting.py.
 
-Ours is the whole `backtest()`: signals, every rule of the kernel, logs of orders and fills, the equity curve, the fingerprint. The bare
-loop knows the strategy: two running sums, fills at the next open with fees, the equity curve. Neither is timed compiling.
+Ours is the whole `backtest()` of `examples/strategies/sma_cross.py`: signals, every rule of the kernel, logs of orders and fills, the
+equity curve, the fingerprint. The bare loop knows the strategy: two running sums, fills at the next open with fees, the equity curve.
+Neither is timed compiling.
 Memory: what a process of its own needs above its imports and its compiled code, bars included.
 """
 
@@ -15,7 +16,6 @@ import time
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import numba
 import numpy as np
@@ -25,12 +25,11 @@ from benchmarks import market_data as market
 from benchmarks import peers
 from benchmarks.peers import prices
 from tradewinds.core.instrument import Instrument
-from tradewinds.factors.indicator import sma
 from tradewinds.history.panel import Panel
 from tradewinds.simulation.backtest import backtest
 from tradewinds.simulation.market import Market, market_of_panel
 from tradewinds.simulation.rules import Account, BasisPoints, Setup
-from tradewinds.trading.strategy import Int, vector
+from tradewinds.wiring.strategy_file import load_strategy
 
 Floats = NDArray[np.float64]
 
@@ -40,10 +39,7 @@ SETUP = Setup(Account(CASH), (BasisPoints(1),))
 TO_BARE_MOST, TO_VECTORBT_LEAST, PEAK_MB_MOST, APART_MOST = 3.0, 10.0, 120.0, 100.0
 
 
-@vector(parameters={"fast": Int(FAST, 2, 200), "slow": Int(SLOW, 5, 400)}, lookback=lambda p: p.slow)
-def sma_cross(panel: Any, params: Any) -> Any:
-    """Long one unit while the fast average is above the slow one."""
-    return np.where(sma(panel.close, params.fast) > sma(panel.close, params.slow), 1.0, 0.0)
+sma_cross = load_strategy(str(Path(__file__).resolve().parents[1] / "examples" / "strategies" / "sma_cross.py"))
 
 
 @numba.njit(nogil=True)

@@ -28,7 +28,6 @@ from benchmarks.peers import prices
 from tradewinds.compiled import compiled
 from tradewinds.core.instrument import Instrument
 from tradewinds.engines.local import LocalEngine
-from tradewinds.factors.indicator import sma
 from tradewinds.history.panel import Panel
 from tradewinds.simulation.market import Market, market_of_panel
 from tradewinds.simulation.rules import Account, BasisPoints, Setup
@@ -37,7 +36,7 @@ from tradewinds.simulation.sweep import Trial, run_one, trials
 from tradewinds.simulation.sweep_run import Plan, Validation, plan_of, swept
 from tradewinds.simulation.sweep_verdict import Tally, luck_of
 from tradewinds.simulation.sweep_work import SweepWork
-from tradewinds.trading.strategy import Int, vector
+from tradewinds.wiring.strategy_file import load_strategy
 
 ROOT = Path(__file__).resolve().parents[1]
 BARS, ROUNDS, THREADS = 100_000, 5, 2
@@ -47,14 +46,7 @@ TO_BARE_LEAST, TO_VECTORBT_LEAST, GROWTH_MOST = 0.2, 30.0, 1.1
 EQUITY_APART_MOST = 100.0  # of the sum of a thousand accounts of ten millions: fills at exact ties of two averages
 
 
-@vector(
-    parameters={"fast": Int(20, 2, 200), "slow": Int(50, 5, 1_500)},
-    lookback=lambda p: max(p.fast, p.slow),
-    is_valid=lambda p: p.fast < p.slow,
-)
-def sma_cross(panel: Any, params: Any) -> Any:
-    """Long one unit while the fast average is above the slow one."""
-    return np.where(sma(panel.close, params.fast) > sma(panel.close, params.slow), 1.0, 0.0)
+sma_cross = load_strategy(str(Path(__file__).resolve().parents[1] / "examples" / "strategies" / "sma_cross.py"))
 
 
 def run(quick: bool = False) -> dict[str, object]:

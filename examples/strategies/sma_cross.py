@@ -3,8 +3,6 @@
 The oldest trend rule there is. It loses a little many times in markets that go nowhere, and gains a lot the few times that they go far.
 """
 
-import numpy as np
-
 from tradewinds.factors.indicator import sma
 from tradewinds.trading.strategy import Int, vector
 
@@ -16,5 +14,4 @@ from tradewinds.trading.strategy import Int, vector
 )
 def sma_cross(panel, params):
     """Targets (times, instruments): the position wanted after each close. Orders fill at the next bar's open."""
-    fast, slow = sma(panel.close, params.fast), sma(panel.close, params.slow)
-    return np.where(fast > slow, 1.0, 0.0)
+    return sma(panel.close, params.fast) > sma(panel.close, params.slow)  # True is one unit, False none

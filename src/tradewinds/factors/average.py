@@ -17,8 +17,8 @@ def sma(values: Floats, length: int) -> Floats:
     """Simple moving average over `length` bars."""
     bars = whole("sma", length)
     return computed(
-        "sma", lambda i, o: single.sma(i[0], bars, o[0]), (values,), 1, (bars,), lambda i, o: dense.sma(i[0], bars, o[0])
-    )[0]  # fmt: skip
+        "sma", lambda i, o: single.sma(i[0], bars, o[0]), (values,), 1, (bars,), lambda i, o: dense.sma(i[0], bars, o[0]), is_telling=True
+    )[0]
 
 
 def ema(values: Floats, length: int) -> Floats:

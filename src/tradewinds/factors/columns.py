@@ -21,7 +21,7 @@ from tradewinds.core.errors import Rejected
 from tradewinds.factors.packing import mark, pack, unpack
 
 Floats = NDArray[np.float64]
-Leaf = Callable[[Sequence[Floats], Sequence[Floats]], None]
+Leaf = Callable[[Sequence[Floats], Sequence[Floats]], bool | None]
 Dense = Callable[[Sequence[Floats], Sequence[Floats]], NDArray[np.bool_]]
 Bools = NDArray[np.bool_]
 
@@ -33,11 +33,19 @@ _kept: ContextVar[_Kept] = ContextVar("kept")  # a context belongs to one thread
 
 
 def computed(
-    name: str, leaf: Leaf, inputs: tuple[Floats, ...], outputs: int, parameters: tuple[object, ...], dense: Dense | None = None
+    name: str,
+    leaf: Leaf,
+    inputs: tuple[Floats, ...],
+    outputs: int,
+    parameters: tuple[object, ...],
+    dense: Dense | None = None,
+    *,
+    is_telling: bool = False,
 ) -> tuple[Floats, ...]:
     """The outputs of an indicator, read-only, of the inputs' shape.
 
-    leaf: fills contiguous (times,) outputs from contiguous (times,) inputs without NaN. dense: the same for contiguous (times, instruments)
+    leaf: fills contiguous (times,) outputs from contiguous (times,) inputs without NaN; one that `is_telling` is given any input and
+    answers whether it met a NaN, so that nobody has to look beforehand. dense: the same for contiguous (times, instruments)
     in row order, answering which columns held a NaN; those are computed again by `leaf`.
     """
     columns = [_checked(name, one, inputs[0]) for one in inputs]
@@ -48,7 +56,7 @@ def computed(
     shape = columns[0].shape
     results = tuple(np.empty(shape) for _ in range(outputs))
     if columns[0].ndim == 1 or shape[1] == 1:
-        _column(leaf, [one.reshape(-1) for one in columns], [one.reshape(-1) for one in results])
+        _column(leaf, [one.reshape(-1) for one in columns], [one.reshape(-1) for one in results], is_telling=is_telling)
     else:
         rows = [np.ascontiguousarray(one) for one in columns]
         again = np.ones(shape[1], np.bool_) if dense is None else dense(rows, results)
@@ -76,11 +84,14 @@ def _checked(name: str, values: Any, first: Any) -> Floats:
     return array
 
 
-def _column(leaf: Leaf, inputs: list[Floats], outputs: list[Floats]) -> None:
+def _column(leaf: Leaf, inputs: list[Floats], outputs: list[Floats], *, is_telling: bool) -> None:
     if len(inputs[0]) == 0:
         return
     inputs = [np.ascontiguousarray(one) for one in inputs]
-    if not any(np.isnan(one.min()) for one in inputs):
+    if is_telling:
+        if not leaf(inputs, outputs):
+            return
+    elif not any(np.isnan(one.min()) for one in inputs):
         leaf(inputs, outputs)
         return
     traded = ~np.isnan(inputs[0])

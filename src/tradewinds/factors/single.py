@@ -34,8 +34,8 @@ def deviation(squares: float, mean: float, length: int) -> float:
 
 
 @compiled
-def sma(values: Floats, length: int, out: Floats) -> None:
-    """Running sum: add the new value, divide, take the oldest away."""
+def sma(values: Floats, length: int, out: Floats) -> bool:
+    """Running sum: add the new value, divide, take the oldest away. Whether there is a NaN among the values: no sum recovers from one."""
     total = 0.0
     warm = min(length - 1, len(values))
     for t in range(warm):
@@ -46,6 +46,7 @@ def sma(values: Floats, length: int, out: Floats) -> None:
         total += new[t]
         result[t] = total / span
         total -= values[t]
+    return bool(np.isnan(total))
 
 
 @compiled

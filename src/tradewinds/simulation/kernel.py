@@ -25,6 +25,7 @@ from tradewinds.simulation.kernel_order import close_out, fill_now, has_room, pl
 from tradewinds.trading.sizing import UNITS, target_lots
 
 VERSION = "2"
+BLOCK = 16  # targets are compared so many at a time
 FULL, FAILED = -1, -2  # answers of `run`: a log has to grow before it goes on; the account or a target failed (STATE.failed_row)
 
 
@@ -79,7 +80,10 @@ def _begin(memory: Memory, first: int) -> None:
 
 @compiled
 def _quiet(memory: Memory, row: int, last: int, is_deciding: int) -> int:
-    """Mark one instrument over bars in which nothing can happen; returns the first row that is not one of them."""
+    """Mark one instrument over bars in which nothing can happen; returns the first row that is not one of them.
+
+    A stretch is first found, then marked: each of the two loops does so little that the processor takes several bars at a time.
+    """
     state, position = at.state(memory), at.positions(memory)[0]
     if state["event"] < at.word(memory, at.EVENTS):
         last = min(last, at.events(memory)[state["event"]]["row"])
@@ -90,36 +94,88 @@ def _quiet(memory: Memory, row: int, last: int, is_deciding: int) -> int:
         followed = at.targets(memory)[state["decided_row"], 0]
     elif position["quantity"] == 0:
         followed = 0.0
-    close, target, equity = at.closes(memory), at.targets(memory), at.equity(memory)
-    is_keeping = at.word(memory, at.EQUITY_ROWS) > 0
-    there, held = at.cash(memory)[0], position["quantity"] * at.terms(memory)[0]["unit"]
-    price = position["last"] if position["quantity"] != 0 else 0.0
-    now, peak, trough = state["equity"], state["peak"], state["trough"]
-    while row < last:
-        if is_deciding:
-            wanted = target[row, 0]
-            if wanted != followed and not np.isnan(wanted):
-                break
-        seen = close[row, 0]
-        if not np.isnan(seen):
+    end = last
+    if is_deciding:
+        end = _unchanged(memory, row, last, followed)
+        at.fetch_open(memory, end + 1, 0)  # past the last bar it does nothing
+    if end > row:
+        held = position["quantity"] * at.terms(memory)[0]["unit"]
+        if at.word(memory, at.EQUITY_ROWS) > 0:
+            end = _mark_curve(memory, row, end, held)
+        elif held != 0.0:
+            end = _mark_extremes(memory, row, end, held)
+    if end > row and position["quantity"] != 0:
+        position["last_row"] = end
+        state["gross"] = abs(held * position["last"])
+        state["margin"] = state["gross"] * at.terms(memory)[0]["initial_margin"]
+    return int(end)
+
+
+@compiled
+def _unchanged(memory: Memory, row: int, last: int, followed: float) -> int:
+    """The first of the rows [row, last) whose target is a number other than that followed; `last` where none is."""
+    wanted = at.only_targets(memory)[row:last]
+    k, length = 0, len(wanted)
+    while k + BLOCK <= length:
+        change = 0
+        for each in wanted[k : k + BLOCK]:
+            change += (each != followed) & (each == each)
+        if change:
+            break
+        k += BLOCK
+    while k < length and not (wanted[k] != followed and wanted[k] == wanted[k]):
+        k += 1
+    return int(row + k)
+
+
+@compiled
+def _mark_curve(memory: Memory, row: int, last: int, held: float) -> int:
+    """Write the equity of the rows [row, last) and note the last price; stops before a row that it cannot mark, below zero."""
+    state, position, there = at.state(memory), at.positions(memory)[0], at.cash(memory)[0]
+    close, equity = at.only_closes(memory)[row:last], at.equity(memory)[row:last]
+    good = 0
+    for k in range(len(equity)):  # an index that starts at 0 is known not to count from the end
+        worth = there + held * close[k] if held != 0.0 else there
+        equity[k] = worth
+        good += worth >= 0.0
+    if good == len(equity):
+        if held != 0.0:
+            position["last"] = close[len(close) - 1]
+        state["equity"] = equity[len(equity) - 1]
+        return int(last)
+    price = position["last"] if held != 0.0 else 0.0
+    for k in range(len(equity)):
+        if not np.isnan(close[k]):
+            price = close[k]
+        worth = there + held * price
+        if not worth >= 0.0:
+            last = row + k
+            break
+        equity[k] = state["equity"] = worth
+    if held != 0.0:
+        position["last"] = price
+    return int(last)
+
+
+@compiled
+def _mark_extremes(memory: Memory, row: int, last: int, held: float) -> int:
+    """Note the drawdown and the last price over the rows [row, last) where no curve is kept; stops before a row below zero."""
+    state, position, there = at.state(memory), at.positions(memory)[0], at.cash(memory)[0]
+    price, now, peak, trough = position["last"], state["equity"], state["peak"], state["trough"]
+    for seen in at.only_closes(memory)[row:last]:
+        if seen == seen:
             price = seen
         worth = there + held * price
         if not worth >= 0.0:
             break
         now = worth
-        if is_keeping:
-            equity[row] = now
-        else:
-            if now > peak:
-                state["drawdown"] = max(state["drawdown"], 1.0 - trough / peak)
-                peak, trough = now, now
-            trough = min(trough, now)
+        if now > peak:
+            state["drawdown"] = max(state["drawdown"], 1.0 - trough / peak)
+            peak, trough = now, now
+        trough = min(trough, now)
         row += 1
+    position["last"] = price
     state["equity"], state["peak"], state["trough"] = now, peak, trough
-    if position["quantity"] != 0:
-        position["last"], position["last_row"] = price, row
-        state["gross"] = abs(held * price)
-        state["margin"] = state["gross"] * at.terms(memory)[0]["initial_margin"]
     return int(row)
 
 
@@ -245,6 +301,7 @@ def wanted_lots(memory: Memory, row: int, instrument: int, value: float, unit: i
 @compiled
 def follow(memory: Memory, row: int, instrument: int, lots: int) -> None:
     """Place the market order of a target."""
+    at.fetch_open(memory, row + 1, instrument)
     slot = place(memory, row, instrument, 1 if lots > 0 else -1, abs(lots), MARKET, GTC, ANY_TIME)
     at.orders(memory)[slot]["is_target"] = 1
     at.positions(memory)[instrument]["open_orders"] += lots

@@ -10,13 +10,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.numpy_support import carray
 from numpy.typing import NDArray
 
-from tradewinds.compiled import compiled
+from tradewinds.compiled import compiled, inlined
 from tradewinds.simulation.books import EVENT, FILL, ORDER, POSITION, POSTING, RULES, STATE, TERMS, TIER, Bars, Books
 
 Memory = int  # the address of the table
@@ -75,7 +76,23 @@ def _as_word(typing: Any, address: Any, place: Any) -> Any:
     return types.int64(types.int64, types.int64), build
 
 
+def _as_fetch(typing: Any, address: Any) -> Any:
+    """Ask the processor to bring what stands at an address into its cache, without waiting for it."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        number = ir.IntType(32)
+        pointer = builder.inttoptr(arguments[0], cgutils.voidptr_t)
+        kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, number, number, number])
+        for_reading, keep, data = number(0), number(3), number(1)
+        fetch = builder.module.declare_intrinsic("llvm.prefetch", [cgutils.voidptr_t], kind)
+        builder.call(fetch, [pointer, for_reading, keep, data])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), build
+
+
 _pointer: Any = intrinsic(_as_pointer)
+_fetch: Any = intrinsic(_as_fetch)
 word: Any = intrinsic(_as_word)
 
 
@@ -97,6 +114,12 @@ def session(memory: Memory) -> NDArray[np.int64]:
 @compiled
 def opens(memory: Memory) -> NDArray[np.float64]:
     return carray(_pointer(word(memory, _OPEN)), (word(memory, TIMES), word(memory, WIDTH)), np.float64)
+
+
+@inlined
+def fetch_open(memory: Memory, row: int, instrument: int) -> None:
+    """Begin to fetch an open into the cache: opens are read at fills alone, and waiting for one takes longer than all else about a fill."""
+    _fetch(word(memory, _OPEN) + 8 * (row * word(memory, WIDTH) + instrument))
 
 
 @compiled
@@ -128,6 +151,18 @@ def targets(memory: Memory) -> NDArray[np.float64]:
 def target_bits(memory: Memory) -> NDArray[np.int64]:
     """The targets as whole numbers: NaN is equal to itself, and rows compare in a few instructions."""
     return carray(_pointer(word(memory, _TARGETS)), (word(memory, TIMES), word(memory, WIDTH)), np.int64)
+
+
+@compiled
+def only_closes(memory: Memory) -> NDArray[np.float64]:
+    """(times,) the closes of the one instrument there is: contiguous, so that several are read at a time."""
+    return carray(_pointer(word(memory, _CLOSE)), (word(memory, TIMES),), np.float64)
+
+
+@compiled
+def only_targets(memory: Memory) -> NDArray[np.float64]:
+    """(times,) the targets of the one instrument there is."""
+    return carray(_pointer(word(memory, _TARGETS)), (word(memory, TIMES),), np.float64)
 
 
 @compiled

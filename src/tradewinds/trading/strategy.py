@@ -2,14 +2,15 @@
 
     @vector(parameters={"fast": Int(20, 2, 200), "slow": Int(50, 5, 400)}, lookback=lambda p: p.slow)
     def sma_cross(panel, params):
-        return np.where(sma(panel.close, params.fast) > sma(panel.close, params.slow), 1.0, 0.0)
+        return sma(panel.close, params.fast) > sma(panel.close, params.slow)
 
     @event(parameters={"fast": Int(20, 2, 200), "slow": Int(50, 5, 400)}, lookback=lambda p: p.slow)
     class SmaCross:
         def __init__(self, params): ...
         def on_bar(self, view): ...
 
-A vector strategy answers targets (times, instruments): the position wanted after each bar's close; NaN means "leave it as it is".
+A vector strategy answers targets (times, instruments): the position wanted after each bar's close; NaN means "leave it as it is",
+True and False count as 1 and 0.
 """
 
 from __future__ import annotations
