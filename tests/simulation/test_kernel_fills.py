@@ -203,6 +203,32 @@ def test_children_end_with_a_parent_that_never_filled() -> None:
     assert not run.cancel(parent)
 
 
+@pytest.mark.parametrize("keeps_log", [True, False])
+def test_a_child_of_a_parent_that_filled_at_the_same_close_works_at_once(keeps_log: bool) -> None:
+    bars = market(FIRST, FIRST, (100.0, 101.0, 94.0, 95.0))
+    run = Simulator(bars, Setup(Account(1_000_000.0), fills=Fills(at="same_close")), keeps_log=keeps_log)
+    run.advance(2)
+    parent = run.submit(0, 1, 10.0)
+    assert run.quantity(0) == 10.0
+
+    loss = run.submit(0, -1, 10.0, "stop", stop=96.0, parent=parent, group=parent, is_reduce_only=True)
+
+    assert (STATUSES[run.order(loss)["status"]], int(run.order(loss)["parent"])) == ("working", 0)
+    run.advance(3)
+    assert (run.quantity(0), run.cash()) == (0.0, 1_000_000.0 - 10 * (100 - 96))
+
+
+def test_a_child_of_a_parent_that_ended_without_a_fill_is_cancelled() -> None:
+    run = simulator(FIRST, fills=Fills(at="same_close"))
+    parent = run.submit(0, 1, 10.0, "limit", limit=50.0)
+    run.cancel(parent)
+
+    late = run.submit(0, -1, 10.0, "stop", stop=96.0, parent=parent, is_reduce_only=True)
+
+    assert ended(run, late) == ("cancelled", "parent ended")
+    assert run.open_orders() == []
+
+
 def test_a_partial_fill_takes_as_much_from_the_other_orders_of_the_group() -> None:
     run = simulator((106.0, 107.0, 105.5, 106.0, 4.0), (105.0, 105.0, 90.0, 90.0, 1000.0), held=10, fills=Fills(participation=1.0))
     target = run.submit(0, -1, 10.0, "take_profit", limit=105.0, group=3)
