@@ -210,6 +210,28 @@ def test_following_late_equals_simulating_every_bar_before_it_is_seen(
     assert repr(late.code.seen) == repr(stepped.code.seen)
 
 
+@pytest.mark.parametrize("unit", ["units", None])
+def test_a_target_that_did_not_change_is_followed_again_after_a_late_one_said_otherwise(unit: TargetUnit | None) -> None:
+    """Every bar wants 1 of I0. At bar 2 the account is read first, and 5 wanted after that, in a call or in the units that it names."""
+
+    class Wavers:
+        def __init__(self, params: Params) -> None: ...
+
+        def on_bar(self, view: View) -> None:
+            if view.row == 2:
+                assert view.quantity("I0.XNAS") == 1.0
+                view.target(5.0 if unit else 500.0, "I0.XNAS", unit or "notional")
+            else:
+                view.target(1.0, "I0.XNAS")
+            if view.row == 4:
+                view.target(2.0, "I1.XNAS")  # another's target does not hide it
+
+    bars = panel(np.full((8, 2), 100.0))
+    result = tried(event(lookback=1)(Wavers), bars)
+
+    assert result.fills[["row", "instrument", "quantity"]].tolist() == [(1, 0, 1), (3, 0, 4), (4, 0, -4), (5, 1, 2)]
+
+
 @event(lookback=4)
 class Remembering:
     """Buys after two rises, sells after a loss of 1; keeps lists, arrays and numbers between bars."""
