@@ -100,6 +100,9 @@ def test_two_books_may_hold_the_same_instrument_against_each_other() -> None:
     assert result.market.ids == ("I0.XNAS", "I0.XNAS")
     assert result.quantity.tolist() == [10, -4]
     assert result.column_books == (0, 1)
+    told = result.to_dict()
+    assert told["instruments"] == ["I0.XNAS"]
+    assert told["held"] == {"I0.XNAS (long)": 10.0, "I0.XNAS (short)": -4.0}
     assert book_profit(result)[-1].tolist() == [200.0, -80.0]
     assert result.final_equity == 10_120.0
 

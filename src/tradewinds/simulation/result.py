@@ -85,6 +85,13 @@ class Result:
         """In account currency at the last close."""
         return float(self.equity[self.last_row - 1])
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """A name for each column: its instrument; of a portfolio "ID (book)", because two books may hold the same instrument."""
+        if not self.books:
+            return self.market.ids
+        return tuple(f"{name} ({self.books[book]})" for name, book in zip(self.market.ids, self.column_books, strict=True))
+
     def fills_frame(self) -> pl.DataFrame:
         """One row a fill; quantity in units, signed; money in the instrument's currency (`simulation.frames`)."""
         from tradewinds.simulation.frames import fills_frame
@@ -110,7 +117,7 @@ class Result:
         return of(track_record(self), benchmark=benchmark, risk_free=risk_free)
 
     def round_trips(self, matching: Matching = "episode") -> NDArray[np.void]:
-        """Fills matched into trips from flat to flat, or lot by lot (`performance.trades.TRIP`)."""
+        """Fills matched into trips from flat to flat, or lot by lot (`performance.trades.ROUND_TRIP`)."""
         from tradewinds.performance.trades import round_trips
 
         return round_trips(track_record(self), matching)
@@ -118,12 +125,16 @@ class Result:
     def to_dict(self) -> dict[str, Any]:
         """What `--json` prints of a run: names, span, account, counts and the fingerprint; plain values only."""
         market, capital = self.market, self.setup.account.capital
-        held = {market.ids[at]: int(lots) * _lot(market, at) for at, lots in enumerate(self.quantity.tolist()) if lots}
+        held = {
+            name: int(lots) * _lot(market, at)
+            for at, (name, lots) in enumerate(zip(self.columns, self.quantity.tolist(), strict=True))
+            if lots
+        }
         mark = self.fingerprint
         return {
             "strategy": self.strategy,
             "parameters": dict(self.parameters),
-            "instruments": list(market.ids),
+            "instruments": list(dict.fromkeys(market.ids)),
             "from": text(int(market.end_ns[self.first_row])),
             "to": text(int(market.end_ns[self.last_row - 1])),
             "bars": self.last_row - self.first_row,

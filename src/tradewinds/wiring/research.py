@@ -136,8 +136,7 @@ def store_run(house: House, result: Result, summary: Summary, interval: str, sta
 
     market, record = result.market, track_record(result)
     if result.books:
-        names = tuple(f"{name} ({result.books[book]})" for name, book in zip(market.ids, result.column_books, strict=True))
-        record = replace(record, instruments=names)
+        record = replace(record, instruments=result.columns)
     run = BacktestRun(
         fingerprint=result.fingerprint.whole,
         strategy=result.strategy,
