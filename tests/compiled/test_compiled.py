@@ -52,6 +52,32 @@ def test_a_files_sources_are_what_it_imports_directly_or_not() -> None:
     assert not {path for path in found if path.startswith(("app/", "stores/", "factors/"))}
 
 
+def test_lines_show_every_import_that_the_syntax_tree_shows() -> None:
+    files = sorted(SOURCE.rglob("*.py"))
+    assert len(files) > 200
+    for path in files:
+        content = path.read_text()
+        by_line, by_tree = compiled._names_by_line(content), compiled._names_by_tree(content)
+        missed = {name for name in by_tree - by_line if name.startswith("tradewinds")}
+        assert not missed, path
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "from tradewinds.core import instant, errors as wrong  # (both)\n",
+        "from tradewinds.core import (\n    instant,  # with a ) in it\n    errors as wrong,\n)\n",
+        "from tradewinds.core import instant, \\\n    errors\n",
+        "x = 1; from tradewinds.core import instant, errors\n",
+        "import tradewinds.core.instant as a, tradewinds.core.errors\n",
+    ],
+)
+def test_every_way_to_import_is_seen(tmp_path: Path, content: str) -> None:
+    (tmp_path / "mine.py").write_text(content)
+
+    assert {SOURCE / "core" / "instant.py", SOURCE / "core" / "errors.py"} <= compiled.sources(tmp_path / "mine.py")
+
+
 def test_a_second_process_reads_what_the_first_compiled(tmp_path: Path) -> None:
     assert told(tmp_path) == ["10.25", "0", "1"]
     assert told(tmp_path) == ["10.25", "1", "0"]

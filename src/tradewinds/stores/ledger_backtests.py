@@ -107,8 +107,8 @@ def add_backtest(connection: Connection, run: BacktestRun, record: TrackRecord |
     is_new = add_new(connection, backtest_run, [row], [backtest_run.c.fingerprint, backtest_run.c.started_ns]) == 1
     number = _id_of(connection, run)
     if record is not None and is_new:
-        for table, frame in frames(number, record).items():
-            _insert(connection, _TABLES[table], frame)
+        for table, columns in columns_of(number, record).items():
+            _insert(connection, _TABLES[table], columns)
     return number
 
 
@@ -148,82 +148,83 @@ def remove_backtest(connection: Connection, number: int) -> bool:
     return connection.execute(sa.delete(backtest_run).where(backtest_run.c.id == number)).rowcount == 1
 
 
-def frames(number: int, record: TrackRecord) -> dict[str, pl.DataFrame]:
-    """The rows of a run by table. Instants are session ends, days their UTC day (of the instant just before)."""
+def columns_of(number: int, record: TrackRecord) -> dict[str, dict[str, list[Any]]]:
+    """The rows of a run by table, as columns. Instants are session ends, days their UTC day (of the instant just before)."""
     import numpy as np
-    import polars as pl
 
     from tradewinds.performance.exposure import holdings
     from tradewinds.performance.returns import drawdown_series, returns_of, samples_of
     from tradewinds.performance.trades import round_trips
 
-    names = pl.Series(record.instruments, dtype=pl.String)
+    names = np.array(record.instruments, dtype=object)
     trips = round_trips(record)
     samples = samples_of(record)
     held = holdings(record, samples.rows)
     equity = np.where(samples.values > 0, samples.values, np.nan)
     at, which = np.nonzero(held.quantity)
-    closing = pl.when(pl.col("is_open")).then(None).otherwise(pl.col("exit_ns"))
     money = ("quantity", "entry_price", "exit_price", "gross", "commission", "slippage", "net", "fraction", "mfe", "mae")
-    made = {
-        "round_trip": pl.DataFrame(
-            {
-                "number": np.arange(1, len(trips) + 1),
-                "instrument": names.gather(trips["instrument"].astype(np.int64)),
-                "side": np.where(trips["side"] > 0, "long", "short").astype(object),
-                "is_open": trips["is_open"].astype(np.bool_),
-                "entry_ns": record.end_ns[trips["entry_row"]],
-                "exit_ns": record.end_ns[trips["exit_row"]],
-                "bars": trips["bars"].copy(),
-                **{name: trips[name].copy() for name in money},
-            },
-            schema_overrides={"side": pl.String},
-        ).with_columns(closing.alias("exit_ns")),
-        "position": pl.DataFrame(
-            {
-                "at_ns": samples.at_ns[at],
-                "instrument": names.gather(which),
-                "day": _days(samples.at_ns[at]),
-                "quantity": held.quantity[at, which],
-                "price": held.price[at, which],
-                "value": held.value[at, which],
-                "weight": held.value[at, which] / equity[at],
-            }
-        ),
-        "performance": pl.DataFrame(
-            {
-                "at_ns": samples.at_ns,
-                "day": _days(samples.at_ns),
-                "equity": samples.values,
-                "period_return": np.concatenate([[np.nan], returns_of(samples.values)]),
-                "drawdown": drawdown_series(samples.values),
-                "gross": np.abs(held.value).sum(axis=1) / equity,
-                "net": held.value.sum(axis=1) / equity,
-            }
-        ),
+    made: dict[str, dict[str, Any]] = {
+        "round_trip": {
+            "number": np.arange(1, len(trips) + 1),
+            "instrument": names[trips["instrument"].astype(np.int64)],
+            "side": np.where(trips["side"] > 0, "long", "short"),
+            "is_open": trips["is_open"].astype(np.bool_),
+            "entry_ns": record.end_ns[trips["entry_row"]],
+            "exit_ns": np.where(trips["is_open"], None, record.end_ns[trips["exit_row"]]),
+            "bars": trips["bars"],
+            **{name: trips[name] for name in money},
+        },
+        "position": {
+            "at_ns": samples.at_ns[at],
+            "instrument": names[which],
+            "day": _days(samples.at_ns[at]),
+            "quantity": held.quantity[at, which],
+            "price": held.price[at, which],
+            "value": held.value[at, which],
+            "weight": held.value[at, which] / equity[at],
+        },
+        "performance": {
+            "at_ns": samples.at_ns,
+            "day": _days(samples.at_ns),
+            "equity": samples.values,
+            "period_return": np.concatenate([[np.nan], returns_of(samples.values)]),
+            "drawdown": drawdown_series(samples.values),
+            "gross": np.abs(held.value).sum(axis=1) / equity,
+            "net": held.value.sum(axis=1) / equity,
+        },
     }
-    run = pl.lit(number, dtype=pl.Int64).alias("run")
-    return {name: frame.with_columns(pl.selectors.float().fill_nan(None)).select(run, pl.all()) for name, frame in made.items()}
+    return {
+        table: {"run": [number] * len(columns["instrument" if table != "performance" else "at_ns"])}
+        | {name: _plain(values) for name, values in columns.items()}
+        for table, columns in made.items()
+    }
 
 
-def _insert(connection: Connection, table: sa.Table, frame: pl.DataFrame) -> None:
+def _plain(values: Any) -> list[Any]:
+    """An array as Python's own values; NaN, which no database compares, is none."""
+    import numpy as np
+
+    if values.dtype.kind == "f":
+        values = np.where(np.isnan(values), None, values.astype(object))
+    return list(values.tolist())
+
+
+def _days(at_ns: Any) -> Any:
+    return ((at_ns - 1) // NS_PER_DAY).astype("datetime64[D]")
+
+
+def _insert(connection: Connection, table: sa.Table, columns: Mapping[str, list[Any]]) -> None:
     """Every row; a run may have a million. SQLite is given tuples past SQLAlchemy, three times as fast; days are text there."""
-    import polars as pl
-
-    from tradewinds.stores.sql_frame import insert
-
     if connection.dialect.name != "sqlite":
-        insert(connection, table, frame)
-    elif not frame.is_empty():
-        plain = frame.with_columns(pl.col(pl.Date).dt.to_string("%Y-%m-%d"))
-        statement = f"INSERT INTO {table.name} ({', '.join(frame.columns)}) VALUES ({', '.join('?' * frame.width)})"  # noqa: S608 -- names of ours
-        connection.exec_driver_sql(statement, plain.rows())
+        import polars as pl
 
+        from tradewinds.stores.sql_frame import insert
 
-def _days(at_ns: Any) -> pl.Series:
-    import polars as pl
-
-    return pl.Series((at_ns - 1) // NS_PER_DAY).cast(pl.Int32).cast(pl.Date)
+        insert(connection, table, pl.DataFrame(columns, schema={name: _polars_type(table.c[name]) for name in columns}))
+    elif columns["run"]:
+        plain = (([day.isoformat() for day in values] if name == "day" else values) for name, values in columns.items())
+        statement = f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 -- names of ours
+        connection.exec_driver_sql(statement, list(zip(*plain, strict=True)))
 
 
 def _id_of(connection: Connection, run: BacktestRun) -> int:
