@@ -62,6 +62,20 @@ def test_a_folder_holds_one_instrument_a_file(tmp_path: Path) -> None:
         bars_of_files(tmp_path / "prices", None, ("MSFT.FILE",))
 
 
+def test_other_intervals_lie_in_folders_that_the_main_read_leaves_alone(tmp_path: Path) -> None:
+    place = tmp_path / "prices"
+    written(place, "aapl.csv", DAYS)
+    written(place / "1w", "aapl.csv", "Date,Close\n2023-12-25,7\n2024-01-01,8\n")
+    prepared = market_of_files(place, Wanted(other_intervals=("1w",)))
+    assert (prepared.interval, prepared.market.shape) == ("1d", (3, 1))
+    assert prepared.market.close[:, 0].tolist() == [1.5, 2.5, 3.5]
+    assert prepared.others["1w"].close[:, 0].tolist() == [7.0, 8.0]
+    # The folder named as the interval is the main one where that interval is asked for.
+    assert bars_of_files(place, "1w", ())[0].close[:, 0].tolist() == [7.0, 8.0]
+    with pytest.raises(Missing, match=r"bars-1mo of AAPL\.FILE: no folder .*1mo, expected one with files of them"):
+        market_of_files(place, Wanted(other_intervals=("1mo",)))
+
+
 def test_a_column_of_symbols_parts_one_file(tmp_path: Path) -> None:
     rows = "symbol,date,open,high,low,close,volume\nA,2024-01-02,1,1,1,1,5\nB,2024-01-02,2,2,2,2,5\nA,2024-01-03,3,3,3,3,5\n"
     panel, _ = bars_of_files(written(tmp_path, "all.csv", rows), "1d", ())

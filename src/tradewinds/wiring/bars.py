@@ -77,10 +77,13 @@ def bars_of_files(place: Path, interval: str | None, instruments: Sequence[str])
     """(bars of every file, the interval): `interval` None is read off the times.
 
     Of one file without a column of symbols the one named instrument is meant, else its name: GOOG.csv holds GOOG.FILE. In a folder the
-    instrument's symbol is the file's name. Raises DataFault where a file cannot be read, Missing where an instrument has none.
+    instrument's symbol is the file's name; subfolders are not looked into, but one that is named as the interval stands for the folder.
+    Raises DataFault where a file cannot be read, Missing where an instrument has none.
     """
     import polars as pl
 
+    if interval is not None and (place / interval).is_dir():
+        place = place / interval
     chosen = interval or _interval_of_files(place)
     frames = _frames(place, chosen, instruments)
     frame = pl.concat([one for one in frames if one.height] or frames)
@@ -184,7 +187,7 @@ def _files(place: Path) -> list[Path]:
 
     if place.is_file():
         return [place]
-    found = sorted(path for path in place.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()) if place.is_dir() else []
+    found = sorted(path for path in place.glob("*") if path.suffix.lower() in SUFFIXES and path.is_file()) if place.is_dir() else []
     if not found:
         raise Missing(f"bars: nothing to read at {place}, expected a file or a folder with {', '.join(SUFFIXES)}")
     return found

@@ -137,7 +137,9 @@ def market_of_files(place: Path, wanted: Wanted) -> Prepared:
     prepared = _prepared(panel, instruments, wanted.currency or "USD", interval, rates={}, events=None, notes=notes)
     others = {}
     for other in wanted.other_intervals:
-        others[other] = bars_of_files(place / other, other, panel.instruments)[0]
+        if not (place / other).is_dir():
+            raise Missing(f"bars-{other} of {some(panel.instruments)}: no folder {place / other}, expected one with files of them")
+        others[other] = bars_of_files(place, other, panel.instruments)[0]
     return replace(prepared, others=others)
 
 
