@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from decimal import Decimal
 from typing import Any
 
@@ -10,11 +11,14 @@ import pytest
 
 from tradewinds.core.errors import DataFault, Rejected
 from tradewinds.core.instrument import Instrument
+from tradewinds.factors import indicator
 from tradewinds.history.panel import Panel
+from tradewinds.simulation.backtest import backtest
 from tradewinds.simulation.books import EVENT, SPLIT
 from tradewinds.simulation.market import Market, market_of_panel
 from tradewinds.simulation.rules import Account, BasisPoints, Fills, HalfSpread, Setup
-from tradewinds.simulation.simulator import Simulator
+from tradewinds.simulation.simulator import Simulator, compile_all
+from tradewinds.trading.strategy import vector
 
 DAY = 86_400_000_000_000
 SETUP = Setup(Account(100_000.0, leverage=4.0), (BasisPoints(3), HalfSpread(bps=2)))
@@ -183,3 +187,27 @@ def test_a_market_without_bars_overlapping_ones_and_missing_rates_are_refused() 
     long = Panel(bars.instruments, bars.times, bars.times + 2 * DAY, bars.known_ns, dict(bars.fields))
     with pytest.raises(DataFault, match="do not overlap"):
         market_of_panel(long, [one], rates={"EUR": np.ones(4)})
+
+
+def test_what_is_compiled_ahead_is_all_that_a_first_backtest_calls() -> None:
+    def kinds() -> dict[str, int]:
+        """How many kinds of arguments each compiled function of the project has been compiled for."""
+        modules = [module for name, module in sys.modules.items() if name.startswith("tradewinds.")]
+        found = {
+            f"{each.__module__}.{name}": each for module in modules for name, each in vars(module).items() if hasattr(each, "signatures")
+        }
+        return {name: len(each.signatures) for name, each in found.items()}
+
+    @vector(lookback=10)
+    def crossing(seen: Any, params: Any) -> Any:
+        bars = (seen.high, seen.low, seen.close)
+        spread = indicator.atr(*bars, 5) + indicator.stddev(seen.close, 5) + indicator.highest(seen.high, 4) - indicator.lowest(seen.low, 4)
+        return np.where(indicator.sma(seen.close, 3) > indicator.ema(seen.close, 9) + 0 * spread, indicator.rsi(seen.close, 4), 0.0)
+
+    compile_all()
+    before = kinds()
+    results = [backtest(crossing, market(60, width), panel(60, width), None, SETUP) for width in (1, 2)]
+
+    assert all(len(one.fills) > 1 for one in results)
+    assert before["tradewinds.simulation.kernel_late.follow_late"] == 1
+    assert {name: count for name, count in kinds().items() if count != before.get(name, 0)} == {}

@@ -409,7 +409,11 @@ def _may_be_immediate(kind: int) -> bool:
 
 
 def compile_all() -> None:
-    """Compile everything that a process may call, or load it from the cache: a tiny simulation that uses every entry."""
+    """Compile what a process calls in its first backtest, or load it from the cache: a tiny simulation, its result, common indicators."""
+    from tradewinds.factors import indicator
+    from tradewinds.performance import summary
+    from tradewinds.simulation import desk, result
+
     prices = np.full((4, 1), 100.0)
     times = np.arange(4, dtype=np.int64) * NS_PER_DAY
     one = Instrument("AAPL.XNAS", "equity", "USD", "XNYS")
@@ -417,5 +421,14 @@ def compile_all() -> None:
     simulator = Simulator(market, Setup())
     simulator.run(np.ones((4, 1)), 0, 1)
     simulator.target(0, 2.0)
+    desk.follow(simulator, np.full(1, 3.0), "units")
     simulator.cancel(simulator.submit(0, 1, 1.0, "limit", limit=90.0))
     simulator.advance(4)
+    result.orders_hash(simulator.orders, simulator.fills)
+    summary.compile_all()
+    for shape in ((8,), (8, 1), (8, 2)):
+        values = np.arange(100.0, 100.0 + np.prod(shape)).reshape(shape)
+        values.setflags(write=False)  # as a panel's are
+        for indicate in (indicator.sma, indicator.ema, indicator.rsi, indicator.highest, indicator.lowest, indicator.stddev):
+            indicate(values, 2)
+        indicator.atr(values, values, values, 2)
