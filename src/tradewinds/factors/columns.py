@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tradewinds.compiled import arena
 from tradewinds.core.errors import Rejected
 from tradewinds.factors.packing import mark, pack, unpack
 
@@ -54,7 +55,7 @@ def computed(
     if kept is not None and key is not None and (found := kept.get(key, columns)) is not None:
         return found
     shape = columns[0].shape
-    results = tuple(np.empty(shape) for _ in range(outputs))
+    results = tuple(arena.empty(shape) for _ in range(outputs))
     if columns[0].ndim == 1 or shape[1] == 1:
         _column(leaf, [one.reshape(-1) for one in columns], [one.reshape(-1) for one in results], is_telling=is_telling)
     else:
@@ -62,7 +63,7 @@ def computed(
         again = np.ones(shape[1], np.bool_) if dense is None else dense(rows, results)
         _blocks(leaf, rows, results, np.flatnonzero(again))
     for one in results:
-        one.setflags(write=False)
+        arena.fix(one)
     if kept is not None and key is not None:
         kept.put(key, columns, results)
     return results

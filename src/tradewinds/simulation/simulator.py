@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tradewinds.compiled import arena
 from tradewinds.core.errors import Invariant, Rejected
 from tradewinds.core.instant import NS_PER_DAY, text
 from tradewinds.core.instrument import Instrument
@@ -52,7 +53,6 @@ _Row = TypeVar("_Row", np.void, np.int64)
 
 LOG_ROWS = 1024
 LOG_ROWS_MAX = 1 << 28
-HUGE_PAGE, HUGE_FROM = 1 << 21, 1 << 22  # numpy asks for huge pages from 4 MiB on
 _GTC, _DAY = TIMES_IN_FORCE.index("gtc"), TIMES_IN_FORCE.index("day")
 _KIND = {name: code for code, name in enumerate(KINDS)}
 _TIF = {name: code for code, name in enumerate(TIMES_IN_FORCE)}
@@ -380,13 +380,8 @@ def _places(width: int) -> NDArray[np.int64]:
 
 
 def _room(rows: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """(rows,) of whatever: a large one begins where a huge page does, so that touching it costs a few page faults instead of thousands."""
-    size = rows * dtype.itemsize
-    if size < HUGE_FROM:
-        return np.empty(rows, dtype)
-    raw = np.empty(size + HUGE_PAGE, np.uint8)
-    first = -raw.ctypes.data % HUGE_PAGE
-    return raw[first : first + size].view(dtype)
+    """(rows,) of whatever; of memory that was used before where there is some."""
+    return arena.empty((-(-rows * dtype.itemsize // 8),)).view(dtype)[:rows]
 
 
 def _larger(log: NDArray[_Row]) -> NDArray[_Row]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from tradewinds.compiled import arena
 from tradewinds.core.errors import Invariant, Rejected
 from tradewinds.core.instant import text
 from tradewinds.trading.panel import StrategyPanel
@@ -58,7 +59,7 @@ def checked_targets(strategy: Strategy, answer: object, instruments: tuple[str, 
         raise Rejected(f"strategy {strategy.name}: targets that are no array ({error}), expected {shape} (times, instruments)") from error
     if given.dtype.kind not in "fiub":
         raise Rejected(f"strategy {strategy.name}: targets are {_named(answer, given)}, expected numbers {shape} (times, instruments)")
-    targets = np.ascontiguousarray(given, dtype=np.float64)
+    targets = np.ascontiguousarray(given) if given.dtype == np.float64 else _as_numbers(given)
     if targets.shape == shape[:1] and shape[1] == 1:
         targets = targets.reshape(shape)
     if targets.shape != shape:
@@ -66,6 +67,12 @@ def checked_targets(strategy: Strategy, answer: object, instruments: tuple[str, 
     if not targets.flags.writeable:
         targets = targets.copy()  # compiled code is made for arrays that can be written, another kind would be compiled anew
     return targets
+
+
+def _as_numbers(given: NDArray[np.generic]) -> Floats:
+    numbers = arena.empty(given.shape)
+    np.copyto(numbers, given, casting="unsafe")
+    return numbers
 
 
 def _named(answer: object, given: NDArray[np.generic]) -> str:
