@@ -15,7 +15,7 @@ from tradewinds.performance.attribution import ACCOUNT, attribution
 from tradewinds.performance.capacity import capacity, days_to_trade
 from tradewinds.performance.exposure import holdings
 from tradewinds.performance.returns import returns_of
-from tradewinds.performance.summary import QuickSummary, of, quick_summary
+from tradewinds.performance.summary import of
 from tradewinds.performance.track_record import CASH, Charges, FillLog, Floats, TrackRecord, fill_log, with_splits
 
 DAY = 86_400_000_000_000
@@ -259,33 +259,6 @@ def test_a_losing_strategy_carries_no_money() -> None:
     assert (found.break_even, found.most_profit_at, found.most) == (0.0, 0.0, 0.0)
 
 
-@settings(max_examples=100, deadline=None)
-@given(steps=st.lists(st.integers(-9, 9), min_size=3, max_size=60))
-def test_the_quick_summary_is_the_summary(steps: list[int]) -> None:
-    values = 1000 * np.cumprod(np.concatenate([[1.0], 1 + np.array(steps) / 100]))
-
-    quick, whole = quick_summary(values, 252.0), of(held_through(values.tolist()), periods_per_year=252.0)
-
-    for name in QuickSummary._fields:
-        expected = getattr(whole, name)
-        assert getattr(quick, name) == pytest.approx(math.nan if expected is None else expected, nan_ok=True, abs=1e-9, rel=1e-6), name
-
-
-def test_the_quick_summary_of_ruin_and_of_nothing() -> None:
-    ruined = quick_summary(np.array([100.0, 50.0, -10.0, 20.0]), 252.0)
-    assert ruined.total_return == pytest.approx(-0.8)
-    assert ruined.max_drawdown == pytest.approx(-1.1)
-    assert np.isnan([ruined.annual_return, ruined.volatility, ruined.sharpe, ruined.sortino, ruined.calmar, ruined.kurtosis]).all()
-
-    nothing = quick_summary(np.array([100.0]), 252.0)
-    assert nothing.periods == 0
-    assert np.isnan(nothing[1:]).all()
-
-    once = quick_summary(np.array([100.0, 110.0]), 252.0)
-    assert once.total_return == pytest.approx(0.1)
-    assert np.isnan([once.volatility, once.sharpe, once.sortino]).all()
-
-
 def test_returns_of_an_account_follow_its_samples() -> None:
     made = held_through([1000.0, 1100.0, 990.0])
     summary = of(made)
@@ -300,6 +273,6 @@ def test_everything_that_a_summary_needs_can_be_compiled_ahead() -> None:
 
     for function in (
         returns._spans, trades._episodes, trades._lots, trades._last_prices, excursions._excursions, excursions._stack, exposure._sides,
-        exposure._before, exposure._held, exposure._time_in_market, exposure._priced, summary.quick_summary,
+        exposure._before, exposure._held, exposure._time_in_market, exposure._priced,
     ):  # fmt: skip
         assert function.signatures, function

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tradewinds.core.errors import DataFault, Rejected
 from tradewinds.core.instant import NS_PER_DAY, NS_PER_HOUR, parse
@@ -227,6 +229,29 @@ def test_figures_are_those_of_the_performance_room() -> None:
         ],
         rel=1e-9,
     )
+
+
+@settings(max_examples=60, deadline=None)
+@given(steps=st.lists(st.integers(-9, 9), min_size=2, max_size=60))
+def test_figures_of_a_sweep_are_those_of_ratios_also_where_nothing_moves(steps: list[int]) -> None:
+    returns = np.array(steps) / 100
+    figures = np.empty(RETURN_FIGURES)
+
+    return_figures(returns, 252.0, figures)
+
+    expected = [ratios.sharpe(returns, 252.0), ratios.sortino(returns, 252.0), ratios.sharpe(returns, 1.0)]
+    assert figures[[3, 4, 7]].tolist() == pytest.approx(expected, nan_ok=True, abs=1e-9)
+    shape = [ratios.skewness(returns), ratios.kurtosis(returns)]
+    assert figures[8:].tolist() == pytest.approx(shape, nan_ok=True, abs=1e-6, rel=1e-6)
+
+
+def test_returns_that_differ_by_rounding_alone_have_no_ratio() -> None:
+    figures = np.empty(RETURN_FIGURES)
+
+    return_figures(np.array([0.01, 0.01, 0.01 + 4e-15, 0.01]), 252.0, figures)
+
+    assert np.isnan(figures[[3, 7, 8, 9]]).all()
+    assert figures[0] == pytest.approx(1.01**4 - 1)
 
 
 def test_statistics_of_sets_give_the_ratio_of_their_sessions() -> None:

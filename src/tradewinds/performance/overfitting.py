@@ -21,6 +21,8 @@ from tradewinds.core.errors import DataFault, Rejected
 from tradewinds.performance.track_record import Floats
 
 BLOCKS_MAX = 20  # 184,756 splits
+STILL_SQUARES = 1e-13
+"""Of the mean square: sums of squares lose what is smaller than their own rounding, so that a variance up to this is none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,5 +127,4 @@ def _cross_validate(sets: Floats, chosen: NDArray[np.int64], ranks: Floats, insi
 def _sharpe(count: float, total: float, squares: float) -> float:
     mean = total / count
     variance = (squares - count * mean * mean) / (count - 1.0)
-    # Sums of squares lose what is smaller than their own rounding: such a spread is none.
-    return mean / np.sqrt(variance) if variance > 1e-13 * squares / count else 0.0
+    return mean / np.sqrt(variance) if variance > STILL_SQUARES * squares / count else 0.0

@@ -1,7 +1,6 @@
 """`Summary`: the figures of one run that people, tear sheets, stored runs and dashboards read; `of` computes it from a track record.
 
     summary = of(record, benchmark=closes)        # a finished run
-    quick = quick_summary(samples, 252.0)         # a sweep: equity samples only, compiled
 
 A figure that the data does not define is None: a ratio over nothing, a deviation of one return, whatever follows ruin. None is never 0.
 """
@@ -10,11 +9,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
-from tradewinds.compiled import compiled
 from tradewinds.core.errors import DataFault
 from tradewinds.performance import ratios
 from tradewinds.performance.attribution import Attribution, attribution
@@ -91,21 +88,6 @@ class Summary:
     comparison: Comparison | None  # None: no benchmark was given
 
 
-class QuickSummary(NamedTuple):
-    """What a sweep keeps of each configuration; NaN where `Summary` has None. Skewness and kurtosis (not excess) are of the returns."""
-
-    periods: int
-    total_return: float
-    annual_return: float
-    volatility: float
-    sharpe: float
-    sortino: float
-    max_drawdown: float
-    calmar: float
-    skewness: float
-    kurtosis: float
-
-
 def of(
     record: TrackRecord,
     *,
@@ -160,7 +142,7 @@ def of(
 
 
 def compile_all() -> None:
-    """Compile what `of` and `quick_summary` call, or load it from the cache: a record like those that a simulation leaves."""
+    """Compile what `of` calls, or load it from the cache: a record like those that a simulation leaves."""
     prices = np.array([[100.0], [101.0], [99.0], [102.0]])
     prices.setflags(write=False)  # as a market's are
     quantity = np.array([1.0, 1.0, 1.0, -3.0])  # three lots held together: more bars than the market has
@@ -187,7 +169,6 @@ def compile_all() -> None:
     of(record)
     of(record, matching="fifo")
     holdings(record, days)
-    quick_summary(prices[:, 0].copy(), 252.0)
 
 
 _NAMES = (
@@ -238,52 +219,3 @@ def _comparison(
         at = int(rows[np.flatnonzero(~(np.isfinite(levels) & (levels > 0)))[0]])
         raise DataFault(f"benchmark: level {benchmark[at]} in row {at}, expected a positive number at each session's end")
     return compare(returns, returns_of(levels), periods_per_year, risk_free)
-
-
-@compiled
-def quick_summary(samples: Floats, periods_per_year: float) -> QuickSummary:
-    """The figures of equity samples (samples,), the first of them the capital; NaN where nothing defines one, or from ruin on.
-
-    Sharpe and Sortino without a risk-free rate. Compiled: may be called from compiled code.
-    """
-    count = len(samples) - 1
-    if count < 1:
-        return QuickSummary(0, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan)
-    total = samples[count] / samples[0] - 1.0
-    peak = samples[0]
-    deepest = mean = below = 0.0
-    is_ruined = samples[0] <= 0.0
-    for at in range(1, count + 1):
-        value = samples[at]
-        if value <= 0.0:
-            is_ruined = True
-        peak = max(peak, value)
-        deepest = min(deepest, value / peak - 1.0)
-        change = value / samples[at - 1] - 1.0
-        mean += change
-        below += min(change, 0.0) ** 2
-    if is_ruined:
-        return QuickSummary(count, total, np.nan, np.nan, np.nan, np.nan, deepest, np.nan, np.nan, np.nan)
-    mean /= count
-    second = third = fourth = 0.0
-    for at in range(1, count + 1):
-        off = samples[at] / samples[at - 1] - 1.0 - mean
-        second += off * off
-        third += off * off * off
-        fourth += off * off * off * off
-    annual = (1.0 + total) ** (periods_per_year / count) - 1.0
-    moves = second > count * ratios.STILL**2 * (1.0 + mean * mean)
-    spread = np.sqrt(second / (count - 1)) if count > 1 else np.nan
-    year = np.sqrt(periods_per_year)
-    return QuickSummary(
-        count,
-        total,
-        annual,
-        spread * year,
-        mean / spread * year if moves and count > 1 else np.nan,
-        mean * year / np.sqrt(below / count) if below > 0.0 else np.nan,
-        deepest,
-        annual / -deepest if deepest < 0.0 else np.nan,
-        third / count / (second / count) ** 1.5 if moves else np.nan,
-        fourth / count / (second / count) ** 2 if moves else np.nan,
-    )

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradewinds.compiled import compiled
+from tradewinds.performance.overfitting import STILL_SQUARES
+from tradewinds.performance.ratios import STILL
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 RETURN_FIGURES = 10
 """total_return, yearly_return, volatility, sharpe, sortino, drawdown, calmar, sharpe_session, skewness, kurtosis: `sweep.Figures`."""
-
-FLAT = 1e-15  # a spread of returns up to this is none: nothing moved
 
 
 @compiled
@@ -86,7 +86,7 @@ def return_figures(returns: Floats, year: float, figures: Floats) -> None:
     figures[5] = fall
     if fall > 0.0:
         figures[6] = figures[1] / fall
-    if deviation > FLAT:
+    if deviation > STILL * np.sqrt(1.0 + mean * mean):
         figures[7] = mean / deviation
         figures[3] = figures[7] * np.sqrt(year)
         variance = second / count
@@ -114,8 +114,7 @@ def sharpe_of_sets(sets: Floats) -> Floats:
         mean = total / count
         variance = (squares - count * mean * mean) / (count - 1.0)
         deviation = np.sqrt(np.maximum(variance, 0.0))
-        # Sums of squares lose what is smaller than their own rounding.
-        is_flat = variance <= 1e-13 * squares / np.maximum(count, 1.0)
+        is_flat = variance <= STILL_SQUARES * squares / np.maximum(count, 1.0)
         return np.asarray(np.where((count >= 2) & ~is_flat, mean / deviation, np.nan))
 
 
@@ -123,8 +122,3 @@ def mean_of_sets(sets: Floats) -> Floats:
     """(...,) mean return per session of sets (..., 3); NaN without any."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(sets[..., 1] / sets[..., 0])
-
-
-def merged(sets: Floats) -> Floats:
-    """(3,) statistics of the union of disjoint sets (sets, 3)."""
-    return np.asarray(sets.sum(axis=0))
