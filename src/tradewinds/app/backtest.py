@@ -66,9 +66,9 @@ def backtest(strategy: str, *, out: Path | None, no_tear_sheet: bool, as_json: b
     from tradewinds.wiring.research import plan, run, store_run
 
     progress = _progress()
-    house = _Opened()
+    house = OpenedHouse()
     progress("loading the strategy")
-    planned = plan(_asked(strategy, options))
+    planned = plan(asked_of(strategy, options))
     is_stored = planned.data is None
     started_ns = house.open().clock.now_ns() if is_stored else 0
     result, prepared = run(planned, house.open, progress=progress)
@@ -90,7 +90,7 @@ def backtest(strategy: str, *, out: Path | None, no_tear_sheet: bool, as_json: b
         show(result, summary, prepared.interval, page)
 
 
-class _Opened:
+class OpenedHouse:
     """The house, opened when first asked for: plain files need none."""
 
     def __init__(self) -> None:
@@ -114,7 +114,7 @@ class _Opened:
         return default_home(os.environ)
 
 
-def _asked(strategy: str, options: dict[str, Any]) -> Asked:
+def asked_of(strategy: str, options: dict[str, Any]) -> Asked:
     from tradewinds.trading.declared import Terms
     from tradewinds.wiring.bars import Reading
     from tradewinds.wiring.research import Asked

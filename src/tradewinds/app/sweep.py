@@ -97,11 +97,11 @@ def sweep(
 
     Exit code 1: no configuration has a score. 2: asked wrongly. 65: bars are missing. 130: interrupted; --resume goes on.
     """
-    from tradewinds.app.backtest import _asked, _Opened
+    from tradewinds.app.backtest import OpenedHouse, asked_of
     from tradewinds.wiring.sweep import prepare
 
-    house = _Opened()
-    prepared = prepare(_asked(strategy, options), _wish(options), house.open)
+    house = OpenedHouse()
+    prepared = prepare(asked_of(strategy, options), _wish(options), house.open)
     name = prepared.name
     folder = out if out is not None else house.home() / "sweeps" / f"{prepared.strategy.name}-{name}"
     chosen = dict(key_and_value(told, "--engine-option") for told in engine_options)

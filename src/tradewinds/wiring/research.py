@@ -77,7 +77,7 @@ class Plan:
 def plan(asked: Asked) -> Plan:
     """Load the strategies and put together what was asked. Raises Rejected naming what is wrong and where."""
     path = Path(asked.place).expanduser()
-    found = _read(path) if path.suffix in YAML else Declared(asked.place)
+    found = read_declared(path) if path.suffix in YAML else Declared(asked.place)
     what = path.name if path.suffix in YAML else "command"
     terms = _over(asked.terms, found.terms)
     setup = setup_of(terms.account, terms.costs, terms.fills, what)
@@ -87,7 +87,7 @@ def plan(asked: Asked) -> Plan:
         books = tuple(_book(one, path.parent, terms) for one in found.books)
         name = found.name or path.stem
     else:
-        strategy = load_strategy(_beside(path, found.strategy) if path.suffix in YAML else found.strategy)
+        strategy = load_strategy(place_beside(path, found.strategy) if path.suffix in YAML else found.strategy)
         given = {**found.parameters, **{key: _typed(strategy, key, value) for key, value in asked.parameters.items()}}
         books = (PlannedBook(found.name or strategy.name, strategy, strategy.params(given).as_dict()),)
         name = books[0].name
@@ -196,7 +196,7 @@ def _portfolio(planned: Plan, prepared: Prepared, setup: Setup, open_house: Call
     )
 
 
-def _read(path: Path) -> Declared | DeclaredPortfolio:
+def read_declared(path: Path) -> Declared | DeclaredPortfolio:
     import yaml
 
     try:
@@ -210,7 +210,7 @@ def _read(path: Path) -> Declared | DeclaredPortfolio:
     return declared_portfolio(values, path.name) if is_portfolio(values) else declared(values, path.name)
 
 
-def _beside(path: Path, place: str) -> str:
+def place_beside(path: Path, place: str) -> str:
     """A place named in a YAML file, relative to that file."""
     file, name = split_place(place)
     found = file if file.is_absolute() else path.parent / file
@@ -222,13 +222,13 @@ def _book(one: DeclaredBook, folder: Path, terms: Terms) -> PlannedBook:
     place, base = one.place, folder / "portfolio.yaml"
     if one.is_file:
         file = folder / one.place
-        inner = _read(file)
+        inner = read_declared(file)
         if isinstance(inner, DeclaredPortfolio):
             raise Rejected(f"{file.name}: a portfolio within a portfolio, expected a strategy")
         parameters = {**inner.parameters, **parameters}
         instruments, name = instruments or inner.terms.instruments, name or inner.name
         place, base = inner.strategy, file
-    strategy = load_strategy(_beside(base, place))
+    strategy = load_strategy(place_beside(base, place))
     if one.universe is not None and one.universe != terms.universe:
         raise Rejected(f"portfolio: universe {one.universe!r} of {one.place}, expected the portfolio's key universe to name it for all")
     own = instruments or (() if terms.instruments or terms.universe else strategy.instruments)

@@ -212,14 +212,14 @@ def block_size(engine: str, strategy: Strategy, trials: int, workers: int) -> in
 def strategy_place(place: str) -> str:
     """`file.py` or `file.py:name` of what was asked for, which may be a YAML file that names it."""
     from tradewinds.trading.declared import Declared
-    from tradewinds.wiring.research import YAML, _beside, _read
+    from tradewinds.wiring.research import YAML, place_beside, read_declared
 
     path = Path(place).expanduser()
     if path.suffix not in YAML:
         return place
-    found = _read(path)
+    found = read_declared(path)
     assert isinstance(found, Declared)
-    return _beside(path, found.strategy)
+    return place_beside(path, found.strategy)
 
 
 def longest_lookback(space: Space) -> int:
