@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,10 +15,12 @@ import pytest
 from tradewinds.core.errors import Missing, Rejected
 from tradewinds.core.instant import NS_PER_HOUR, parse
 from tradewinds.core.instrument import CorporateAction, Instrument
-from tradewinds.core.market import bars
+from tradewinds.core.market import bars, quotes
 from tradewinds.core.observation import Table
 from tradewinds.core.record import Member, Universe
+from tradewinds.simulation.backtest import backtest
 from tradewinds.simulation.books import DIVIDEND, FUNDING, SPLIT
+from tradewinds.trading.strategy import vector
 from tradewinds.vendors.binance_funding import FUNDING as FUNDINGS
 from tradewinds.vendors.ecb import RATES
 from tradewinds.wiring.bars import Reading
@@ -220,7 +223,73 @@ def test_other_intervals_are_read_beside_the_driving_one(house: House, publish: 
     wanted = Wanted(instruments=("BTCUSDT.BINANCE",), interval="1h", other_intervals=("1d",))
     prepared = market_of_house(house, wanted)
     assert prepared.others["1d"].close[:3, 0].tolist() == [100.0, 101.0, 102.0]
-    assert set(others_of(house, prepared.panel, replace(wanted, other_intervals=()))) == set()
+    assert others_of(house, prepared.panel, replace(wanted, other_intervals=())) == ({}, [])
+
+
+def test_bars_that_only_finer_ones_hold_are_made_from_them_and_it_is_said(house: House, publish: Publish) -> None:
+    minutes = [100.0 + row for row in range(125)]
+    # Minute 30 arrived a day late: the hour that contains it was not known before.
+    late = parse("2024-01-03T12:00")
+    publish("BTCUSDT.BINANCE", "2024-01-02", minutes, market="24/7", interval="1m", lag_ns=10**9, known_ns={30: late})
+    prepared = market_of_house(house, Wanted(instruments=("BTCUSDT.BINANCE",), interval="1h", other_intervals=("30m",)))
+    # Two whole hours; five minutes of the third are none.
+    assert prepared.market.open[:, 0].tolist() == [100.0, 160.0]
+    assert prepared.market.high[:, 0].tolist() == [159.5, 219.5]
+    assert prepared.market.close[:, 0].tolist() == [159.0, 219.0]
+    assert prepared.market.volume[:, 0].tolist() == [60_000.0, 60_000.0]
+    assert prepared.panel.known_ns[:, 0].tolist() == [late, parse("2024-01-02T02:00") + 10**9]
+    assert np.isnan(prepared.panel.close[:, 0]).tolist() == [True, False]
+    assert prepared.others["30m"].close[:, 0].tolist() == [129.0, 159.0, 189.0, 219.0]
+    said = "bars-1h of BTCUSDT.BINANCE are not in the lake: made from bars-1m; corrections of these that came later are not seen"
+    assert said in prepared.notes
+    assert said.replace("1h", "30m") in prepared.notes
+    with pytest.raises(Missing, match=r"bars-1s of BTCUSDT\.BINANCE: none"):
+        market_of_house(house, Wanted(instruments=("BTCUSDT.BINANCE",), interval="1s"))
+
+
+def test_daily_bars_are_made_on_the_sessions_of_the_exchange(house: House, publish: Publish) -> None:
+    house.ledger.upsert_instruments([APPLE])
+    publish("AAPL.XNAS", "2024-01-02", [float(row) for row in range(1, 14)], interval="30m")
+    prepared = market_of_house(house, apple())
+    # A session has 13 half hours, from 14:30 to 21:00 UTC.
+    assert (prepared.market.open[:, 0].tolist(), prepared.market.close[:, 0].tolist()) == ([1.0], [13.0])
+    assert (int(prepared.market.start_ns[0]), int(prepared.market.end_ns[0])) == (parse("2024-01-02T14:30"), parse("2024-01-02T21:00"))
+
+
+def test_rates_come_from_daily_bars_of_the_pair_where_there_are_no_reference_rates(house: House, publish: Publish) -> None:
+    pair = Instrument("EUR_USD.OANDA", "fx", "USD", "24/7")
+    house.ledger.upsert_instruments([APPLE, SIEMENS, pair])
+    publish("SIE.XETR", "2024-01-03", TEN[:3])
+    publish("EUR_USD.OANDA", "2024-01-01", [1.25, 1.5, 2.0, 4.0, 5.0], market="24/7")
+    # The session of 3 January ends at 21:00 UTC: the last day known is the 2nd.
+    prepared = market_of_house(house, apple(instruments=("SIE.XETR",), currency="USD"))
+    assert prepared.market.rates[:, list(prepared.market.currencies).index("EUR")].tolist() == [1.5, 2.0, 4.0]
+    assert "EUR at the closes of EUR_USD.OANDA, as of each bar's end" in prepared.notes
+    publish("AAPL.XNAS", "2024-01-03", TEN[:3])
+    inverse = market_of_house(house, apple(currency="EUR"))
+    assert inverse.market.rates[:, list(inverse.market.currencies).index("USD")].tolist() == [1 / 1.5, 0.5, 0.25]
+
+
+def test_a_declared_dataset_is_read_as_of_each_decision(house: House, publish: Publish) -> None:
+    publish("AAPL.XNAS", "2024-01-02", TEN[:4])
+    # Two days of quotes; the second became known on 4 January at 22:00 UTC, an hour after that session.
+    start = [parse("2024-01-01"), parse("2024-01-02")]
+    known = [parse("2024-01-02T01:00"), parse("2024-01-04T22:00")]
+    rows = {"instrument": ["EUR_USD.OANDA"] * 2, "start_ns": start, "event_ns": [one + 24 * NS_PER_HOUR for one in start]}
+    rows |= {"known_ns": known, "captured_ns": known, "source": ["test"] * 2}
+    prices = {f"{side}_{name}": [1.1, 1.2] for side in ("bid", "ask") for name in ("open", "high", "low", "close")}
+    house.lake.publish(Table(quotes("1d")), "2024", pl.DataFrame(rows | prices))
+    seen: list[list[float]] = []
+
+    @vector(datasets=("quotes-1d",))
+    def by_rate(panel: Any, params: Any) -> Any:
+        seen.append(panel.other("quotes-1d", "bid_close")[:, 0].tolist())
+        return np.zeros(len(panel.times))
+
+    prepared = market_of_house(house, apple(datasets=by_rate.datasets))
+    backtest(by_rate, prepared.market, prepared.panel, others=prepared.others)
+
+    assert seen == [[1.1, 1.1, 1.1, 1.2]]
 
 
 def test_decisions_follow_the_calendar_that_the_instruments_share(house: House, publish: Publish) -> None:

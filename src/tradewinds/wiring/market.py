@@ -27,7 +27,7 @@ from tradewinds.core.market import BAR_COLUMNS, Interval
 from tradewinds.history.panel import UNKNOWN_NS, Panel
 from tradewinds.simulation.market import Market, market_of_panel
 from tradewinds.trading.rhythm import decision_rows, rhythm
-from tradewinds.wiring.bars import FOREVER_NS, Reading, Span, bars_of_files, bars_of_house
+from tradewinds.wiring.bars import FOREVER_NS, Reading, Span, bars_of_files
 from tradewinds.wiring.market_facts import (
     calendar_of,
     events_of,
@@ -101,8 +101,7 @@ def market_of_house(house: House, wanted: Wanted) -> Prepared:
         raise Rejected("backtest: no interval, expected one such as 1d")
     snapshots = snapshots_of(house, wanted)
     names = wanted.instruments or tuple(sorted({member.instrument for one in snapshots for member in one.members}))
-    panel = _read(house, replace(wanted, instruments=names))
-    notes: list[str] = []
+    panel, notes = _read(house, replace(wanted, instruments=names))
     if snapshots:
         panel, absent = _with_bars_only(panel)
         notes += [f"no bars of {some(absent)} of {wanted.universe}, left out"] if absent else []
@@ -119,7 +118,8 @@ def market_of_house(house: House, wanted: Wanted) -> Prepared:
     actions = actions_of(house, panel.instruments, span, wanted.reading)
     events = events_of(panel.instruments, panel.times, actions, fundings_of(house, instruments, span, wanted.reading))
     prepared = _prepared(panel, instruments, currency, wanted.interval, rates=rates, events=events, notes=[*notes, *told])
-    return replace(prepared, others=others_of(house, panel, wanted))
+    others, made = others_of(house, panel, wanted)
+    return replace(prepared, others=others, notes=(*prepared.notes, *made))
 
 
 def market_of_files(place: Path, wanted: Wanted) -> Prepared:
@@ -177,15 +177,18 @@ def vintage_of(market: Market) -> str:
     return digest.hexdigest()[:32]
 
 
-def _read(house: House, wanted: Wanted) -> Panel:
-    """Bars from a guessed time before the start on; from the first one where the guess was not early enough."""
+def _read(house: House, wanted: Wanted) -> tuple[Panel, list[str]]:
+    """Bars from a guessed time before the start on; from the first one where the guess was not early enough. And notes on them."""
+    from tradewinds.wiring.bars_finer import bars_or_finer
+
     assert wanted.interval is not None
     fields = tuple(dict.fromkeys((*FIELDS, *wanted.fields)))
     span = Span(_guess(wanted), wanted.end_ns)
-    panel = bars_of_house(house, wanted.instruments, wanted.interval, fields, span, wanted.reading)
+    panel, notes = bars_or_finer(house, wanted.instruments, wanted.interval, fields, span, wanted.reading)
     if span.start_ns is not None and _first_row(panel, wanted) < wanted.lookback - 1:
-        panel = bars_of_house(house, wanted.instruments, wanted.interval, fields, Span(None, wanted.end_ns), wanted.reading)
-    return panel
+        whole = Span(None, wanted.end_ns)
+        panel, notes = bars_or_finer(house, wanted.instruments, wanted.interval, fields, whole, wanted.reading)
+    return panel, notes
 
 
 def _guess(wanted: Wanted) -> int | None:

@@ -15,7 +15,7 @@ from tradewinds.core.market import bars, quotes
 from tradewinds.core.observation import Table
 from tradewinds.core.record import Universe
 from tradewinds.history.panel import Panel
-from tradewinds.wiring.bars import FOREVER_NS, Reading, Span, bars_of_house, dataset_panel
+from tradewinds.wiring.bars import FOREVER_NS, Reading, Span, dataset_panel
 from tradewinds.wiring.market_facts import instrument_of, rate_series, rates_against, some
 
 if TYPE_CHECKING:
@@ -106,19 +106,23 @@ def rates_of(
     return found | from_ecb, notes
 
 
-def others_of(house: House, panel: Panel, wanted: Wanted) -> dict[str, Panel]:
-    """The panels of other intervals (of the same instruments) and datasets, from a lookback before the first bar on."""
+def others_of(house: House, panel: Panel, wanted: Wanted) -> tuple[dict[str, Panel], list[str]]:
+    """The panels of other intervals (of the same instruments) and datasets, from their first fact on; and notes on them."""
+    from tradewinds.wiring.bars_finer import bars_or_finer
+
     others: dict[str, Panel] = {}
+    notes: list[str] = []
     until = int(panel.event_ns[-1])
     fields = tuple(name for name in panel.fields if name != "member")
     for interval in wanted.other_intervals:
-        others[interval] = bars_of_house(house, panel.instruments, interval, fields, Span(None, until), wanted.reading)
+        others[interval], told = bars_or_finer(house, panel.instruments, interval, fields, Span(None, until), wanted.reading)
+        notes += told
     for name in wanted.datasets:
         from tradewinds.jobs.tables import table_named
 
         found = table_named(house.context("backtest", ""), name)
         others[name] = dataset_panel(house, found, None, Span(None, until), wanted.reading)
-    return others
+    return others, notes
 
 
 def _per_euro(house: House, currencies: Sequence[str], end_ns: NDArray[np.int64], span: Span, reading: Reading) -> dict[str, Floats]:
