@@ -131,6 +131,20 @@ def test_a_target_in_units_is_restored_after_a_split() -> None:
     assert run.quantity(0) == 10.0
 
 
+@pytest.mark.parametrize("width", [1, 2])
+def test_a_single_target_is_put_right_by_the_next_array_of_targets_even_an_unchanged_one(width: int) -> None:
+    bars = market(8, width)
+    simulator = Simulator(bars, Setup(Account(100_000.0)))
+    ones = np.ones((8, width))
+
+    simulator.run(ones, 0, 3)
+    simulator.target(0, 5.0)
+    simulator.run(ones, 3, 8)
+
+    assert [(int(one["row"]), int(one["quantity"])) for one in simulator.fills if one["instrument"] == 0] == [(1, 1), (3, 4), (4, -4)]
+    assert simulator.quantity(0) == 1.0
+
+
 def test_orders_of_the_strategys_own_are_put_right_by_the_next_array_of_targets() -> None:
     bars = market(6, 1)
     run = Simulator(bars, SETUP)

@@ -12,7 +12,7 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
-KEPT_FROM_BYTES = 1 << 20
+KEPT_FROM_BYTES = 1 << 18
 KEPT_BYTES_MAX = 64 << 20
 _MINE = 3  # references to an array that nobody uses: the list's, the loop's and the question's own
 

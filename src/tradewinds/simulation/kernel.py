@@ -316,6 +316,9 @@ def set_target(memory: Memory, instrument: int, value: float, unit: int) -> int:
         return 0
     fills = at.state(memory)["fills"]
     lots = wanted_lots(memory, row, instrument, value, unit)
+    if at.dirty(memory)[instrument] == 0:  # what `run` followed last does not hold any more: it looks again
+        at.dirty(memory)[instrument] = 1
+        at.state(memory)["dirty"] += 1
     if lots != 0:
         follow(memory, row, instrument, lots)
     take_off(memory)
