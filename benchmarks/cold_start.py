@@ -76,7 +76,8 @@ def _prepared(root: Path) -> dict[str, str]:
             before = close
     (root / "sma_cross.py").write_text(STRATEGY)
     (root / "tradewinds.yaml").write_text("{}\n")
-    own = {name: value for name, value in os.environ.items() if not name.startswith("TRADEWINDS_")}
+    # Modules are kept compiled as they are for anybody, even where the caller's shell says that Python shall not keep them.
+    own = {name: value for name, value in os.environ.items() if not name.startswith("TRADEWINDS_") and name != "PYTHONDONTWRITEBYTECODE"}
     environment = own | {"TRADEWINDS_HOME": str(root / "home"), "TRADEWINDS_CONFIG": str(root / "tradewinds.yaml")}
     command = [sys.executable, "-m", "tradewinds"]
     _seconds([*command, "data", "import", str(root / "prices.csv"), "--instrument", "PRICES.XNAS"], environment)
