@@ -17,7 +17,7 @@ compile_kernel() {
     sum=$(sources)
     [ "$(cat .venv/.compiled 2>/dev/null || true)" = "$sum" ] && return 0
     echo "setup: compiling the kernel, once" >&2
-    if .venv/bin/python -c 'from tradewinds.simulation.simulator import compile_all; compile_all()' >&2; then
+    if .venv/bin/python -c 'from tradewinds.simulation.ahead import compile_all; compile_all()' >&2; then
         echo "$sum" > .venv/.compiled
     else
         echo "setup: that did not work; the first backtest will compile it" >&2

@@ -13,11 +13,12 @@ from tradewinds.core.errors import DataFault, Rejected
 from tradewinds.core.instrument import Instrument
 from tradewinds.factors import indicator
 from tradewinds.history.panel import Panel
+from tradewinds.simulation.ahead import compile_all
 from tradewinds.simulation.backtest import backtest
 from tradewinds.simulation.books import EVENT, SPLIT
 from tradewinds.simulation.market import Market, market_of_panel
 from tradewinds.simulation.rules import Account, BasisPoints, Fills, HalfSpread, Setup
-from tradewinds.simulation.simulator import Simulator, compile_all
+from tradewinds.simulation.simulator import Simulator
 from tradewinds.trading.strategy import vector
 
 DAY = 86_400_000_000_000
