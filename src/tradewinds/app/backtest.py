@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tradewinds.app.arguments import JSON, instant, key_and_value
+from tradewinds.app.arguments import JSON, instant, key_and_value, simulation_options
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -29,20 +29,7 @@ _ACCOUNT = "account"
 @click.option("--to", "end", help="The last bar ends by then.")
 @click.option("--interval", help="Bar length such as 1m, 1h, 1d; otherwise the strategy's, or for --data the file's.")
 @click.option("--param", "parameters", multiple=True, help="NAME=VALUE of a parameter; may be given several times.")
-@click.option("--capital", type=float, help="Money at the start.  [default: 100000]")
-@click.option("--currency", help="The account's currency.  [default: the instruments']")
-@click.option("--cost", "costs", multiple=True, help="bps=10,maker=8 | per_unit=0.005,minimum=1 | per_trade=1 | half_spread=0.5 | ...")
-@click.option("--fill", type=click.Choice(["next_open", "same_close"]), help="Where market orders fill.  [default: next_open]")
-@click.option("--participation", type=float, help="Largest share of a bar's volume that fills, such as 0.1.")
-@click.option("--account", type=click.Choice(["cash", "margin"]), help="A cash account never owes and never goes short.  [default: margin]")
-@click.option("--leverage", type=float, help="Gross value up to so many times the equity.  [default: 1]")
-@click.option("--rate", "rates", multiple=True, help="CURRENCY=RATE: a constant rate in the account's currency instead of the history's.")
-@click.option("--lot", help="Smallest quantity of every instrument, instead of its own.")
-@click.option("--data", type=click.Path(path_type=Path, exists=True), help="A CSV or Parquet file of bars, or a folder; needs no house.")
-@click.option(
-    "--view", type=click.Choice(["first", "latest"]), default="first", show_default=True, help="Values as first known, or corrected."
-)
-@click.option("--as-of", help="What was known then (ISO 8601, UTC); now when left out.")
+@simulation_options
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the tear sheet.  [default: backtests in the home]"
 )
