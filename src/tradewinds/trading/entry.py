@@ -1,0 +1,248 @@
+"""The words of the journal: what happened to the trading core (inputs), and what it made of it (records).
+
+One journal entry is one step of the core: (time_ns, input, records). State changes by records alone, so replaying them gives the state;
+feeding the inputs to a fresh core must give the same records, which is parity. Both are frozen values; `trading.journal` writes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal
+
+from tradewinds.core.account import Fill
+from tradewinds.core.broker import Holdings, LinkState, OrderReport, Told
+from tradewinds.core.order import ApprovedOrder, Intent, OrderState, Refusal
+
+Doubt = Literal["transient", "rejected", "unknown", "invariant"]
+Ask = Literal["submit", "cancel", "replace", "find"]
+
+
+# Inputs
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The service began to run: which code, strategies (name -> SHA-256 of file, parameters and model) and mode."""
+
+    run: str
+    version: str
+    mode: Literal["shadow", "paper", "live"]
+    strategies: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One closed bar as strategies see it. Floats: research numbers, never an order's."""
+
+    instrument: str
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    known_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class BarsClosed:
+    """Bars of one interval that end at the same time; what is decided on them is decided at `end_ns`."""
+
+    interval: str
+    end_ns: int
+    bars: tuple[Bar, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """The last known price of an instrument, and base currency per unit of its price times quantity."""
+
+    instrument: str
+    price: Decimal
+    price_ns: int
+    rate: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Orders wanted by a person, the API or a strategy whose decisions are journalled elsewhere."""
+
+    intents: tuple[Intent, ...]
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelWanted:
+    """Cancel one order, or every order of a strategy or instrument, or all where nothing is named."""
+
+    by: str
+    reason: str
+    client_order_id: str | None = None
+    strategy: str | None = None
+    instrument: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What came of a command. report None and doubt None: the venue says that it knows no such order."""
+
+    ask: Ask
+    client_order_id: str
+    report: OrderReport | None = None
+    doubt: Doubt | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The broker told something by itself."""
+
+    told: Told
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The venue's truth, asked for at start, after a cut and in the evening. asked_ns: before the first question was sent."""
+
+    asked_ns: int
+    open_orders: tuple[OrderReport, ...]
+    fills: tuple[Fill, ...]
+    cursor: str
+    holdings: Holdings
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """Time passed and something was due."""
+
+
+@dataclass(frozen=True, slots=True)
+class Controlled:
+    """A person or the guard: halt, resume, or an override of a strategy or instrument ("" for all)."""
+
+    action: Literal["halt", "resume", "no trading", "close only", "reduce only", "trade"]
+    by: str
+    reason: str
+    strategy: str = ""
+    instrument: str = ""
+    epoch: int = 0
+
+
+Input = (
+    Started | BarsClosed | Priced | Wanted | CancelWanted | Answered | Heard | Compared | Ticked | Controlled
+)  # fmt: skip
+
+
+# Records
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A strategy decided at the end of a bar. targets: by instrument, as float's text (repr), so that equal means equal to the bit."""
+
+    strategy: str
+    decision_ns: int
+    targets: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """An order passed the gate: it is in INTENT, durable before it is sent."""
+
+    order: ApprovedOrder
+    replaces: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An intent did not pass the gate."""
+
+    refusal: Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """An order changed its state, or more of it is known."""
+
+    client_order_id: str
+    state: OrderState
+    reason: str = ""
+    venue_order_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """A fill entered the books of a strategy ("" for what no strategy of ours ordered)."""
+
+    fill: Fill
+    strategy: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """The venue did not know an order, late enough for the answer to count."""
+
+    client_order_id: str
+    asked_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """An order at the venue that no journal of ours knows: a person's. It is watched, never touched unless asked."""
+
+    report: OrderReport
+
+
+@dataclass(frozen=True, slots=True)
+class Adjusted:
+    """Cash or a position was set to what the venue says, by a rule: opening balance, deposit, funding, a person's trade."""
+
+    what: str
+    quantity: Decimal
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """Everything up to this cursor has been compared with the venue."""
+
+    cursor: str
+    asked_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """The connection's state as far as trading is concerned."""
+
+    state: LinkState
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overridden:
+    """Halt, resume or an override took effect."""
+
+    control: Controlled
+
+
+@dataclass(frozen=True, slots=True)
+class Alerted:
+    """A person has to know."""
+
+    severity: Literal["info", "warning", "critical"]
+    text: str
+
+
+Record = (
+    Decided | Approved | Refused | Changed | Booked | NotFound | Adopted | Adjusted | Compare | Linked | Overridden | Alerted
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One step of the core."""
+
+    time_ns: int
+    input: Input
+    records: tuple[Record, ...]
