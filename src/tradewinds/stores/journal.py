@@ -1,41 +1,67 @@
-"""The journal of one account on SQLite: one file, one writer, durable when `append` returns (WAL, synchronous=FULL)."""
+"""The journal of one account on SQLite: one file, one writer, durable when `append` returns (WAL, synchronous=FULL).
+
+A write that failed leaves it open whether the entries are there (an error at commit may come after it). The next `append` of the same
+entries looks first: they are there, or they are written now. `journal_postgres.py` keeps the same promise on PostgreSQL.
+"""
 
 from __future__ import annotations
 
 import fcntl
+import json
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from tradewinds.core.errors import Rejected, Transient
+from tradewinds.core.errors import Invariant, Rejected, Transient, Unreadable
 from tradewinds.trading.journal import GENESIS, Chained
 
+BUSY_TIMEOUT_MS = 2_000  # readers never block a writer in WAL; only a backup or a checkpoint by another tool can
+READ_ROWS = 1_000
 _TABLE = """CREATE TABLE IF NOT EXISTS entries (
     sequence INTEGER PRIMARY KEY, time_ns INTEGER NOT NULL, body BLOB NOT NULL, hash BLOB NOT NULL) WITHOUT ROWID"""
 
 
 class SqliteJournal:
-    """`trading.journal.JournalStore` in a file; made by `open_sqlite_journal`."""
+    """`trading.journal.JournalStore` in a file; made by `open_sqlite_journal`, or by `read_sqlite_journal` for readers."""
 
-    def __init__(self, connection: sqlite3.Connection, lock: IO[bytes]) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: IO[bytes] | None) -> None:
+        self.path = path
         self._connection = connection
         self._lock = lock
+        self._is_doubtful = False
 
     def append(self, entries: Sequence[Chained]) -> None:
+        if self._lock is None:
+            raise Invariant(f"journal {self.path}: {len(entries)} entries from a reader, expected the writer")
+        if not entries:
+            return
         rows = [(one.sequence, one.time_ns, one.body, one.hash) for one in entries]
         try:
+            if self._is_doubtful and is_written(entries, self.last()):
+                self._is_doubtful = False
+                return
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.executemany("INSERT INTO entries VALUES (?, ?, ?, ?)", rows)
             self._connection.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise Transient(f"journal: {len(rows)} entries not written ({error}), expected room on the disk") from error
+        except sqlite3.IntegrityError as error:
+            self._roll_back()
+            raise Invariant(f"journal {self.path}: entry {entries[0].sequence} is there already ({error}), expected a new one") from error
+        except sqlite3.Error as error:
+            self._roll_back()
+            self._is_doubtful = True
+            raise Transient(f"journal {self.path}: {len(rows)} entries not written ({error}), expected a disk with room") from error
+        self._is_doubtful = False
 
     def read(self, after: int = 0) -> Iterator[Chained]:
-        for row in self._connection.execute("SELECT * FROM entries WHERE sequence > ? ORDER BY sequence", (after,)):
-            yield Chained(*row)
+        try:
+            found = self._connection.execute("SELECT * FROM entries WHERE sequence > ? ORDER BY sequence", (after,))
+            while rows := found.fetchmany(READ_ROWS):
+                for row in rows:
+                    yield Chained(*row)
+        except sqlite3.DatabaseError as error:
+            raise Unreadable(f"journal {self.path}: {error}, expected a journal of ours") from error
 
     def last(self) -> tuple[int, bytes]:
         row = self._connection.execute("SELECT sequence, hash FROM entries ORDER BY sequence DESC LIMIT 1").fetchone()
@@ -43,20 +69,67 @@ class SqliteJournal:
 
     def close(self) -> None:
         self._connection.close()
-        self._lock.close()
+        if self._lock is not None:
+            self._lock.close()
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            try:
+                self._connection.execute("ROLLBACK")
+            except sqlite3.Error:
+                self._is_doubtful = True  # the next append looks
 
 
-def open_sqlite_journal(path: Path) -> SqliteJournal:
-    """The journal in `path`, made when absent; raises Rejected while another process holds it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = path.with_suffix(".lock").open("ab")
+def open_sqlite_journal(path: Path, *, holder: str = "") -> SqliteJournal:
+    """The journal in `path` for its one writer, made when absent; raises Rejected, naming who, while another process holds it."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = _locked(path, holder)
+    try:
+        connection = _connected(path, f"file:{path}?mode=rwc")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(_TABLE)
+        path.chmod(0o600)
+    except (sqlite3.DatabaseError, OSError) as error:
+        lock.close()
+        if isinstance(error, sqlite3.OperationalError | OSError):
+            raise Transient(f"journal {path}: {error}, expected a place that can be written") from error
+        raise Unreadable(f"journal {path}: {error}, expected a journal of ours") from error
+    return SqliteJournal(path, connection, lock)
+
+
+def read_sqlite_journal(path: Path) -> SqliteJournal:
+    """The journal in `path` for a reader beside its writer; raises Rejected where there is none."""
+    if not path.is_file():
+        raise Rejected(f"journal {path}: no such file, expected the journal of an account that has traded")
+    return SqliteJournal(path, _connected(path, f"file:{path}?mode=ro"), None)
+
+
+def is_written(entries: Sequence[Chained], last: tuple[int, bytes]) -> bool:
+    """Whether a doubtful write did happen: the store's last entry is the last of these."""
+    return last == (entries[-1].sequence, entries[-1].hash)
+
+
+def _connected(path: Path, uri: str) -> sqlite3.Connection:
+    try:
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+    except sqlite3.OperationalError as error:
+        raise Transient(f"journal {path}: {error}, expected a file that can be opened") from error
+    connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    return connection
+
+
+def _locked(path: Path, holder: str) -> IO[bytes]:
+    """The writer's lock beside the journal; it names who holds it and ends with the process, however that ends."""
+    lock = path.with_suffix(".lock").open("a+b")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
+        lock.seek(0)
+        named = lock.read(200).decode("utf-8", "replace").strip() or "another process"
         lock.close()
-        raise Rejected(f"journal {path}: another trading process holds it, expected one writer an account") from None
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute(_TABLE)
-    return SqliteJournal(connection, lock)
+        raise Rejected(f"journal {path}: held by {named}, expected one trading process an account") from None
+    lock.truncate(0)
+    lock.write(json.dumps({"pid": os.getpid(), "holder": holder or "tradewinds"}).encode())
+    lock.flush()
+    return lock
