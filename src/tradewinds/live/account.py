@@ -17,7 +17,7 @@ from tradewinds.core.broker import Broker, Told
 from tradewinds.core.errors import Invariant, OutcomeUnknown, Rejected, TradewindsError, Transient
 from tradewinds.core.ports import Clock
 from tradewinds.trading.engine import Command, CompareCommand, Engine, Outcome
-from tradewinds.trading.entry import Answered, Compared, Controlled, Doubt, Heard, Input, Ticked
+from tradewinds.trading.entry import Answered, Compared, Controlled, Doubt, Entry, Heard, Input, Ticked
 from tradewinds.trading.journal import JournalStore, chained, read
 
 NS = 1_000_000_000
@@ -28,10 +28,21 @@ COMPARE_AGAIN_S = 1.0
 
 
 class AccountLoop:
-    """Drives one `Engine`. `epoch`: the halt epoch in force, read before every send."""
+    """Drives one `Engine`. `epoch`: the halt epoch in force, read before every send. `listen`: told every step once it is durable,
+    those of the journal first."""
 
-    def __init__(self, engine: Engine, journal: JournalStore, broker: Broker, clock: Clock, epoch: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        journal: JournalStore,
+        broker: Broker,
+        clock: Clock,
+        epoch: Callable[[], int],
+        *,
+        listen: Callable[[Entry], None] = lambda entry: None,
+    ) -> None:
         self.engine = engine
+        self._listen = listen
         self.is_ready = asyncio.Event()
         self._journal = journal
         self._broker = broker
@@ -50,6 +61,7 @@ class AccountLoop:
         for kept, entry in read(self._journal.read()):
             self.engine.books.apply(entry.time_ns, entry.records)
             self._sequence, self._hash = kept.sequence, kept.hash
+            self._listen(entry)
         self.engine.recover()
         await self._broker.open(self._hear)
         await self._compare(self.engine.books.cursor)
@@ -87,6 +99,7 @@ class AccountLoop:
         outcomes = [self.engine.handle(now_ns, given) for given in batch]
         await self._make_durable([one for one in outcomes if not one.is_empty])
         for outcome in outcomes:
+            self._listen(outcome.entry)
             for command in outcome.commands:
                 self._carry_out(command)
 
