@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from tradewinds.core.account import ZERO, Account, Gain, LotMethod, apply_fill
+from tradewinds.core.account import ZERO, Account, Fill, Gain, LotMethod, apply_fill
 from tradewinds.core.broker import LinkState, OrderRef, OrderReport
 from tradewinds.core.order import ENDED, ApprovedOrder, OrderState, changed
 from tradewinds.trading.entry import (
@@ -86,6 +86,8 @@ class Books:
     epoch: int = 0
     overrides: dict[tuple[str, str], str] = field(default_factory=dict)
     steps: int = 0
+    states: dict[str, str] = field(default_factory=dict)  # of strategies, as last decided
+    untold: dict[str, list[Fill]] = field(default_factory=dict)  # fills of a strategy since it decided last
 
     def apply(self, time_ns: int, records: Iterable[Record]) -> None:
         """Take in the records of one step."""
@@ -108,6 +110,7 @@ class Books:
                 order_ = self.orders.get(fill.client_order_id)
                 if order_ is not None:
                     order_.filled += fill.quantity
+                    self.untold.setdefault(strategy, []).append(fill)
             case NotFound(client_order_id, asked_ns):
                 order_ = self.orders[client_order_id]
                 order_.not_found += 1
@@ -125,7 +128,10 @@ class Books:
                     self.is_halted, self.epoch = control.action == "halt", max(self.epoch, control.epoch)
                 else:
                     self.overrides[control.strategy, control.instrument] = control.action
-            case Decided() | Refused() | Alerted():
+            case Decided(strategy, _, _, _, kept):
+                self.states[strategy] = kept or self.states.get(strategy, "")
+                self.untold.pop(strategy, None)
+            case Refused() | Alerted():
                 pass
 
     def working(self, instrument: str) -> Decimal:

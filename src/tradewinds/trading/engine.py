@@ -87,7 +87,9 @@ class Outcome:
 class Host(Protocol):
     """The strategies of the account: what they want after bars closed, with what was decided for the journal."""
 
-    def decide(self, bars: BarsClosed, books: Books) -> Iterable[tuple[Decided, tuple[Intent, ...]]]: ...
+    def decide(self, bars: BarsClosed, books: Books) -> Iterable[tuple[Decided | Alerted, tuple[Intent, ...]]]:
+        """What was decided, or that a strategy failed, each with what it wants; asked for one by one, so that books are up to date."""
+        ...
 
 
 @dataclass(slots=True)
@@ -170,6 +172,9 @@ class Engine:
             return
         for decided, intents in self.host.decide(bars, self.books):
             self._emit(decided)
+            for one in decided.cancels if isinstance(decided, Decided) else ():
+                if one in self.books.open:
+                    self._cancel(self.books.open[one], "its strategy asked for it")
             self._want(intents)
 
     def _want(self, intents: Iterable[Intent]) -> None:

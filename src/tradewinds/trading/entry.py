@@ -47,11 +47,15 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class BarsClosed:
-    """Bars of one interval that end at the same time; what is decided on them is decided at `end_ns`."""
+    """Bars of one interval that end at the same time; what is decided on them is decided at `end_ns`.
+
+    is_warm_up: history told at the start of a run; it fills the windows of the strategies and nothing is decided on it.
+    """
 
     interval: str
     end_ns: int
     bars: tuple[Bar, ...]
+    is_warm_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +143,17 @@ Input = (
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A strategy decided at the end of a bar. targets: by instrument, as float's text (repr), so that equal means equal to the bit."""
+    """A strategy decided at the end of a bar. targets: by instrument, as float's text (repr), so that equal means equal to the bit.
+
+    cancels: client order ids of its own that it wants cancelled. state: what it has to be brought back with after a restart, "" where
+    that is as it was.
+    """
 
     strategy: str
     decision_ns: int
     targets: Mapping[str, str] = field(default_factory=dict)
+    cancels: tuple[str, ...] = ()
+    state: str = ""
 
 
 @dataclass(frozen=True, slots=True)
