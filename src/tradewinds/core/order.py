@@ -3,6 +3,7 @@
     Intent          decided, not yet judged; its client order id is a function of what was decided
     ApprovedOrder   an intent that passed the risk gate; only `risk/limits.py` makes one, and a broker takes nothing else
     Refusal         an intent that did not pass, with the rule and a reason that a person understands
+    Hold            an intent that waits for a person's word
 
 Quantities and prices are Decimal: a float never reaches an order.
 """
@@ -180,6 +181,16 @@ class Refusal:
     intent: Intent
     rule: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """An intent that a person has to allow before it is judged again. until_ns: after that it is refused."""
+
+    intent: Intent
+    rule: str
+    reason: str
+    until_ns: int
 
 
 def client_order_id(account: str, strategy: str, decision_ns: int, instrument: str, leg: int, revision: int) -> str:
