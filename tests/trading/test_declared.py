@@ -46,6 +46,17 @@ def test_a_strategy_is_read_with_everything_it_is_run_with() -> None:
     assert (found.terms.start, found.terms.end) == ("2024-01-31", "2024-03-01T12:00:00+00:00")
 
 
+def test_what_only_trading_reads_is_kept_apart() -> None:
+    found = declared(
+        read("{strategy: a.py, mode: shadow, account: {name: main, capital: 5000}, limits: {position_max: 2, is_long_only: true}}"),
+        "a.yaml",
+    )
+
+    assert (found.terms.mode, found.terms.account_name) == ("shadow", "main")
+    assert dict(found.terms.limits) == {"position_max": 2, "is_long_only": True}
+    assert declared(read("strategy: a.py"), "a.yaml").terms.account_name is None
+
+
 def test_a_portfolio_is_read_and_what_is_left_is_shared_equally() -> None:
     values = read(PORTFOLIO)
     found = declared_portfolio(values, "two.yaml")
@@ -63,7 +74,7 @@ def test_a_portfolio_is_read_and_what_is_left_is_shared_equally() -> None:
         ("instrument: [A.XNAS]", "key 'instrument', expected instruments[?]"),
         ("colour: red", "key 'colour', expected one of strategy, name, parameters"),
         ("universe: top", "instruments and universe 'top', expected one of the two"),
-        ("mode: demo", "mode 'demo', expected one of backtest, paper, live"),
+        ("mode: demo", "mode 'demo', expected one of backtest, shadow, paper, live"),
         ("interval: 1x", "interval: '1x'"),
         ("instruments: [AAPL]", "instrument id: 'AAPL', expected SYMBOL.VENUE"),
         ("instruments: {a: 1}", "instruments .*expected a list"),

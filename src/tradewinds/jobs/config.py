@@ -112,6 +112,27 @@ class DatasetConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccountConfig:
+    """One account at one broker. Keys never stand here: see `wiring.keys`.
+
+    broker: binance, binance_um, oanda, ibkr, client_portal, paper, or ccxt:<exchange>. url: instead of the broker's own address.
+    currency: of its books, None for the broker's usual one. journal: `sqlite`, or a PostgreSQL address.
+    connection: an Airflow connection that holds the keys. limits: words of `risk.limits.Limits`. options: the adapter's own.
+    """
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+    broker: str
+    environment: Literal["test", "live"] = "test"
+    url: str | None = None
+    currency: str | None = None
+    lots: Literal["fifo", "hifo", "average"] = "fifo"
+    journal: str = "sqlite"
+    connection: str | None = None
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Storage:
     """Where things live; None means below the home."""
 
@@ -141,6 +162,7 @@ class Config:
     equities: Mapping[str, EquitiesConfig] = field(default_factory=dict)
     fx: FxConfig | None = None
     datasets: Mapping[str, DatasetConfig] = field(default_factory=dict)
+    accounts: Mapping[str, AccountConfig] = field(default_factory=dict)
     schedules: Mapping[str, str] = field(default_factory=dict)
     calendars: tuple[str, ...] = ()
     retention_days: int = 30

@@ -4,13 +4,15 @@
     parameters: {fast: 10, slow: 30}                                                 - {strategy: sma_cross.py, allocation: 0.6}
     instruments: [BTCUSDT.BINANCE]    # or universe: crypto_binance                  - {file: momentum.yaml, allocation: 0.4}
     interval: 1h                                                                   account: {capital: 50000, currency: USDT}
-    account: {capital: 10000, currency: USDT, kind: cash}
+    account: {name: main, capital: 10000, currency: USDT, kind: cash}
     costs: [{bps: 10}, {half_spread: 0.5}]
     fills: {participation: 0.1}
-    mode: paper                       # kept for `trade`
+    limits: {position_max: 2}         # for `trade`, over the account's
+    mode: paper                       # shadow, paper or live for `trade`
 
 1. `declared` reads the left form, `declared_portfolio` the right one; `is_portfolio` tells them apart.
-2. A key that is none is refused together with the nearest one that is. What account, costs and fills hold is read by `wiring.setup`.
+2. A key that is none is refused together with the nearest one that is. What account, costs and fills hold is read by `wiring.setup`,
+   limits by `wiring.accounts`.
 """
 
 from __future__ import annotations
@@ -26,10 +28,10 @@ from tradewinds.core.errors import Rejected
 from tradewinds.core.instrument import instrument_id, split_id
 from tradewinds.core.market import Interval
 
-Mode = Literal["backtest", "paper", "live"]
-MODES: tuple[Mode, ...] = ("backtest", "paper", "live")
+Mode = Literal["backtest", "shadow", "paper", "live"]
+MODES: tuple[Mode, ...] = ("backtest", "shadow", "paper", "live")
 
-_RUN = ("instruments", "universe", "interval", "account", "costs", "fills", "mode", "from", "to")
+_RUN = ("instruments", "universe", "interval", "account", "costs", "fills", "limits", "mode", "from", "to")
 _STRATEGY = ("strategy", "name", "parameters", *_RUN)
 _BOOK = ("strategy", "file", "name", "parameters", "instruments", "universe", "allocation")
 _PORTFOLIO = ("name", "strategies", *_RUN)
@@ -49,6 +51,13 @@ class Terms:
     mode: Mode = "backtest"
     start: str | None = None
     end: str | None = None
+    limits: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def account_name(self) -> str | None:
+        """The account of tradewinds.yaml that `mode` shadow, paper and live trade on; a backtest's account is the rest of `account`."""
+        found = self.account.get("name")
+        return None if found is None else str(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +159,7 @@ def _terms(what: str, values: Mapping[str, Any]) -> Terms:
         cast(Mode, mode),
         _moment(what, "from", values.get("from")),
         _moment(what, "to", values.get("to")),
+        _mapping(what, "limits", values.get("limits")),
     )
 
 

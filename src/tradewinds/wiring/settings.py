@@ -3,18 +3,21 @@
 1. The file: `--config`, else `TRADEWINDS_CONFIG`, else the `tradewinds.yaml` of the workspace around the current folder.
 2. The environment: `TRADEWINDS_A__B=value` sets key b of section a; `TRADEWINDS_<VENDOR>_URL` a vendor's address;
    `<NAME>_FILE` names a file that holds the value, for secrets.
-3. Unknown keys are refused by name. Secrets never stand in the file: they are read from the environment when a vendor is built.
+3. Unknown keys are refused by name, with the nearest known one. Secrets never stand in the file: they are read from the environment
+   when a vendor or an account's broker is built (`wiring.keys`).
 
 Source of the layering: the usual one (flags over environment over file), see docs/configuration.md.
 """
 
 from __future__ import annotations
 
+import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from tradewinds.core.errors import Rejected
 from tradewinds.jobs.config import Config
@@ -23,7 +26,8 @@ FILE_NAME = "tradewinds.yaml"
 PREFIX = "TRADEWINDS_"
 _PLAIN = ("HOME", "CONFIG", "SHARED_DATA")
 # Sections whose entries stand alone; vendors first, because the others ask them.
-_APART = ("vendors", "crypto", "equities", "datasets")
+_APART = ("vendors", "crypto", "equities", "datasets", "accounts")
+_SECRETS = {"accounts": ("key", "secret", "password"), "guard": ("key", "secret", "password")}  # in other sections `secret` alone
 _VENDOR_KEYS = ("vendor", "archive", "rest", "funding", "source")
 _URL_ALIASES = {"binance": "binance_rest"}
 
@@ -86,7 +90,7 @@ def secret_of(vendor: str, environment: Mapping[str, str] | None = None) -> str 
     """The secret of a vendor: `TRADEWINDS_VENDORS__<VENDOR>__SECRET`, or `…_FILE` naming a file that holds it."""
     env = os.environ if environment is None else environment
     name = f"{PREFIX}VENDORS__{vendor.upper()}__SECRET"
-    return _value(name, env)
+    return value_of(name, env)
 
 
 def _values(place: Path | None, env: Mapping[str, str]) -> dict[str, Any]:
@@ -99,7 +103,8 @@ def _values(place: Path | None, env: Mapping[str, str]) -> dict[str, Any]:
     return values
 
 
-def _value(name: str, env: Mapping[str, str]) -> str | None:
+def value_of(name: str, env: Mapping[str, str]) -> str | None:
+    """What the environment holds under a name, or the content of the file that `<NAME>_FILE` names."""
     if name in env:
         return env[name]
     place = env.get(f"{name}_FILE")
@@ -137,11 +142,11 @@ def _overlay(values: dict[str, Any], env: Mapping[str, str]) -> None:
         bare = rest.removesuffix("_FILE") if "__" in rest else rest
         if "__" in bare:
             keys = [key.lower() for key in bare.split("__")]
-            if keys[-1] == "secret":
+            if keys[-1] in _SECRETS.get(keys[0], ("secret",)):
                 continue
             if keys[0] == "equities" and len(keys) > 1:
                 keys[1] = keys[1].upper()
-            text = _value(PREFIX + bare, env)
+            text = value_of(PREFIX + bare, env)
             _set(values, keys, yaml.safe_load(text) if text else None, name)
         elif rest.endswith("_URL"):
             vendor = rest.removesuffix("_URL").lower()
@@ -187,9 +192,30 @@ def _validated(values: dict[str, Any]) -> Config:
 
 def _complaint(first: Mapping[str, Any], place: Path | None) -> str:
     where = ".".join(str(part) for part in first["loc"])
-    what = "unknown key" if first["type"] == "unexpected_keyword_argument" else first["msg"]
+    what = _unknown(first["loc"]) if first["type"] == "unexpected_keyword_argument" else first["msg"]
     given = "" if first["type"] in ("unexpected_keyword_argument", "missing_argument") else f" is {first.get('input')!r}"
     return f"configuration {place or 'from the environment'}: {where}{given}: {what}; see docs/configuration.md"
+
+
+def _unknown(place: Sequence[object]) -> str:
+    """`unknown key`, with the nearest that is one where some is near."""
+    near = difflib.get_close_matches(str(place[-1]), _keys_at(place[:-1]), n=1)
+    if place[0] == "accounts" and place[-1] in _SECRETS["accounts"]:
+        return f"unknown key; a secret comes from {PREFIX}ACCOUNTS__{str(place[1]).upper()}__{str(place[-1]).upper()} or its _FILE"
+    return f"unknown key; expected {near[0]}?" if near else "unknown key"
+
+
+def _keys_at(place: Sequence[object]) -> list[str]:
+    """The fields of the section at a place of the configuration: mappings and lists are walked into."""
+    kind: Any = Config
+    for part in place:
+        if is_dataclass(kind):
+            kind = get_type_hints(kind).get(str(part))
+            inner = [one for one in get_args(kind) if is_dataclass(one)]
+            kind = inner[0] if type(None) in get_args(kind) and inner else kind  # `FxConfig | None`
+        else:  # the name of an entry, or the number of a row
+            kind = next((one for one in get_args(kind) if is_dataclass(one)), None)
+    return [one.name for one in fields(kind)] if is_dataclass(kind) else []
 
 
 def _set_aside(values: dict[str, Any], section: str, name: str, why: str) -> dict[str, str]:

@@ -50,8 +50,8 @@ _COSTS: dict[str, tuple[Callable[..., Cost], dict[str, str]]] = {
 def setup_of(account: Mapping[str, Any], costs: Sequence[Mapping[str, Any]], fills: Mapping[str, Any], what: str) -> Setup:
     """The setup that these words mean; `what` names their place in errors. Raises Rejected for an unknown key, with the nearest one."""
     names = tuple(one.name for one in fields(Account))
-    known(f"{what}: account", account, names)
-    chosen = dict(account)
+    known(f"{what}: account", account, (*names, "name"))
+    chosen = {key: value for key, value in account.items() if key != "name"}  # which account to trade on, no business of a simulation
     for key in ("capital", "leverage", "maintenance", "interest", "debit"):
         if key in chosen:
             chosen[key] = _number(f"{what}: account: {key}", chosen[key])
