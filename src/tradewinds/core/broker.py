@@ -30,6 +30,7 @@ class BrokerCapability:
     absent_after_s: receive window plus clock skew; "not found" earlier than this after the send proves nothing.
     holds: "balances" where a holding is a balance of an asset (spot), "positions" where the venue keeps positions by instrument.
     orders_per_second: sent orders that the venue takes, None where it states no limit.
+    exchanges_fx: a bought currency pair moves the balances of both currencies (IDEALPRO); otherwise pairs are margined (OANDA).
     """
 
     name: str
@@ -41,6 +42,7 @@ class BrokerCapability:
     absent_after_s: float
     holds: Literal["balances", "positions"]
     orders_per_second: float | None = None
+    exchanges_fx: bool = False
 
 
 @dataclass(frozen=True, slots=True)

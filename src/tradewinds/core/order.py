@@ -66,7 +66,7 @@ _AT_VENUE = {
     OrderState.UNKNOWN,
 }
 LEGAL: dict[OrderState, frozenset[OrderState]] = {
-    # ABSENT from INTENT: recovery found it journalled, and the venue proved never to have seen it.
+    # ABSENT and CANCELLED from INTENT: it certainly did not leave.
     OrderState.INTENT: frozenset({OrderState.SENT, OrderState.ABSENT, OrderState.CANCELLED}),
     OrderState.SENT: frozenset({OrderState.ACCEPTED, OrderState.REJECTED, OrderState.CANCEL_SENT, OrderState.ABSENT} | _AT_VENUE),
     OrderState.ACCEPTED: frozenset({OrderState.CANCEL_SENT, OrderState.REPLACE_SENT, OrderState.REJECTED} | _AT_VENUE),
@@ -83,7 +83,8 @@ LEGAL: dict[OrderState, frozenset[OrderState]] = {
     OrderState.REJECTED: frozenset(),
     OrderState.ABSENT: frozenset(),
 }
-"""Every change that may happen. From a state to itself is no change and always legal."""
+"""Every change that may happen. From a state to itself is no change and always legal. What a venue says against it is never taken as a
+change: it is asked, and an order that turns out to live is reopened by a record of its own, with an alert."""
 
 
 def changed(order: str, before: OrderState, after: OrderState) -> OrderState:

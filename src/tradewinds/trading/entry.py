@@ -13,9 +13,10 @@ from typing import Literal
 
 from tradewinds.core.account import Fill
 from tradewinds.core.broker import Holdings, LinkState, OrderReport, Told
-from tradewinds.core.order import ApprovedOrder, Intent, OrderState, Refusal
+from tradewinds.core.order import ApprovedOrder, Intent, OrderState, OrderTerms, Refusal
 
-Doubt = Literal["transient", "rejected", "unknown", "invariant"]
+# unsent: it never left us (halted, or too old when its turn came); the others as the errors of the broker port.
+Doubt = Literal["transient", "rejected", "unknown", "unsent", "invariant"]
 Ask = Literal["submit", "cancel", "replace", "find"]
 
 
@@ -88,14 +89,57 @@ class CancelWanted:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplaceWanted:
+    """Give a working order other terms. terms.quantity counts what the order has filled already: the total that is wanted."""
+
+    client_order_id: str
+    terms: OrderTerms
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A person's word on an intent that waits for it."""
+
+    client_order_id: str
+    by: str
+    is_given: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Allot:
+    """A strategy's capital on this account from now on; what it had before counts towards it."""
+
+    strategy: str
+    currency: str
+    amount: Decimal
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """Orders that another process of ours (the guard) perhaps sent to this account: from now on they are ours, and in doubt."""
+
+    orders: tuple[ApprovedOrder, ...]
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
-    """What came of a command. report None and doubt None: the venue says that it knows no such order."""
+    """What came of a command. report None and doubt None: the venue says that it knows no such order.
+
+    asked_ns: right before the question left; 0 where nobody noted it, which counts as the time when it was ordered.
+    """
 
     ask: Ask
     client_order_id: str
     report: OrderReport | None = None
     doubt: Doubt | None = None
     detail: str = ""
+    asked_ns: int = 0
+    retry_after_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +178,8 @@ class Controlled:
 
 
 Input = (
-    Started | BarsClosed | Priced | Wanted | CancelWanted | Answered | Heard | Compared | Ticked | Controlled
+    Started | BarsClosed | Priced | Wanted | CancelWanted | ReplaceWanted | Approval | Allot | Claimed | Answered | Heard | Compared
+    | Ticked | Controlled
 )  # fmt: skip
 
 
@@ -172,13 +217,74 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """The gate wants a person's word on an intent; refused when none came by until_ns."""
+
+    intent: Intent
+    rule: str
+    why: str
+    until_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """An intent for another account; it leaves for that account's core."""
+
+    intent: Intent
+
+
+@dataclass(frozen=True, slots=True)
 class Changed:
-    """An order changed its state, or more of it is known."""
+    """An order changed its state, or more of it is known. told: units filled as the venue says, whose fills may still be owed."""
 
     client_order_id: str
     state: OrderState
     reason: str = ""
     venue_order_id: str = ""
+    told: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """An order certainly did not leave and is sent again under the same id. tries: sends so far, with this one."""
+
+    client_order_id: str
+    tries: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAsked:
+    """The order is to be cancelled, now or as soon as it is known to work."""
+
+    client_order_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceAsked:
+    """The order is to be followed by one with these terms once it is confirmed cancelled; terms None: no longer."""
+
+    client_order_id: str
+    terms: OrderTerms | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reopened:
+    """An order that had ended works all the same: the venue, asked for it, says so."""
+
+    client_order_id: str
+    state: OrderState
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waived:
+    """Fills that the venue claims for an order were asked for often enough and never came; holdings settle the difference."""
+
+    client_order_id: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,12 +311,34 @@ class Adopted:
 
 
 @dataclass(frozen=True, slots=True)
+class Quarantined:
+    """An order at the venue that carries an id of ours and is not in the journal. Its instrument is frozen while it works."""
+
+    report: OrderReport
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Adjusted:
-    """Cash or a position was set to what the venue says, by a rule: opening balance, deposit, funding, a person's trade."""
+    """Cash or a position moved by `quantity` to what the venue says, by a rule: opening balance, deposit, funding, a person's trade.
+
+    what: an instrument or a currency. price: that the units of a position count as opened or closed at, None where none is known.
+    """
 
     what: str
     quantity: Decimal
     reason: str
+    kind: Literal["position", "cash"] = "position"
+    price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Allotted:
+    """Cash moved from the book of nobody's into a strategy's: its capital."""
+
+    strategy: str
+    currency: str
+    amount: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +373,8 @@ class Alerted:
 
 
 Record = (
-    Decided | Approved | Refused | Changed | Booked | NotFound | Adopted | Adjusted | Compare | Linked | Overridden | Alerted
+    Decided | Approved | Refused | Waiting | Routed | Changed | Retried | CancelAsked | ReplaceAsked | Reopened | Waived | Booked
+    | NotFound | Adopted | Quarantined | Adjusted | Allotted | Compare | Linked | Overridden | Alerted
 )  # fmt: skip
 
 
