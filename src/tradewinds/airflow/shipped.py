@@ -5,6 +5,7 @@ from __future__ import annotations
 from airflow.sdk import get_parsing_context
 
 from tradewinds.airflow.dag_factory import Drawing, draw_config
+from tradewinds.airflow.strategy_dags import draw_strategies, folder_of
 from tradewinds.core.errors import Rejected, TradewindsError
 from tradewinds.wiring.calendars import stand_calendars
 from tradewinds.wiring.settings import load_sound_config
@@ -23,12 +24,26 @@ def drawing() -> Drawing:
         stand_calendars(config)
     except TradewindsError as error:
         broken["calendars"] = str(error)
-    drawn = draw_config(config, only=get_parsing_context().dag_id)
+    only = get_parsing_context().dag_id
+    drawn = draw_config(config, only=only)
     return Drawing(drawn.dags, {**drawn.problems, **broken})
 
 
-def complain(drawn: Drawing) -> None:
+def strategies() -> Drawing:
+    """The DAGs of the workspace's strategy files. Reads local YAML and nothing else."""
+    try:
+        config, _ = load_sound_config()
+        stand_calendars(config)
+    except TradewindsError:
+        return Drawing({}, {})  # the other file says what is wrong with the configuration
+    only = get_parsing_context().dag_id
+    folder = folder_of(config)
+    return Drawing({}, {}) if folder is None else draw_strategies(config, folder, only=only)
+
+
+def complain(*drawings: Drawing) -> None:
     """Raises Rejected naming every problem, if there is one."""
-    if drawn.problems:
-        lines = [f"  {name}: {problem}" for name, problem in sorted(drawn.problems.items())]
+    problems = {name: problem for drawn in drawings for name, problem in drawn.problems.items()}
+    if problems:
+        lines = [f"  {name}: {problem}" for name, problem in sorted(problems.items())]
         raise Rejected("tradewinds: these plans were not drawn, all others were:\n" + "\n".join(lines))

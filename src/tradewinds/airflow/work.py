@@ -7,6 +7,7 @@ Inside a task, a vendor for which neither file nor environment names an address 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,6 +30,15 @@ def check_ready(name: str, partition: str, params: Mapping[str, Any], *, in_task
     given = dict(params)
     at = given.pop("clock", None)
     return house.check_ready(name, partition, given, house=_house(at, in_task=in_task))
+
+
+def ask_trading(act: str, **words: Any) -> dict[str, Any]:
+    """The trading service's answer to one act of its control channel; raises core.errors, Transient where no service runs."""
+    from tradewinds.wiring.control import ask
+    from tradewinds.wiring.settings import load_sound_config
+
+    config, _ = load_sound_config()
+    return ask(Path(config.home), act, words)
 
 
 def _house(clock: str | None, *, in_task: bool) -> House:

@@ -1,5 +1,5 @@
-"""Shows entries of the configuration that no DAG could be drawn for, as one import error in Airflow's list."""
+"""Shows what no DAG could be drawn for, in the configuration and among the strategy files, as one import error in Airflow's list."""
 
-from tradewinds.airflow.shipped import complain, drawing
+from tradewinds.airflow.shipped import complain, drawing, strategies
 
-complain(drawing())
+complain(drawing(), strategies())
