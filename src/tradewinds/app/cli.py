@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("tradewinds.app.check:check", "Say whether a strategy looks ahead, and where."),
     "sweep": ("tradewinds.app.sweep:sweep", "Try many parameters of a strategy, and say how much of the best result is luck."),
     "reconcile": ("tradewinds.app.reconcile:reconcile", "Reconcile folders of vendor files into one history."),
+    "campaign": ("tradewinds.app.campaign:campaign", "Try to break order handling, by seeded faults against local venues."),
     "doctor": ("tradewinds.app.doctor:doctor", "Say in words what is wrong and what to do."),
     "sandbox": ("tradewinds.app.sandbox:sandbox", "Run the local venues: Binance, CoinGecko, OANDA and others on this machine."),
 }

@@ -1,0 +1,130 @@
+"""`tradewinds campaign`: try to break order handling, by seeded faults in virtual time, planted bugs, or real kills of real processes."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tradewinds.app.arguments import JSON
+from tradewinds.app.output import log, print_json
+from tradewinds.core.errors import ANSWER_IS_NO, Rejected
+
+if TYPE_CHECKING:
+    from tradewinds.campaign.run import SeedResult
+
+ZEROS = ("lost", "duplicated", "unexplained_positions", "stuck", "errors")
+SEEDS_OF_A_MUTANT = 500
+
+
+@click.command()
+@click.option("--seeds", type=click.IntRange(min=1), default=200, show_default=True, help="How many seeds.")
+@click.option("--start", type=click.IntRange(min=0), default=0, show_default=True, help="The first seed.")
+@click.option("--broker", help="Only this broker; otherwise the seed decides.")
+@click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="How many processes simulate.")
+@click.option("--seed-trace", type=click.IntRange(min=0), metavar="SEED", help="Print the event log of one seed.")
+@click.option("--mutant", metavar="NAME", help="Plant a bug and say at which seed it is caught; `all` for each of them.")
+@click.option("--list-mutants", is_flag=True, help="Name the bugs that can be planted.")
+@JSON
+def campaign(
+    seeds: int,
+    start: int,
+    broker: str | None,
+    jobs: int,
+    seed_trace: int | None,
+    mutant: str | None,
+    list_mutants: bool,
+    as_json: bool,
+) -> int:
+    """Try to break order handling, and say what was lost, sent twice, unexplained or stuck (all zero, or exit code 1).
+
+    Each seed is a day of bad luck in virtual time: the trading core, its journal and the real adapters against local venues, with
+    faults at every await, write, send and receive, then quiet until all is settled. The venue's own book is the judge. The same seed
+    gives the same event hash on every machine.
+    """
+    if list_mutants:
+        return _list_mutants(as_json=as_json)
+    if mutant is not None:
+        return _mutants(mutant, seeds, start, broker, jobs, as_json=as_json)
+    if seed_trace is not None:
+        return _trace(seed_trace, broker)
+    return _run(seeds, start, broker, jobs, as_json=as_json)
+
+
+def _run(seeds: int, start: int, broker: str | None, jobs: int, *, as_json: bool) -> int:
+    from tradewinds.campaign.many import run_seeds
+
+    begin = time.perf_counter()
+    numbers = range(start, start + seeds)
+    with click.progressbar(length=seeds, label="seeds", file=sys.stderr, show_pos=True) as bar:
+
+        def told(_: SeedResult) -> bool:
+            bar.update(1)
+            return True
+
+        report = run_seeds(numbers, broker=broker, jobs=min(jobs, seeds), told=told)
+    seconds = time.perf_counter() - begin
+    found = report.as_object() | {"start": start, "seconds": round(seconds, 2), "seeds_per_s": round(seeds / seconds, 1)}
+    if as_json:
+        print_json(found)
+    else:
+        _show(found)
+    return 0 if report.is_clean else ANSWER_IS_NO
+
+
+def _show(found: dict[str, Any]) -> None:
+    click.echo(
+        f"{found['seeds']:,} seeds in {found['seconds']} s: {found['orders']:,} orders, {found['fills']:,} fills, "
+        f"{sum(found['faults'].values()):,} faults of {len(found['faults'])} kinds"
+    )
+    click.echo("  " + ", ".join(f"{kind} {count:,}" for kind, count in found["faults"].items()))
+    click.echo("  brokers: " + ", ".join(f"{name} {count:,}" for name, count in found["brokers"].items()))
+    click.echo("  " + "   ".join(f"{name} {found[name]}" for name in ZEROS))
+    click.echo(f"  event_hash {found['event_hash']}")
+    for seed, lines in found["failures"].items():
+        click.echo(f"  seed {seed}: " + "; ".join(lines))
+    if found["failing_seeds"]:
+        log(f"{len(found['failing_seeds'])} seeds fail; `tradewinds campaign --seed-trace {found['failing_seeds'][0]}` prints one's events")
+
+
+def _trace(seed: int, broker: str | None) -> int:
+    from tradewinds.campaign.run import simulate
+    from tradewinds.campaign.stages import broker_of
+
+    result = simulate(seed, broker or broker_of(seed), keeps_lines=True)
+    for line in result.lines:
+        click.echo(line.replace("\x1f", " "))
+    for error in result.errors:
+        click.echo(f"error {error}")
+    click.echo(f"event_hash {result.event_hash}")
+    return 0 if result.is_clean else ANSWER_IS_NO
+
+
+def _list_mutants(*, as_json: bool) -> int:
+    from tradewinds.campaign.mutants import MUTANTS
+
+    if as_json:
+        print_json({"mutants": {name: one.what for name, one in MUTANTS.items()}})
+    else:
+        for name, one in MUTANTS.items():
+            click.echo(f"{name:<32} {one.what}")
+    return 0
+
+
+def _mutants(name: str, seeds: int, start: int, broker: str | None, jobs: int, *, as_json: bool) -> int:
+    from tradewinds.campaign.mutants import MUTANTS, caught_at
+
+    if name != "all" and name not in MUTANTS:
+        raise Rejected(f"--mutant {name!r}, expected `all` or one of {', '.join(MUTANTS)}")
+    wanted = list(MUTANTS) if name == "all" else [name]
+    rows = [
+        {"mutant": one, "caught_at": caught_at(one, range(start, start + max(seeds, SEEDS_OF_A_MUTANT)), broker, jobs)} for one in wanted
+    ]
+    if as_json:
+        print_json({"mutants": rows, "caught": sum(1 for row in rows if row["caught_at"] is not None), "planted": len(rows)})
+    else:
+        for row in rows:
+            click.echo(f"{row['mutant']:<32} " + ("not caught" if row["caught_at"] is None else f"caught at seed {row['caught_at']}"))
+    return 0 if all(row["caught_at"] is not None for row in rows) else ANSWER_IS_NO

@@ -1,0 +1,77 @@
+"""Which fault strikes when: drawn from the seed, at every await, write, send and receive that asks.
+
+Each seed draws its own mix of kinds, some often and some never, so that a thousand seeds see a thousand different bad days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+
+from tradewinds.campaign.record import Record
+
+KINDS = (
+    "crash",
+    "timeout_accepted",
+    "timeout_not_accepted",
+    "late_arrival",
+    "drop",
+    "duplicate",
+    "reorder",
+    "delay",
+    "partial_answer",
+    "server_error",
+    "throttled",
+    "disconnect",
+    "clock_skew",
+    "venue_restart",
+    "order_by_hand",
+    "revoked_key",
+    "journal_full",
+    "journal_slow",
+)
+SHARE_OF_KINDS = 0.7
+CHANCE_LEAST, CHANCE_MOST = 0.01, 0.08
+
+
+def seeded(what: str, seed: int) -> Random:
+    """The generator of one thing in one seed; none disturbs another."""
+    return Random(f"{what} {seed}")  # noqa: S311 - bad luck, not secrets
+
+
+class Chaos:
+    """The faults of one seed. is_on: off in the liveness phase, when nothing strikes any more."""
+
+    def __init__(self, seed: int, record: Record, only: Sequence[str] = KINDS) -> None:
+        self.is_on = True
+        self.record = record
+        self.random = seeded("chaos", seed)
+        self.chances = {
+            kind: self.random.uniform(CHANCE_LEAST, CHANCE_MOST) if self.random.random() < SHARE_OF_KINDS else 0.0
+            for kind in KINDS
+            if kind in only
+        }
+
+    def strikes(self, kind: str, source: str, *, weight: float = 1.0) -> bool:
+        """Whether this kind strikes here; a strike is counted and noted. weight: how much likelier than usual."""
+        chance = self.chances.get(kind, 0.0)
+        if not self.is_on or chance == 0.0 or self.random.random() >= chance * weight:
+            return False
+        self.record.fault(kind, source)
+        return True
+
+    def first(self, kinds: Sequence[str], source: str) -> str | None:
+        """The first of these kinds that strikes here, None for an ordinary moment."""
+        if not self.is_on:
+            return None
+        drawn = self.random.random()
+        for kind in kinds:
+            drawn -= self.chances.get(kind, 0.0)
+            if drawn < 0:
+                self.record.fault(kind, source)
+                return kind
+        return None
+
+    def latency_s(self) -> float:
+        """How long an ordinary message travels."""
+        return self.random.uniform(0.002, 0.03)

@@ -1,0 +1,234 @@
+"""One seed: a venue, a trading process that is killed and started again, work for it, faults everywhere, then quiet until all is settled.
+
+1. `_work` wants orders and cancels them, by the seed, until there were ORDERS_LEAST orders and FAULTS_LEAST faults.
+2. `_serve` runs the trading process as it is: replay, recovery, account loop, adapter; killed, it comes back on the same disk.
+3. Quiet: no fault strikes any more, the prices stand, every order is cancelled; within QUIET_S all must be settled.
+4. The journal, read again from the disk, is judged against the venue's book.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from tradewinds.campaign.chaos import Chaos, seeded
+from tradewinds.campaign.disk import Disk, DiskJournal
+from tradewinds.campaign.loop import Killed, Process, VirtualLoop, context_of, run_virtually
+from tradewinds.campaign.oracle import Venue, Verdict, judge
+from tradewinds.campaign.record import Record
+from tradewinds.campaign.stage import Stage
+from tradewinds.campaign.stages import make_stage
+from tradewinds.campaign.work import Work
+from tradewinds.core.errors import TradewindsError, Transient
+from tradewinds.live.account import AccountLoop
+from tradewinds.risk.limits import Gate
+from tradewinds.trading.books import Books
+from tradewinds.trading.engine import Engine
+from tradewinds.trading.entry import CancelWanted, Entry
+from tradewinds.trading.journal import read
+
+NS = 1_000_000_000
+ACCOUNT = "main"
+ORDERS_LEAST, FAULTS_LEAST = 30, 10
+WORK_S_MAX = 600.0
+QUIET_S = 300.0
+STEPS_OF_A_LIFE = (200, 6_000)
+SKEW_S = 0.4
+ERRORS_KEPT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class SeedResult:
+    """What came of one seed. errors: exceptions of ours that ended the trading process or one of its tasks."""
+
+    seed: int
+    broker: str
+    orders: int
+    fills: int
+    faults: dict[str, int]
+    verdict: Verdict
+    event_hash: str
+    virtual_s: float
+    errors: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def is_clean(self) -> bool:
+        return self.verdict.is_clean and not self.errors
+
+
+class ServiceClock:
+    """The clock of the trading process: the world's, plus a skew that a fault may change."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        self._loop = loop
+        self.skew_ns = 0
+
+    def now_ns(self) -> int:
+        return self._loop.now_ns() + self.skew_ns
+
+
+class Simulation:
+    """Everything of one seed."""
+
+    def __init__(self, seed: int, broker: str, loop: VirtualLoop, *, keeps_lines: bool = False) -> None:
+        self.seed = seed
+        self.loop = loop
+        self.record = Record(loop.now_ns, keeps_lines=keeps_lines)
+        self.chaos = Chaos(seed, self.record)
+        self.stage: Stage = make_stage(broker, loop, self.chaos)
+        self.disk = Disk()
+        self.clock = ServiceClock(loop)
+        self.random = seeded("world", seed)
+        self.work = Work(ACCOUNT, self.stage.market, seeded("work", seed), self.clock)
+        self.account: AccountLoop | None = None
+        self.process: Process | None = None
+        self.graveyard: list[object] = []
+        self.errors: list[str] = []
+
+    async def main(self, _: VirtualLoop) -> SeedResult:
+        tasks = [self.loop.create_task(one) for one in (self._live(), self._move(), self._strike())]
+        await self._work()
+        self.chaos.is_on = False
+        self.record.note("quiet", "campaign")
+        self.clock.skew_ns = 0
+        self.stage.refuse_key(is_refused=False)
+        await self._settle()
+        self.graveyard += tasks
+        return self._result()
+
+    # The trading process
+
+    async def _live(self) -> None:
+        lives = 0
+        while True:
+            lives += 1
+            dies_at = self.random.randint(*STEPS_OF_A_LIFE) if self.chaos.is_on and self.chaos.chances["crash"] else None
+            process = Process(f"trade-{lives}", dies_at)
+            died = asyncio.Event()
+            process.on_death.append(died.set)
+            self.process = process
+            self.record.note("start", process.name)
+            task = self.loop.create_task(self._serve(process), context=context_of(process))
+            process.kept.append(task)
+            await died.wait()
+            self.graveyard.append(process)
+            self.account = None
+            if process.dies_at is not None and process.steps >= process.dies_at:
+                self.record.fault("crash", process.name, f"step {process.steps}")
+            await asyncio.sleep(self.random.uniform(0.05, 3.0))
+
+    async def _serve(self, process: Process) -> None:
+        try:
+            broker = self.stage.broker(process, self.clock)
+            engine = Engine(Books(ACCOUNT), Gate(), broker.capability)
+            account = AccountLoop(engine, DiskJournal(self.disk, process, self.chaos, self.loop), broker, self.clock, lambda: 0)
+            process.kept.append(account)
+            await account.start()
+            self.account = account
+            await account.run()
+        except (Killed, Transient):
+            process.die()
+        except Exception as error:  # noqa: BLE001 - whatever ends the service is a finding, and the service is started again
+            self.found(error)
+            process.die()
+
+    def found(self, error: object) -> None:
+        """An exception that nobody caught."""
+        if not isinstance(error, Killed) and len(self.errors) < ERRORS_KEPT:
+            self.errors.append(f"{type(error).__name__}: {error}")
+
+    # The world
+
+    async def _move(self) -> None:
+        while self.chaos.is_on:
+            self.stage.market.move(self.random)
+            self.stage.exchange.match()
+            await asyncio.sleep(self.random.uniform(0.05, 0.6))
+
+    async def _strike(self) -> None:
+        """Faults that are no message's: skewed clocks, venues that restart, keys revoked, people at the venue's own screen."""
+        while self.chaos.is_on:
+            await asyncio.sleep(self.random.uniform(0.2, 1.5))
+            if self.chaos.strikes("clock_skew", "clock"):
+                self.clock.skew_ns = int(self.random.uniform(-SKEW_S, SKEW_S) * NS)
+            if self.chaos.strikes("venue_restart", "venue"):
+                self.stage.restart()
+            if self.chaos.strikes("order_by_hand", "person"):
+                self.work.order_by_hand(self.stage)
+            if self.chaos.strikes("revoked_key", "venue"):
+                self.stage.refuse_key(is_refused=True)
+                await asyncio.sleep(self.random.uniform(0.5, 4.0))
+                self.stage.refuse_key(is_refused=False)
+
+    async def _work(self) -> None:
+        while self.loop.time() < WORK_S_MAX:
+            await asyncio.sleep(self.random.uniform(0.02, 0.4))
+            account = self.account
+            if account is None:
+                continue
+            for given in self.work.next(account.engine.books):
+                account.put(given)
+            is_worked = self._orders() >= ORDERS_LEAST and self.record.faults.total() >= FAULTS_LEAST
+            if is_worked:
+                return
+
+    def _orders(self) -> int:
+        return sum(1 for one in self.stage.exchange.orders.values() if not one.by_hand)
+
+    async def _settle(self) -> None:
+        """Quiet until nothing is open, or QUIET_S passed."""
+        end_s = self.loop.time() + QUIET_S
+        settled = 0
+        while self.loop.time() < end_s and settled < 3:
+            await asyncio.sleep(1.0)
+            account = self.account
+            is_settled = account is not None and not account.engine.books.open and not self._working()
+            settled = settled + 1 if is_settled else 0
+            if account is not None and not is_settled:
+                account.put(CancelWanted("campaign", "the end"))
+
+    def _working(self) -> bool:
+        return any(not one.by_hand for one in self.stage.exchange.working(self.stage.account))
+
+    # The end
+
+    def _result(self) -> SeedResult:
+        """Judge what is on the disk."""
+        books, entries = self._replayed()
+        exchange, market = self.stage.exchange, self.stage.market
+        instruments = {one.symbol: one.instrument for one in market.traded.values()}
+        venue = Venue(
+            tuple(one for one in exchange.orders.values() if one.account == self.stage.account),
+            tuple(one for one in exchange.executions if one.account == self.stage.account and not exchange.orders[one.order_id].by_hand),
+            {instruments[symbol]: size for (account, symbol), size in exchange.positions.items() if account == self.stage.account},
+        )
+        verdict = judge(books, entries, venue, instruments)
+        if self.account is None:
+            verdict.stuck.append("the trading process does not run")
+        elif self.account.engine.books.whole != books.whole:
+            verdict.unexplained.append("the journal, read again, gives another account than the running process had")
+        for line in (*verdict.lost, *verdict.duplicated, *verdict.unexplained, *verdict.stuck):
+            self.record.note("verdict", "oracle", line)
+        return SeedResult(
+            self.seed, self.stage.name, self._orders(), len(venue.executions), dict(sorted(self.record.faults.items())), verdict,
+            self.record.hash, self.loop.time(), self.errors, self.record.lines,
+        )  # fmt: skip
+
+    def _replayed(self) -> tuple[Books, list[Entry]]:
+        books, entries = Books(ACCOUNT), list[Entry]()
+        try:
+            for _, entry in read(self.disk.rows):
+                books.apply(entry.time_ns, entry.records)
+                entries.append(entry)
+        except TradewindsError as error:
+            self.found(error)
+        return books, entries
+
+
+def simulate(seed: int, broker: str, *, keeps_lines: bool = False) -> SeedResult:
+    """One seed from beginning to end."""
+    loop = VirtualLoop()
+    simulation = Simulation(seed, broker, loop, keeps_lines=keeps_lines)
+    loop.set_exception_handler(lambda _, context: simulation.found(context.get("exception") or context["message"]))
+    return run_virtually(simulation.main, loop)

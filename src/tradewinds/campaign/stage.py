@@ -1,0 +1,87 @@
+"""What a simulation trades on: a venue with its book, and adapters that speak to it. One class per broker implements `Stage`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from random import Random
+from typing import Protocol
+
+from tradewinds.campaign.loop import Process
+from tradewinds.core.broker import Broker
+from tradewinds.core.ports import Clock
+from tradewinds.sandbox.exchange import Exchange, Quote
+
+ZERO = Decimal(0)
+STEPS_OF_A_MOVE = 6
+LOTS_OFFERED = 12
+
+
+@dataclass(slots=True)
+class Traded:
+    """An instrument of the simulation. symbol: the exchange's name. price: in the middle, walks by ticks. offered: lots at the touch."""
+
+    instrument: str
+    symbol: str
+    price: Decimal
+    tick: Decimal
+    lot: Decimal
+    offered: int = LOTS_OFFERED
+
+    def quote(self) -> Quote:
+        """One tick either side of the price."""
+        size = self.lot * self.offered
+        return Quote(self.price - self.tick, self.price + self.tick, size, size)
+
+
+@dataclass(slots=True)
+class Market:
+    """Prices that walk by the seed."""
+
+    traded: dict[str, Traded] = field(default_factory=dict)
+
+    def move(self, random: Random) -> None:
+        """Every price takes some steps, and offers another size."""
+        for one in self.traded.values():
+            one.price = max(one.tick * 100, one.price + one.tick * random.randint(-STEPS_OF_A_MOVE, STEPS_OF_A_MOVE))
+            one.offered = random.randint(2, LOTS_OFFERED)
+
+    def quote(self, symbol: str) -> Quote:
+        """The best prices of a symbol."""
+        return self.traded[symbol].quote()
+
+
+def market_of(traded: Iterable[Traded]) -> Market:
+    """By the exchange's symbols."""
+    return Market({one.symbol: one for one in traded})
+
+
+class Stage(Protocol):
+    """One venue in one simulation. It outlives the trading process; adapters are made anew for each."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def exchange(self) -> Exchange: ...
+
+    @property
+    def account(self) -> str:
+        """As the exchange names it."""
+        ...
+
+    @property
+    def market(self) -> Market: ...
+
+    def broker(self, process: Process, clock: Clock) -> Broker:
+        """An adapter as a new trading process makes it."""
+        ...
+
+    def restart(self) -> None:
+        """The venue goes down and comes back: connections are gone, its book is not."""
+        ...
+
+    def refuse_key(self, *, is_refused: bool) -> None:
+        """The venue takes our key no more, or again."""
+        ...

@@ -1,0 +1,30 @@
+"""Which brokers a campaign can trade at, and how each one's stage is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+from tradewinds.campaign.chaos import Chaos
+from tradewinds.campaign.loop import VirtualLoop
+from tradewinds.campaign.stage import Stage
+from tradewinds.core.errors import Rejected
+
+STAGES = {
+    "direct": "tradewinds.campaign.direct:DirectStage",
+}
+BROKERS = tuple(STAGES)
+
+
+def make_stage(broker: str, loop: VirtualLoop, chaos: Chaos) -> Stage:
+    """The stage of one broker, new."""
+    if broker not in STAGES:
+        raise Rejected(f"campaign: broker {broker!r}, expected one of {', '.join(STAGES)}")
+    module, _, name = STAGES[broker].partition(":")
+    make: Callable[[VirtualLoop, Chaos], Stage] = getattr(import_module(module), name)
+    return make(loop, chaos)
+
+
+def broker_of(seed: int, brokers: tuple[str, ...] = BROKERS) -> str:
+    """The seed decides."""
+    return brokers[seed % len(brokers)]
