@@ -87,6 +87,7 @@ class Books:
     overrides: dict[tuple[str, str], str] = field(default_factory=dict)
     steps: int = 0
     states: dict[str, str] = field(default_factory=dict)  # of strategies, as last decided
+    decided_ns: dict[str, int] = field(default_factory=dict)  # when a strategy decided last
     untold: dict[str, list[Fill]] = field(default_factory=dict)  # fills of a strategy since it decided last
 
     def apply(self, time_ns: int, records: Iterable[Record]) -> None:
@@ -128,7 +129,8 @@ class Books:
                     self.is_halted, self.epoch = control.action == "halt", max(self.epoch, control.epoch)
                 else:
                     self.overrides[control.strategy, control.instrument] = control.action
-            case Decided(strategy, _, _, _, kept):
+            case Decided(strategy, decision_ns, _, _, kept):
+                self.decided_ns[strategy] = decision_ns
                 self.states[strategy] = kept or self.states.get(strategy, "")
                 self.untold.pop(strategy, None)
             case Refused() | Alerted():
