@@ -52,6 +52,11 @@ class AccountLoop:
         self._tasks: set[asyncio.Task[None]] = set()
         self._sequence, self._hash = 0, bytes(32)
 
+    @property
+    def is_idle(self) -> bool:
+        """Nothing waits to be handled and nothing is asked of the broker."""
+        return self._waiting.empty() and not self._tasks
+
     def put(self, given: Input) -> None:
         """Queue an input; it is handled in order of arrival."""
         self._waiting.put_nowait(given)
