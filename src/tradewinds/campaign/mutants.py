@@ -1,25 +1,38 @@
-"""Bugs that can be planted into the real classes, to prove that the campaign finds them. A campaign that cannot fail proves nothing."""
+"""Bugs that can be planted into the real classes, to prove that the campaign finds them. A campaign that cannot fail proves nothing.
+
+A mutant changes a class for as long as it is planted: the core's `handle` takes an input for another, the account loop speaks to its
+broker through a layer that is wrong in one way, or an id, a journal or a recovery works otherwise than it should.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
+from tradewinds.campaign.disk import DiskJournal
+from tradewinds.campaign.loop import PROCESS
 from tradewinds.campaign.many import run_seeds
 from tradewinds.campaign.run import SeedResult
+from tradewinds.campaign.wrong_broker import WRONG
+from tradewinds.campaign.wrong_core import UNKNOWN_IS_NOT_SENT, UNKNOWN_IS_REJECTED, Change
 from tradewinds.core.errors import Rejected
+from tradewinds.core.order import Intent, OrderState
+from tradewinds.live.account import AccountLoop
 from tradewinds.trading.engine import Engine
-from tradewinds.trading.entry import Answered, Input
+from tradewinds.trading.journal import Chained
+
+LATE_S = 0.3
+Put = Callable[[Any, str, Any], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One bug. plant: patches classes by `set(owner, name, value)`, which is undone afterwards."""
+    """One bug. plant: patches classes by `put(owner, name, value)`, which is undone afterwards."""
 
     what: str
-    plant: Callable[[Callable[[Any, str, Any], None]], None]
+    plant: Callable[[Put], None]
 
 
 @contextmanager
@@ -50,20 +63,95 @@ def caught_at(name: str, seeds: Sequence[int], broker: str | None = None, jobs: 
     return min(run_seeds(seeds, broker=broker, jobs=jobs, mutant=name, told=told).failing, default=None)
 
 
-def _heard_as(change: Callable[[Input], Input]) -> Callable[[Callable[[Any, str, Any], None]], None]:
+def _core(change: Change) -> Callable[[Put], None]:
     """The core takes some inputs for others."""
 
-    def plant(put: Callable[[Any, str, Any], None]) -> None:
+    def plant(put: Put) -> None:
         handle = Engine.handle
         put(Engine, "handle", lambda self, time_ns, given: handle(self, time_ns, change(given)))
 
     return plant
 
 
-def _unknown_as_rejected(given: Input) -> Input:
-    return replace(given, doubt="rejected") if isinstance(given, Answered) and given.doubt == "unknown" else given
+def _broker(name: str) -> Callable[[Put], None]:
+    """The account loop speaks to its broker through a layer that is wrong."""
+
+    def plant(put: Put) -> None:
+        begin = AccountLoop.__init__
+
+        def wrong(self: AccountLoop, engine: Any, journal: Any, broker: Any, *rest: Any, **options: Any) -> None:
+            begin(self, engine, journal, WRONG[name](broker), *rest, **options)
+
+        put(AccountLoop, "__init__", wrong)
+
+    return plant
+
+
+def _journal_after_send(put: Put) -> None:
+    def append(self: DiskJournal, entries: Sequence[Chained]) -> None:
+        self._loop.call_later(LATE_S, self._disk.rows.extend, list(entries))
+
+    put(DiskJournal, "append", append)
+
+
+def _id_from_counter(put: Put) -> None:
+    """Every process counts from one."""
+    counts: dict[Any, dict[Intent, int]] = {}
+
+    def name(self: Intent) -> str:
+        given = counts.setdefault(PROCESS.get(), {})
+        return f"tw{given.setdefault(self, len(given) + 1):026d}".replace("0", "a").replace("1", "b").replace("8", "c").replace("9", "d")
+
+    put(Intent, "client_order_id", property(name))
+
+
+def _recovery_drops_intents(put: Put) -> None:
+    recover = Engine.recover
+
+    def wrong(self: Engine) -> None:
+        for name, order in list(self.books.open.items()):
+            if order.state in (OrderState.INTENT, OrderState.SENT):
+                del self.books.open[name]
+        recover(self)
+
+    put(Engine, "recover", wrong)
+
+
+def _recovery_sends_again(put: Put) -> None:
+    start = AccountLoop.start
+
+    async def wrong(self: AccountLoop) -> None:
+        await start(self)
+        for order in list(self.engine.books.open.values()):
+            if order.state in (OrderState.INTENT, OrderState.SENT, OrderState.UNKNOWN):
+                self._spawn(_sent(self, order.approved))
+
+    put(AccountLoop, "start", wrong)
+
+
+async def _sent(account: AccountLoop, order: Any) -> None:
+    try:
+        await account._broker.submit(order)
+    except Exception:  # noqa: BLE001 - the bug does not care
+        return
+
+
+def _epoch_not_read(put: Put) -> None:
+    begin = AccountLoop.__init__
+
+    def wrong(self: AccountLoop, engine: Any, journal: Any, broker: Any, clock: Any, epoch: Any, *rest: Any, **options: Any) -> None:
+        begin(self, engine, journal, broker, clock, lambda: 0, *rest, **options)
+
+    put(AccountLoop, "__init__", wrong)
 
 
 MUTANTS: dict[str, Mutant] = {
-    "unknown_is_rejected": Mutant("an order of unknown outcome is taken for rejected", _heard_as(_unknown_as_rejected)),
+    "unknown_is_rejected": Mutant("a submit of unknown outcome is taken for rejected", _core(UNKNOWN_IS_REJECTED)),
+    "unknown_is_not_sent": Mutant("a submit of unknown outcome is taken for never sent", _core(UNKNOWN_IS_NOT_SENT)),
+    "journal_after_send": Mutant("an entry becomes durable a moment after its commands went out", _journal_after_send),
+    "id_from_counter": Mutant("the client order id is a number that each process counts from one", _id_from_counter),
+    "recovery_drops_intents": Mutant("recovery forgets orders that were journalled and perhaps sent", _recovery_drops_intents),
+    "recovery_sends_again": Mutant("recovery sends again what it finds unanswered", _recovery_sends_again),
+    "epoch_not_read": Mutant("the halt epoch is not read before a send", _epoch_not_read),
+    **{name: Mutant((wrong.__doc__ or name).partition("\n")[0].rstrip("."), _broker(name)) for name, wrong in WRONG.items()},
 }

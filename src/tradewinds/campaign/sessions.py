@@ -1,0 +1,34 @@
+"""aiohttp over the network in memory: the real client with its parsers, timeouts and pools, on links instead of sockets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aiohttp
+from aiohttp import ClientConnectorError
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import BaseConnector
+
+KEPT_S = 1e6  # the pool asks the computer's clock, which must decide nothing
+
+
+class MemoryConnector(BaseConnector):
+    """Connects by the loop's own `create_connection`; no names are looked up, no TLS is spoken."""
+
+    allowed_protocol_schema_set = frozenset({"http", "ws", "https", "wss", ""})
+
+    def __init__(self) -> None:
+        super().__init__(keepalive_timeout=KEPT_S)
+
+    async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> ResponseHandler:
+        try:
+            _, protocol = await self._loop.create_connection(self._factory, req.url.host, req.url.port)
+        except OSError as error:
+            raise ClientConnectorError(req.connection_key, error) from error
+        assert isinstance(protocol, ResponseHandler)
+        return protocol
+
+
+def memory_session() -> aiohttp.ClientSession:
+    """A session of the running loop."""
+    return aiohttp.ClientSession(connector=MemoryConnector())
