@@ -19,6 +19,7 @@ from tradewinds.stores.ledger_database import Database
 from tradewinds.stores.ledger_findings import FindingFilter
 from tradewinds.stores.ledger_runs import RunFilter
 from tradewinds.stores.ledger_schema import HEAD
+from tradewinds.stores.ledger_trading import TradingLedger
 
 if TYPE_CHECKING:
     import polars as pl
@@ -56,6 +57,11 @@ class Ledger:
     def place(self) -> str:
         """The address without secrets."""
         return self.database.place
+
+    @property
+    def trading(self) -> TradingLedger:
+        """What the order journals were projected into."""
+        return TradingLedger(self.database)
 
     def migrate(self) -> bool:
         """Bring the tables to this version's schema; True when something changed. Any number of processes may call it at once."""

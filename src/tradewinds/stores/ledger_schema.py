@@ -17,7 +17,7 @@ from sqlalchemy.types import TypeEngine
 from tradewinds.core.money import plain
 
 VERSION_TABLE = "ledger_version"  # not Alembic's own name: Airflow's tables may share the database
-HEAD = "0002"
+HEAD = "0003"
 
 metadata = sa.MetaData(
     naming_convention={
@@ -48,7 +48,8 @@ class ExactDecimal(sa.types.TypeDecorator[Decimal]):
         return None if value is None else Decimal(value)
 
 
-def _json() -> sa.JSON:
+def json_type() -> sa.JSON:
+    """JSON, binary on PostgreSQL."""
     return sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
@@ -69,7 +70,7 @@ vendor = sa.Table(
     "vendor",
     metadata,
     sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("datasets", _json(), nullable=False),
+    sa.Column("datasets", json_type(), nullable=False),
     sa.Column("lag_ns", sa.BigInteger, nullable=False),
     sa.Column("batch", sa.BigInteger),
     sa.Column("needs_key", sa.Text),
@@ -158,7 +159,7 @@ job_run = sa.Table(
     sa.Column("error", sa.Text),
     sa.Column("log", sa.Text),
     sa.Column("airflow_run", sa.Text),
-    sa.Column("detail", _json(), nullable=False),
+    sa.Column("detail", json_type(), nullable=False),
     sa.CheckConstraint("state IN ('running', 'done', 'partial', 'failed', 'nothing')", name="state"),
     sa.Index("ix_job_run_key", "job", "partition", "subject", "id"),
 )
@@ -230,12 +231,12 @@ backtest_run = sa.Table(
     sa.Column("id", _number(), primary_key=True, autoincrement=True),
     sa.Column("fingerprint", sa.Text, nullable=False),
     sa.Column("strategy", sa.Text, nullable=False),
-    sa.Column("parameters", _json(), nullable=False),
-    sa.Column("instruments", _json(), nullable=False),
+    sa.Column("parameters", json_type(), nullable=False),
+    sa.Column("instruments", json_type(), nullable=False),
     sa.Column("from_ns", sa.BigInteger, nullable=False),
     sa.Column("to_ns", sa.BigInteger, nullable=False),
     sa.Column("interval", sa.Text, nullable=False),
-    sa.Column("setup", _json(), nullable=False),
+    sa.Column("setup", json_type(), nullable=False),
     sa.Column("vintage", sa.Text, nullable=False),
     sa.Column("kernel", sa.Text, nullable=False),
     sa.Column("is_point_in_time", sa.Boolean, nullable=False),
@@ -246,7 +247,7 @@ backtest_run = sa.Table(
     sa.Column("currency", sa.Text),
     sa.Column("trades", sa.BigInteger),
     *(sa.Column(name, sa.Double) for name in BACKTEST_FIGURES),
-    sa.Column("summary", _json()),
+    sa.Column("summary", json_type()),
     sa.CheckConstraint("state IN ('done', 'failed')", name="state"),
     sa.UniqueConstraint("fingerprint", "started_ns"),
     sa.Index("ix_backtest_run_strategy", "strategy", "started_ns"),
