@@ -1,4 +1,7 @@
-"""OANDA v20: accounts, their instruments, and candles of bid, ask and mid. Everything wants the Bearer token."""
+"""OANDA v20: accounts, their instruments, and candles of bid, ask and mid. Everything wants the Bearer token.
+
+What trades stands in `oanda_trade`; its addresses are added here.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ import numpy as np
 
 from tradewinds.core import instant
 from tradewinds.core.errors import Rejected
+from tradewinds.sandbox import oanda_trade_routes
 from tradewinds.sandbox.faults import chosen
 from tradewinds.sandbox.fx import PAIRS, Quotes, SeededFx, join, merge
 from tradewinds.sandbox.oanda_candles import GRANULARITIES, HOUR_MS, WEEKDAYS, Alignment
@@ -68,7 +72,8 @@ def routes(world: World) -> list[Route]:
         "/accounts/{account}/instruments/{instrument}/candles": candles,
         "/instruments/{instrument}/candles": candles,
     }
-    return [Route(f"{base}{path}", endpoint(answer)) for base in ("/v3", "") for path, answer in table.items()]
+    asks = [Route(f"{base}{path}", endpoint(answer)) for base in ("/v3", "") for path, answer in table.items()]
+    return [*asks, *oanda_trade_routes.routes(oanda_trade_routes.venue_of(world, fx, ACCOUNT))]
 
 
 def candles(world: World, fx: SeededFx, asked: Mapping[str, str], is_unix: bool) -> dict[str, Any]:
