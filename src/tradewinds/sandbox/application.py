@@ -19,10 +19,10 @@ from tradewinds.sandbox.world import BarSource, World
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
-# The key in `urls`, the prefix of the address, and the module that speaks for the venue.
+# The key in `urls`, the prefix of the address, and the module that speaks for the venue (after a colon its function, or `routes`).
 VENUES = {
     "binance_archive": ("/binance-archive", "tradewinds.sandbox.archive"),
-    "binance_rest": ("/binance", "tradewinds.sandbox.binance_rest"),
+    "binance_rest": ("/binance", "tradewinds.sandbox.binance_wire:spot_routes"),
     "binance_futures": ("/binance-futures", "tradewinds.sandbox.binance_futures"),
     "binance_stream": ("/binance-stream", "tradewinds.sandbox.binance_stream"),
     "coingecko": ("/coingecko", "tradewinds.sandbox.coingecko"),
@@ -86,8 +86,9 @@ def application(world: World, urls: dict[str, str]) -> Starlette:
 def _venue(name: str, module: str, world: World) -> App:
     from starlette.routing import Router
 
-    venue: Any = importlib.import_module(module)
-    return layered(Router(routes=venue.routes(world), redirect_slashes=False), name, world)
+    path, _, function = module.partition(":")
+    routes: Any = getattr(importlib.import_module(path), function or "routes")
+    return layered(Router(routes=routes(world), redirect_slashes=False), name, world)
 
 
 def _spot_and_futures(venues: dict[str, App]) -> App:

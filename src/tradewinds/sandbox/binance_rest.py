@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tradewinds.sandbox.bars import rows
 from tradewinds.sandbox.binance_info import spot_info
 from tradewinds.sandbox.binance_prints import aggregate_trades, historical_trades, recent_trades
-from tradewinds.sandbox.binance_questions import Answer, Question, Weight, route
+from tradewinds.sandbox.binance_questions import Answer, Question, Weight
 from tradewinds.sandbox.binance_span import asked_bars
 from tradewinds.sandbox.binance_tickers import average_price, book, book_ticker, day_ticker, price_ticker
-from tradewinds.sandbox.limits import WeightBudget
-from tradewinds.sandbox.world import World
-
-if TYPE_CHECKING:
-    from starlette.routing import Route
 
 VENUE = "binance_rest"
 KLINES_USUAL, KLINES_MOST = 500, 1000
 
 
-def routes(world: World) -> list[Route]:
-    """Every address of the spot venue; /api/v1/ping is what old clients greet with."""
-    budget = WeightBudget(world.config.weight_limit, world.monotonic)
-    table: dict[str, tuple[Answer, Weight]] = {
+def endpoints() -> dict[str, tuple[Answer, Weight]]:
+    """Every address of the market data, with its weight."""
+    return {
         "ping": (ping, 1),
         "time": (server_time, 1),
         "exchangeInfo": (spot_info, 20),
@@ -38,7 +32,6 @@ def routes(world: World) -> list[Route]:
         "ticker/price": (price_ticker, lambda question: 2 if "symbol" in question.params else 4),
         "ticker/bookTicker": (book_ticker, lambda question: 2 if "symbol" in question.params else 4),
     }
-    return [route(f"/api/v3/{path}", answer, weight, budget, world, "spot") for path, (answer, weight) in table.items()]
 
 
 def ping(question: Question) -> dict[str, Any]:

@@ -10,8 +10,14 @@ from typing import Any
 from tradewinds.core import instant
 from tradewinds.core.errors import Rejected
 from tradewinds.sandbox.faults import Fault, fault
+from tradewinds.sandbox.keys import USUAL_KEYS, ApiKey
 
 FIRST_NS, LAST_NS = instant.parse("2017-02-01"), instant.parse("2035-11-30")
+USUAL_BALANCES: Mapping[str, Mapping[str, str]] = {
+    "main": {"USDT": "100000", "BTC": "1", "ETH": "10", "BNB": "5"},
+    "second": {"USDT": "100000"},
+}
+USUAL_FUTURES_BALANCES: Mapping[str, Mapping[str, str]] = {"main": {"USDT": "100000"}, "second": {"USDT": "100000"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +26,8 @@ class SandboxConfig:
 
     archive: folders of recorded Binance files; where any is given, the Binance venues serve these symbols and no others.
     weight_limit: Binance request weight a minute. coingecko_limit: CoinGecko calls a minute. *_token: what the venue accepts.
-    zip_cache_bytes: the bound of the cache of made archive files.
+    zip_cache_bytes: the bound of the cache of made archive files. api_keys: of the venues that trade. balances: by account and asset, what
+    the Binance accounts begin with on the spot venue, and futures_balances on the futures venue. order_id_first: of Binance orders.
     """
 
     seed: int = 7
@@ -36,6 +43,10 @@ class SandboxConfig:
     oanda_token: str = field(default="sandbox-oanda-token", repr=False)
     tiingo_token: str = field(default="sandbox-tiingo-token", repr=False)
     zip_cache_bytes: int = 32 * 2**20
+    api_keys: tuple[ApiKey, ...] = field(default=USUAL_KEYS, repr=False)
+    balances: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: USUAL_BALANCES)
+    futures_balances: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: USUAL_FUTURES_BALANCES)
+    order_id_first: int = 1_000_001
 
     def __post_init__(self) -> None:
         if self.now_ns is not None:
@@ -71,5 +82,15 @@ def config_from(facts: Mapping[str, Any]) -> SandboxConfig:
     given = dict(facts)
     for name in ("archive", "symbols"):
         given[name] = tuple(map(str, given.get(name, ())))
+    if "api_keys" in given:
+        given["api_keys"] = tuple(each if isinstance(each, ApiKey) else _key(each) for each in given["api_keys"])
     given["faults"] = tuple(each if isinstance(each, Fault) else fault(each) for each in given.get("faults", ()))
     return replace(SandboxConfig(), **given)
+
+
+def _key(facts: Mapping[str, Any]) -> ApiKey:
+    known = {each.name for each in fields(ApiKey)}
+    unknown = sorted(set(facts) - known)
+    if unknown or not {"key", "secret"} <= set(facts):
+        raise Rejected(f"sandbox api key: {unknown or 'no key and secret'}, expected key, secret and any of {', '.join(sorted(known))}")
+    return ApiKey(**{**facts, "scopes": tuple(facts.get("scopes", ("read", "trade")))})

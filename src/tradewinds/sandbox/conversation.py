@@ -14,13 +14,14 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """An HTTP request. path: below the venue's prefix; query: as sent, still encoded; headers: names in lower case."""
+    """An HTTP request. path: below the prefix; query: as sent, still encoded; headers: names in lower case; address: the client's."""
 
     method: str
     path: str
     query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,3 +65,10 @@ class WeightBudget:
                 usage.banned_until = now + BAN_S
                 return Verdict(418, usage.used, int(BAN_S))
             return Verdict(429, usage.used, int((window + 1) * WINDOW_S - now) + 1)
+
+    def give_back(self, address: str, weight: int) -> int:
+        """Take back what a request was charged; returns what the address has used."""
+        with self._lock:
+            usage = self._usage.setdefault(address, Usage())
+            usage.used = max(0, usage.used - weight)
+            return usage.used

@@ -116,18 +116,27 @@ class Change(NamedTuple):
 
 def crossing(order: VenueOrder, quote: Quote) -> Decimal | None:
     """The price on the other side that it would fill at now, None where it does not cross; starts a stop that is touched."""
-    is_buy = order.side == "buy"
-    touch = quote.ask if is_buy else quote.bid
     if not order.is_triggered and order.waits:
-        if order.stop is None:
-            return None
-        wants_high = is_buy != (order.kind == "take_profit")
-        if touch < order.stop if wants_high else touch > order.stop:
+        if not is_touched(order, quote):
             return None
         order.is_triggered = True
-    if order.limit is not None and (touch > order.limit if is_buy else touch < order.limit):
-        return None
-    return touch
+    return (quote.ask if order.side == "buy" else quote.bid) if is_crossing(order, quote) else None
+
+
+def is_touched(order: VenueOrder, quote: Quote) -> bool:
+    """Whether the price has reached the stop."""
+    if order.stop is None:
+        return False
+    touch = quote.ask if order.side == "buy" else quote.bid
+    wants_high = (order.side == "buy") != (order.kind == "take_profit")
+    return touch >= order.stop if wants_high else touch <= order.stop
+
+
+def is_crossing(order: VenueOrder, quote: Quote) -> bool:
+    """Whether its limit, if any, allows the price on the other side."""
+    if order.limit is None:
+        return True
+    return quote.ask <= order.limit if order.side == "buy" else quote.bid >= order.limit
 
 
 def moved_trail(order: VenueOrder, quote: Quote) -> None:

@@ -11,9 +11,11 @@ from typing import Any, Protocol
 from tradewinds.sandbox.bars import Bars
 from tradewinds.sandbox.clock import VenueClock
 from tradewinds.sandbox.config import SandboxConfig
+from tradewinds.sandbox.conversation import Venue
 from tradewinds.sandbox.faults import FaultBook
 from tradewinds.sandbox.listings import Listing
 from tradewinds.sandbox.market import Kind, SeededMarket
+from tradewinds.sandbox.venue_order import Quote
 
 _PATHS_MAX = 20_000
 _RECENT = 1_000
@@ -69,7 +71,10 @@ class RequestLog:
 
 @dataclass(slots=True)
 class World:
-    """The state behind every venue of one sandbox."""
+    """The state behind every venue of one sandbox.
+
+    set_quotes: prices set by hand, by kind of market and symbol. trading: the venues that trade, by name, once they were asked for.
+    """
 
     config: SandboxConfig
     clock: VenueClock
@@ -78,6 +83,8 @@ class World:
     faults: FaultBook
     monotonic: Callable[[], float]
     requests: RequestLog = field(default_factory=RequestLog)
+    set_quotes: dict[tuple[Kind, str], Quote] = field(default_factory=dict)
+    trading: dict[str, Venue] = field(default_factory=dict)
 
     def bars(self, venue: str, symbol: str, interval: str, start_ms: int, end_ms: int, kind: Kind) -> Bars:
         """Bars as this venue would show them now, faults included."""

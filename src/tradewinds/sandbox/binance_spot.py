@@ -1,0 +1,424 @@
+"""The Binance spot venue that trades: its account addresses, answered at once and without a wire.
+
+venue = spot_venue(world)      the venue of a world; the application and a campaign get the same one
+venue.answer(question)         REST, market data and account alike
+venue.talk(question, ...)      the WebSocket API with its user data stream (`binance_user`)
+venue.exchange                 the truth, for an oracle
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from tradewinds.core.instant import NS_PER_DAY
+from tradewinds.core.order import Side
+from tradewinds.sandbox import binance_rest
+from tradewinds.sandbox.binance_desk import ORDERS_10S, ORDERS_DAY, Asked, Denied, Desk, Endpoint, OrderCount
+from tradewinds.sandbox.binance_filters import Rules, check_spot, spot_rules
+from tradewinds.sandbox.binance_orders import cancelled, client_id, eight, placed, shown, spot_order, trade
+from tradewinds.sandbox.binance_questions import Question as MarketQuestion
+from tradewinds.sandbox.binance_questions import Refused
+from tradewinds.sandbox.conversation import Answer, Close, Question, Send, Talk
+from tradewinds.sandbox.exchange import Exchange
+from tradewinds.sandbox.keys import KeyRing
+from tradewinds.sandbox.limits import WeightBudget
+from tradewinds.sandbox.prices import Prices
+from tradewinds.sandbox.spot_wallet import SpotWallet
+from tradewinds.sandbox.venue_order import Execution, VenueOrder, is_crossing, is_touched
+from tradewinds.sandbox.world import World
+
+NAME = "binance_spot"
+FEE = Decimal("0.001")
+ROWS_USUAL, ROWS_MAX = 500, 1_000
+_EIGHT = Decimal("0.00000001")
+
+
+def spot_venue(world: World) -> BinanceSpot:
+    """The spot venue of a world, made when it is first asked for."""
+    found = world.trading.get(NAME)
+    if found is None:
+        found = world.trading[NAME] = BinanceSpot(world)
+    assert isinstance(found, BinanceSpot)
+    return found
+
+
+class BinanceSpot:
+    """`conversation.Venue`. One account a key's `account`; deterministic, single-threaded."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.prices = Prices(world, "spot")
+        self.keys = KeyRing(world.config.api_keys)
+        self.exchange = Exchange(world.clock.now_ns, self.prices.quote, self._fee, world.config.order_id_first)
+        balances = {account: {asset: Decimal(amount) for asset, amount in held.items()} for account, held in world.config.balances.items()}
+        self.wallet = SpotWallet(self.exchange, self._assets, balances)
+        self.desk = Desk(world, self.keys, WeightBudget(world.config.weight_limit, world.monotonic), self._table())
+        self._rules: dict[str, Rules] = {}
+        self._made = 0
+
+    def answer(self, question: Question) -> Answer:
+        """The answer to one request; what rests is matched first."""
+        self.exchange.match()
+        return self.desk.answer(question)
+
+    def talk(self, question: Question, send: Send, close: Close) -> Talk | Answer:
+        """Open the WebSocket API."""
+        return Answer(404, b"")
+
+    def rules(self, symbol: str) -> Rules:
+        """The numbers of a pair; raises -1121 where there is none."""
+        found = self._rules.get(symbol)
+        if found is None:
+            pair = MarketQuestion(self.world, {}, {}, "spot").pair(symbol)
+            found = self._rules[symbol] = spot_rules(self.world, pair)
+        return found
+
+    def place_by_hand(self, account: str, symbol: str, side: Side, quantity: Decimal, limit: Decimal | None = None) -> VenueOrder:
+        """An order that a person makes at the venue's own page."""
+        kind = "LIMIT" if limit else "MARKET"
+        order = VenueOrder(
+            account, f"web_{self.make_id()}", symbol, side, "limit" if limit else "market", quantity, limit, by_hand=True,
+            extra={"type": kind, "tif": "GTC"},
+        )  # fmt: skip
+        return self.exchange.place(order)
+
+    def place(self, asked: Asked) -> VenueOrder:
+        """Check and place the order that the parameters describe."""
+        order = self._checked(asked)
+        return self.exchange.place(order)
+
+    def find(self, asked: Asked, *, is_cancel: bool = False) -> VenueOrder:
+        """The order that the parameters name; raises the venue's refusal where there is none."""
+        rules, number, name = self.rules(asked.text("symbol")), asked.number("orderId"), asked.params.get("origClientOrderId")
+        if number is None and not name:
+            raise Refused(-1102, "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!")
+        if number is not None:
+            found = self.exchange.orders.get(number)
+        else:
+            assert name is not None
+            found = self.exchange.named(asked.account, name)
+        is_right = found is not None and found.account == asked.account and found.symbol == rules.symbol
+        if found is not None and is_right and not (number is not None and name and found.client_id != name):
+            return found
+        raise Refused(-2011, "Unknown order sent.") if is_cancel else Refused(-2013, "Order does not exist.")
+
+    def cancel(self, asked: Asked) -> dict[str, Any]:
+        """Cancel one order."""
+        order = self.find(asked, is_cancel=True)
+        wanted = asked.params.get("cancelRestrictions")
+        if wanted and wanted not in ("ONLY_NEW", "ONLY_PARTIALLY_FILLED"):
+            raise Refused(-1145, "Invalid cancelRestrictions")
+        if not order.is_working:
+            raise Refused(-2011, "Unknown order sent.")
+        if wanted and (wanted == "ONLY_NEW") != (order.status == "new"):
+            raise Refused(-2011, "Order was not canceled due to cancel restrictions.")
+        cancel_id = client_id(asked, "newClientOrderId") or self.make_id()
+        order.extra["cancel"] = cancel_id
+        self.exchange.cancel(order.id)
+        return cancelled(order, cancel_id, asked)
+
+    def make_id(self) -> str:
+        """A client order id for who sends none."""
+        self._made += 1
+        return hashlib.blake2b(f"{self.world.config.seed}:{self._made}".encode(), digest_size=11).hexdigest()
+
+    def executions_of(self, order: VenueOrder) -> list[Execution]:
+        """The fills of an order."""
+        if not order.filled:
+            return []
+        return [one for one in self.exchange.executions if one.order_id == order.id]
+
+    def _table(self) -> dict[tuple[str, str], Endpoint]:
+        table = {
+            ("POST", "/api/v3/order"): Endpoint(self._new, need="cancel", is_order=True, is_free=True),
+            ("GET", "/api/v3/order"): Endpoint(lambda asked: shown(self.find(asked), asked), 4),
+            ("DELETE", "/api/v3/order"): Endpoint(self.cancel, need="cancel", is_free=True),
+            ("POST", "/api/v3/order/test"): Endpoint(self._test, need="cancel"),
+            ("GET", "/api/v3/openOrders"): Endpoint(self._open, lambda asked: 6 if asked.params.get("symbol") else 80),
+            ("DELETE", "/api/v3/openOrders"): Endpoint(self._cancel_all, need="cancel", is_free=True),
+            ("GET", "/api/v3/allOrders"): Endpoint(self._all, 20),
+            ("GET", "/api/v3/myTrades"): Endpoint(self._trades, lambda asked: 5 if asked.params.get("orderId") else 20),
+            ("GET", "/api/v3/account"): Endpoint(self._account, 20),
+            ("GET", "/api/v3/account/commission"): Endpoint(self._commission, 20),
+            ("GET", "/api/v3/rateLimit/order"): Endpoint(self._order_counts, 40),
+            ("PUT", "/api/v3/order/amend/keepPriority"): Endpoint(self._amend, 4, "trade"),
+            ("POST", "/api/v3/order/cancelReplace"): Endpoint(self._cancel_replace, need="trade", is_order=True, is_free=True),
+            ("GET", "/sapi/v1/account/apiRestrictions"): Endpoint(self._restrictions),
+            ("GET", "/sapi/v1/account/status"): Endpoint(lambda asked: {"data": "Normal"}),
+            ("GET", "/sapi/v1/account/apiTradingStatus"): Endpoint(lambda asked: {"data": {"isLocked": False, "plannedRecoverTime": 0}}),
+            ("GET", "/sapi/v1/capital/config/getall"): Endpoint(self._coins, 10),
+            ("GET", "/sapi/v1/asset/tradeFee"): Endpoint(self._trade_fee),
+        }
+        for method in ("POST", "PUT", "DELETE"):
+            table[method, "/api/v3/userDataStream"] = Endpoint(_gone, need=None)
+        for path, (call, weight) in binance_rest.endpoints().items():
+            table["GET", f"/api/v3/{path}"] = Endpoint(self._market(call), self._market_weight(weight), need=None)
+        return table
+
+    def _checked(self, asked: Asked) -> VenueOrder:
+        rules = self.rules(asked.text("symbol"))
+        quote = self.prices.quote(rules.symbol)
+        order = spot_order(asked, rules, quote, self.make_id)
+        assert asked.key is not None
+        if "trade" not in asked.key.scopes and order.side == "buy":
+            raise Denied(401, -2015, "Invalid API-key, IP, or permissions for action.")
+        check_spot(order, rules, quote, self.exchange.working(order.account, rules.symbol))
+        if not rules.is_open:
+            raise Refused(-1013, "Market is closed.")
+        before = self.exchange.named(order.account, order.client_id)
+        if before is not None and before.is_working:
+            raise Refused(-2010, "Duplicate order sent.")
+        if order.stop is not None and is_touched(order, quote):
+            raise Refused(-2010, "Stop price would trigger immediately.")
+        if order.is_post_only and is_crossing(order, quote):
+            raise Refused(-2010, "Order would immediately match and take.")
+        if not self.wallet.can_pay(order):
+            raise Refused(-2010, "Account has insufficient balance for requested action.")
+        return order
+
+    def _new(self, asked: Asked) -> dict[str, Any]:
+        order = self.place(asked)
+        return placed(order, self.executions_of(order), asked)
+
+    def _test(self, asked: Asked) -> dict[str, Any]:
+        self._checked(asked)
+        return {}
+
+    def _open(self, asked: Asked) -> list[dict[str, Any]]:
+        symbol = asked.params.get("symbol")
+        if symbol:
+            self.rules(symbol)
+        return [shown(order, asked) for order in self.exchange.working(asked.account, symbol or None)]
+
+    def _cancel_all(self, asked: Asked) -> list[dict[str, Any]]:
+        orders = self.exchange.working(asked.account, self.rules(asked.text("symbol")).symbol)
+        if not orders:
+            raise Refused(-2011, "Unknown order sent.")
+        for order in orders:
+            order.extra["cancel"] = self.make_id()
+            self.exchange.cancel(order.id)
+        return [cancelled(order, order.extra["cancel"], asked) for order in orders]
+
+    def _all(self, asked: Asked) -> list[dict[str, Any]]:
+        symbol, first = self.rules(asked.text("symbol")).symbol, asked.number("orderId")
+        found = [one for one in self.exchange.orders.values() if one.account == asked.account and one.symbol == symbol]
+        found = self._within(asked, found, lambda one: one.created_ns)
+        if first is not None:
+            return [shown(one, asked) for one in found if one.id >= first][: _rows(asked)]
+        return [shown(one, asked) for one in found[-_rows(asked) :]]
+
+    def _trades(self, asked: Asked) -> list[dict[str, Any]]:
+        symbol, order_id, first = self.rules(asked.text("symbol")).symbol, asked.number("orderId"), asked.number("fromId")
+        found = [one for one in self.exchange.executions if one.account == asked.account and one.symbol == symbol]
+        if first is not None and (asked.params.get("startTime") or asked.params.get("endTime")):
+            raise Refused(-1128, "Combination of optional parameters invalid.")
+        if order_id is not None:
+            found = [one for one in found if one.order_id == order_id]
+        if first is not None:
+            return [trade(one, asked) for one in found if one.id >= first][: _rows(asked)]
+        is_from_start = bool(asked.params.get("startTime"))
+        found = self._within(asked, found, lambda one: one.at_ns)
+        return [trade(one, asked) for one in (found[: _rows(asked)] if is_from_start else found[-_rows(asked) :])]
+
+    def _within(self, asked: Asked, rows: list[Any], at: Callable[[Any], int]) -> list[Any]:
+        start, end = asked.instant_ns("startTime"), asked.instant_ns("endTime")
+        if start is None and end is None:
+            return rows
+        if start is not None and end is not None and end - start > NS_PER_DAY:
+            raise Refused(-1127, "More than 24 hours between startTime and endTime.")
+        unit = 1_000_000
+        return [
+            one for one in rows if (start is None or at(one) // unit * unit >= start) and (end is None or at(one) // unit * unit <= end)
+        ]
+
+    def _account(self, asked: Asked) -> dict[str, Any]:
+        assert asked.key is not None
+        held = self.wallet.totals.get(asked.account, {})
+        omits = asked.params.get("omitZeroBalances") == "true"
+        rate = eight(FEE)
+        return {
+            "makerCommission": 10,
+            "takerCommission": 10,
+            "buyerCommission": 0,
+            "sellerCommission": 0,
+            "commissionRates": {"maker": rate, "taker": rate, "buyer": "0.00000000", "seller": "0.00000000"},
+            "canTrade": True,
+            "canWithdraw": True,
+            "canDeposit": True,
+            "brokered": False,
+            "requireSelfTradePrevention": False,
+            "preventSor": False,
+            "updateTime": asked.time(asked.now_ns),
+            "accountType": "SPOT",
+            "balances": [
+                {
+                    "asset": asset,
+                    "free": eight(self.wallet.free(asked.account, asset)),
+                    "locked": eight(self.wallet.locked(asked.account, asset)),
+                }
+                for asset, total in held.items()
+                if total or not omits
+            ],
+            "permissions": ["SPOT"],
+            "uid": 354_937_868 + len(asked.account),
+        }
+
+    def _commission(self, asked: Asked) -> dict[str, Any]:
+        rate, none = eight(FEE), eight(Decimal(0))
+        nothing = {"maker": none, "taker": none, "buyer": none, "seller": none}
+        return {
+            "symbol": self.rules(asked.text("symbol")).symbol,
+            "standardCommission": {"maker": rate, "taker": rate, "buyer": none, "seller": none},
+            "specialCommission": nothing,
+            "taxCommission": nothing,
+            "discount": {"enabledForAccount": False, "enabledForSymbol": False, "discountAsset": "BNB", "discount": "0.75000000"},
+        }
+
+    def _order_counts(self, asked: Asked) -> list[dict[str, Any]]:
+        count, now_s = self.desk.counts.get(asked.account, OrderCount()), asked.now_ns // 1_000_000_000
+        short = count.short if count.window == now_s // 10 else 0
+        long = count.long if count.day == now_s // 86_400 else 0
+        return [
+            {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": ORDERS_10S, "count": short},
+            {"rateLimitType": "ORDERS", "interval": "DAY", "intervalNum": 1, "limit": ORDERS_DAY, "count": long},
+        ]
+
+    def _amend(self, asked: Asked) -> dict[str, Any]:
+        order, quantity = self.find(asked, is_cancel=True), asked.decimal("newQty")
+        if quantity is None:
+            asked.text("newQty")
+        assert quantity is not None
+        if not order.is_working:
+            raise Refused(-2038, "Unknown order sent.")
+        if quantity >= order.quantity:
+            same = quantity == order.quantity
+            raise Refused(
+                -2038,
+                "The requested action would change no state; rejecting" if same else "Order amend (quantity increase) is not supported.",
+            )
+        if quantity % self.rules(order.symbol).lot or quantity <= 0:
+            raise Refused(-1013, "Filter failure: LOT_SIZE")
+        before, renamed = order.client_id, client_id(asked, "newClientOrderId") or self.make_id()
+        if renamed != before:
+            self.exchange.rename(order, renamed)
+        order.extra["before"] = before
+        if not self.exchange.amend(order.id, quantity=quantity):
+            raise Refused(-2038, "Unknown order sent.")
+        found = shown(order, asked)
+        kept = ("symbol", "orderId", "orderListId", "clientOrderId", "price", "executedQty", "status", "timeInForce", "type", "side")
+        amended = {name: found[name] for name in kept} | {
+            "origClientOrderId": before,
+            "qty": found["origQty"],
+            "preventedQty": "0.00000000",
+            "quoteOrderQty": found["origQuoteOrderQty"],
+            "cumulativeQuoteQty": found["cummulativeQuoteQty"],
+            "workingTime": found["workingTime"],
+            "selfTradePreventionMode": "EXPIRE_MAKER",
+        }
+        return {"transactTime": asked.time(order.updated_ns), "executionId": len(self.exchange.log), "amendedOrder": amended}
+
+    def _cancel_replace(self, asked: Asked) -> dict[str, Any]:
+        mode = asked.text("cancelReplaceMode")
+        if mode not in ("STOP_ON_FAILURE", "ALLOW_FAILURE"):
+            raise Refused(-1130, "Data sent for parameter 'cancelReplaceMode' is not valid.")
+        named = {"orderId": "cancelOrderId", "origClientOrderId": "cancelOrigClientOrderId", "newClientOrderId": "cancelNewClientOrderId"}
+        old = {name: asked.params[sent] for name, sent in named.items() if asked.params.get(sent)}
+        old |= {name: asked.params[name] for name in ("symbol", "cancelRestrictions") if name in asked.params}
+        first = self._tried(self.cancel, Asked(old, asked.key, asked.now_ns, asked.unit))
+        stops = "code" in first and mode == "STOP_ON_FAILURE"
+        second = None if stops else self._tried(self._new, asked)
+        found = {
+            "cancelResult": "FAILURE" if "code" in first else "SUCCESS",
+            "newOrderResult": "NOT_ATTEMPTED" if second is None else "FAILURE" if "code" in second else "SUCCESS",
+            "cancelResponse": first,
+            "newOrderResponse": second,
+        }
+        failed = [found["cancelResult"], found["newOrderResult"]]
+        if "SUCCESS" in failed and "FAILURE" in failed:
+            raise Denied(409, -2021, "Order cancel-replace partially failed.", {"data": found})
+        if "FAILURE" in failed:
+            raise Denied(400, -2022, "Order cancel-replace failed.", {"data": found})
+        return found
+
+    def _tried(self, call: Callable[[Asked], dict[str, Any]], asked: Asked) -> dict[str, Any]:
+        try:
+            return call(asked)
+        except Refused as error:
+            return {"code": error.code, "msg": str(error)}
+
+    def _restrictions(self, asked: Asked) -> dict[str, Any]:
+        assert asked.key is not None
+        scopes = asked.key.scopes
+        trades = "trade" in scopes or "cancel" in scopes
+        return {
+            "ipRestrict": True,
+            "createTime": 1_698_645_219_000,
+            "enableReading": "read" in scopes,
+            "enableWithdrawals": "withdraw" in scopes,
+            "enableInternalTransfer": "withdraw" in scopes,
+            "enableMargin": False,
+            "enableFutures": trades,
+            "permitsUniversalTransfer": "withdraw" in scopes,
+            "enableVanillaOptions": False,
+            "enableFixApiTrade": False,
+            "enableFixReadOnly": False,
+            "enableSpotAndMarginTrading": trades,
+            "enablePortfolioMarginTrading": False,
+        }
+
+    def _coins(self, asked: Asked) -> list[dict[str, Any]]:
+        assets = sorted({asset for symbol in self.world.source.symbols("spot") for asset in self._assets(symbol)})
+        return [
+            {
+                "coin": asset,
+                "depositAllEnable": True,
+                "free": eight(self.wallet.free(asked.account, asset)),
+                "locked": eight(self.wallet.locked(asked.account, asset)),
+                "freeze": "0",
+                "ipoable": "0",
+                "ipoing": "0",
+                "isLegalMoney": False,
+                "name": asset,
+                "networkList": [],
+                "storage": "0",
+                "trading": True,
+                "withdrawAllEnable": True,
+                "withdrawing": "0",
+            }
+            for asset in assets
+        ]
+
+    def _trade_fee(self, asked: Asked) -> list[dict[str, Any]]:
+        symbol = asked.params.get("symbol")
+        chosen = [self.rules(symbol).symbol] if symbol else list(self.world.source.symbols("spot"))
+        return [{"symbol": each, "makerCommission": "0.001", "takerCommission": "0.001"} for each in chosen]
+
+    def _market(self, call: Callable[[MarketQuestion], Any]) -> Callable[[Asked], Any]:
+        return lambda asked: call(_market_question(self.world, asked))
+
+    def _market_weight(self, weight: int | Callable[[MarketQuestion], int]) -> int | Callable[[Asked], int]:
+        return weight if isinstance(weight, int) else lambda asked: weight(_market_question(self.world, asked))
+
+    def _assets(self, symbol: str) -> tuple[str, str]:
+        rules = self.rules(symbol)
+        return rules.base, rules.quote
+
+    def _fee(self, order: VenueOrder, quantity: Decimal, price: Decimal, is_maker: bool) -> tuple[Decimal, str]:
+        base, quote = self._assets(order.symbol)
+        return ((quantity * FEE).quantize(_EIGHT), base) if order.side == "buy" else ((quantity * price * FEE).quantize(_EIGHT), quote)
+
+
+def _market_question(world: World, asked: Asked) -> MarketQuestion:
+    headers = {"x-mbx-time-unit": "MICROSECOND"} if asked.unit == 1_000 else {}
+    return MarketQuestion(world, asked.params, headers, "spot")
+
+
+def _rows(asked: Asked) -> int:
+    return min(ROWS_MAX, asked.number("limit") or ROWS_USUAL)
+
+
+def _gone(asked: Asked) -> Any:
+    raise Denied(410, -1020, "This operation is not supported: user data streams are subscribed to by the WebSocket API.")
