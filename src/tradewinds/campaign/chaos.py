@@ -43,6 +43,7 @@ class Chaos:
     """The faults of one seed. is_on: off in the liveness phase, when nothing strikes any more."""
 
     def __init__(self, seed: int, record: Record, only: Sequence[str] = KINDS) -> None:
+        self.seed = seed
         self.is_on = True
         self.record = record
         self.random = seeded("chaos", seed)

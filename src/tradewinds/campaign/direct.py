@@ -8,18 +8,20 @@ from decimal import Decimal
 from typing import TypeVar
 
 from tradewinds.campaign.chaos import Chaos
-from tradewinds.campaign.loop import Process, VirtualLoop, context_of
+from tradewinds.campaign.loop import Loop, Process, context_of
 from tradewinds.campaign.stage import Market, Traded, market_of
 from tradewinds.core.broker import BrokerCapability, FillPage, Hear, Holdings, Link, OrderRef, OrderReport, Told
 from tradewinds.core.errors import OutcomeUnknown, Rejected, Transient
-from tradewinds.core.order import ApprovedOrder
+from tradewinds.core.instrument import Instrument
+from tradewinds.core.order import ApprovedOrder, OrderKind, Side
 from tradewinds.core.ports import Clock
 from tradewinds.sandbox.direct import DirectBroker
-from tradewinds.sandbox.exchange import Exchange
+from tradewinds.sandbox.exchange import Exchange, VenueOrder
 
 T = TypeVar("T")
 TIMEOUT_S = 2.0
 ABSENT_AFTER_S = 3.0
+FEE = Decimal("0.001")
 LATE_S = 2.5  # a request that was given up may still arrive, within the receive window
 DOWN_S = (0.2, 2.0)
 FAULTS = (
@@ -35,20 +37,29 @@ FAULTS = (
 )
 
 
+def _fee(order: VenueOrder, quantity: Decimal, price: Decimal, is_maker: bool) -> tuple[Decimal, str]:
+    return quantity * FEE, "FEE"
+
+
+def _traded(name: str, price: Decimal, tick: Decimal, lot: Decimal) -> Traded:
+    return Traded(Instrument(name, "equity", "USD", "24/7", tick=tick, lot=lot), name, price, tick, lot)
+
+
 class DirectStage:
     """An exchange without a wire."""
 
     name = "direct"
     account = "main"
+    currency = "USD"
 
-    def __init__(self, loop: VirtualLoop, chaos: Chaos) -> None:
+    def __init__(self, loop: Loop, chaos: Chaos) -> None:
         self.market: Market = market_of(
             [
-                Traded("AAA.LOCAL", "AAA.LOCAL", Decimal("100.00"), Decimal("0.01"), Decimal(1)),
-                Traded("BBB.LOCAL", "BBB.LOCAL", Decimal("0.00000812"), Decimal("0.00000001"), Decimal(100)),
+                _traded("AAA.LOCAL", Decimal("100.00"), Decimal("0.01"), Decimal(1)),
+                _traded("BBB.LOCAL", Decimal("0.00000812"), Decimal("0.00000001"), Decimal(100)),
             ]
         )
-        self.exchange = Exchange(loop.now_ns, self.market.quote)
+        self.exchange = Exchange(loop.now_ns, self.market.quote, _fee)
         self.chaos = chaos
         self.loop = loop
         self.is_refused = False
@@ -58,6 +69,13 @@ class DirectStage:
         made = FaultyBroker(self, process)
         self.brokers = [made]
         return made
+
+    def tick(self) -> None:
+        self.exchange.match()
+
+    def order_by_hand(self, one: Traded, side: Side, quantity: Decimal, limit: Decimal | None) -> None:
+        kind: OrderKind = "market" if limit is None else "limit"
+        self.exchange.place(VenueOrder(self.account, "", one.symbol, side, kind, quantity, limit, by_hand=True))
 
     def restart(self) -> None:
         for one in self.brokers:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import time
 from asyncio import base_events
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
@@ -136,6 +137,19 @@ class VirtualLoop(base_events.BaseEventLoop):
 
     def _process_events(self, event_list: Any) -> None:
         """There are no file descriptors."""
+
+
+class RealLoop(asyncio.SelectorEventLoop):
+    """A loop in real time with real sockets, for the venues of a kill campaign; what a stage asks of a loop, it has too."""
+
+    network: Connects | None = None
+
+    def now_ns(self) -> int:
+        """The machine's time: UTC nanoseconds."""
+        return time.time_ns()
+
+
+Loop = VirtualLoop | RealLoop
 
 
 def _may_run(context: Context) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tradewinds.campaign.chaos import Chaos
-from tradewinds.campaign.loop import PROCESS, Process, VirtualLoop, context_of
+from tradewinds.campaign.loop import PROCESS, Loop, Process, context_of
 
 SILENT_S = (8.0, 25.0)
 SLOW_S = (0.3, 3.0)
@@ -148,13 +148,15 @@ class Links:
 class Network:
     """Everything that can be connected to. `loop.network` is this."""
 
-    def __init__(self, loop: VirtualLoop, chaos: Chaos) -> None:
+    def __init__(self, loop: Loop, chaos: Chaos, host: str = "", place: Place | None = None) -> None:
         self.loop = loop
         self.chaos = chaos
         self.links = Links()
         self.places: dict[tuple[str, int], Place] = {}
         self.down_until_s = 0.0
         self._outside = context_of(None)
+        if place is not None:
+            self.places[host, 80] = place
         loop.network = self
 
     async def connect(self, factory: Callable[[], asyncio.BaseProtocol], host: str, port: int) -> tuple[End, asyncio.BaseProtocol]:

@@ -24,7 +24,7 @@ from tradewinds.live.account import AccountLoop
 from tradewinds.risk.limits import Gate
 from tradewinds.trading.books import Books
 from tradewinds.trading.engine import Engine
-from tradewinds.trading.entry import CancelWanted, Entry
+from tradewinds.trading.entry import CancelWanted, Controlled, Entry
 from tradewinds.trading.journal import read
 
 NS = 1_000_000_000
@@ -35,6 +35,9 @@ QUIET_S = 300.0
 STEPS_OF_A_LIFE = (200, 6_000)
 SKEW_S = 0.4
 ERRORS_KEPT = 5
+HALTS = 0.25  # of the seeds have one
+HALT_S = 14.0
+HALT_GRACE_S = 9.0  # what read the epoch before the halt may arrive so late
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +88,12 @@ class Simulation:
         self.process: Process | None = None
         self.graveyard: list[object] = []
         self.errors: list[str] = []
+        self.epoch = 0
+        self.halts: list[tuple[int, int]] = []
+        self.is_halted = False
 
     async def main(self, _: VirtualLoop) -> SeedResult:
-        tasks = [self.loop.create_task(one) for one in (self._live(), self._move(), self._strike())]
+        tasks = [self.loop.create_task(one) for one in (self._live(), self._move(), self._strike(), self._halt())]
         await self._work()
         self.chaos.is_on = False
         self.record.note("quiet", "campaign")
@@ -121,8 +127,8 @@ class Simulation:
     async def _serve(self, process: Process) -> None:
         try:
             broker = self.stage.broker(process, self.clock)
-            engine = Engine(Books(ACCOUNT), Gate(), broker.capability)
-            account = AccountLoop(engine, DiskJournal(self.disk, process, self.chaos, self.loop), broker, self.clock, lambda: 0)
+            engine = Engine(self._books(), Gate(), broker.capability)
+            account = AccountLoop(engine, DiskJournal(self.disk, process, self.chaos, self.loop), broker, self.clock, lambda: self.epoch)
             process.kept.append(account)
             await account.start()
             self.account = account
@@ -143,7 +149,7 @@ class Simulation:
     async def _move(self) -> None:
         while self.chaos.is_on:
             self.stage.market.move(self.random)
-            self.stage.exchange.match()
+            self.stage.tick()
             await asyncio.sleep(self.random.uniform(0.05, 0.6))
 
     async def _strike(self) -> None:
@@ -161,6 +167,25 @@ class Simulation:
                 await asyncio.sleep(self.random.uniform(0.5, 4.0))
                 self.stage.refuse_key(is_refused=False)
 
+    async def _halt(self) -> None:
+        """The guard raises the epoch; for a while nothing may be sent, whatever is wanted."""
+        if self.random.random() >= HALTS:
+            return
+        await asyncio.sleep(self.random.uniform(1.0, 12.0))
+        if not self.chaos.is_on:
+            return
+        self.is_halted, begin_ns = True, self.loop.now_ns()
+        self.epoch += 1
+        self.record.note("halt", "guard", str(self.epoch))
+        await asyncio.sleep(HALT_S)
+        self.halts.append((begin_ns + int(HALT_GRACE_S * NS), self.loop.now_ns()))
+        while self.account is None or self.account.engine.books.epoch < self.epoch or self.account.engine.books.is_halted:
+            if self.account is not None:
+                self.account.put(Controlled("resume", "person", "it was an exercise", epoch=self.epoch))
+            await asyncio.sleep(1.0)
+        self.is_halted = False
+        self.record.note("resume", "person")
+
     async def _work(self) -> None:
         while self.loop.time() < WORK_S_MAX:
             await asyncio.sleep(self.random.uniform(0.02, 0.4))
@@ -169,7 +194,7 @@ class Simulation:
                 continue
             for given in self.work.next(account.engine.books):
                 account.put(given)
-            is_worked = self._orders() >= ORDERS_LEAST and self.record.faults.total() >= FAULTS_LEAST
+            is_worked = not self.is_halted and self._orders() >= ORDERS_LEAST and self.record.faults.total() >= FAULTS_LEAST
             if is_worked:
                 return
 
@@ -197,13 +222,16 @@ class Simulation:
         """Judge what is on the disk."""
         books, entries = self._replayed()
         exchange, market = self.stage.exchange, self.stage.market
-        instruments = {one.symbol: one.instrument for one in market.traded.values()}
+        instruments = {one.symbol: one.id for one in market.traded.values()}
         venue = Venue(
             tuple(one for one in exchange.orders.values() if one.account == self.stage.account),
             tuple(one for one in exchange.executions if one.account == self.stage.account and not exchange.orders[one.order_id].by_hand),
             {instruments[symbol]: size for (account, symbol), size in exchange.positions.items() if account == self.stage.account},
         )
         verdict = judge(books, entries, venue, instruments)
+        for one in venue.orders:
+            if any(begin_ns < one.created_ns < end_ns for begin_ns, end_ns in self.halts) and not one.by_hand:
+                verdict.unexplained.append(f"order {one.client_id} was placed during a halt")
         if self.account is None:
             verdict.stuck.append("the trading process does not run")
         elif self.account.engine.books.whole != books.whole:
@@ -215,8 +243,11 @@ class Simulation:
             self.record.hash, self.loop.time(), self.errors, self.record.lines,
         )  # fmt: skip
 
+    def _books(self) -> Books:
+        return Books(ACCOUNT, instruments=self.stage.market.instruments, currency=self.stage.currency)
+
     def _replayed(self) -> tuple[Books, list[Entry]]:
-        books, entries = Books(ACCOUNT), list[Entry]()
+        books, entries = self._books(), list[Entry]()
         try:
             for _, entry in read(self.disk.rows):
                 books.apply(entry.time_ns, entry.records)

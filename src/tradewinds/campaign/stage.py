@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from random import Random
@@ -10,10 +10,11 @@ from typing import Protocol
 
 from tradewinds.campaign.loop import Process
 from tradewinds.core.broker import Broker
+from tradewinds.core.instrument import Instrument
+from tradewinds.core.order import Side
 from tradewinds.core.ports import Clock
 from tradewinds.sandbox.exchange import Exchange, Quote
 
-ZERO = Decimal(0)
 STEPS_OF_A_MOVE = 6
 LOTS_OFFERED = 12
 
@@ -22,12 +23,16 @@ LOTS_OFFERED = 12
 class Traded:
     """An instrument of the simulation. symbol: the exchange's name. price: in the middle, walks by ticks. offered: lots at the touch."""
 
-    instrument: str
+    instrument: Instrument
     symbol: str
     price: Decimal
     tick: Decimal
     lot: Decimal
     offered: int = LOTS_OFFERED
+
+    @property
+    def id(self) -> str:
+        return self.instrument.id
 
     def quote(self) -> Quote:
         """One tick either side of the price."""
@@ -37,7 +42,7 @@ class Traded:
 
 @dataclass(slots=True)
 class Market:
-    """Prices that walk by the seed."""
+    """Prices that walk by the seed, by the exchange's symbols."""
 
     traded: dict[str, Traded] = field(default_factory=dict)
 
@@ -50,6 +55,11 @@ class Market:
     def quote(self, symbol: str) -> Quote:
         """The best prices of a symbol."""
         return self.traded[symbol].quote()
+
+    @property
+    def instruments(self) -> Mapping[str, Instrument]:
+        """By our ids."""
+        return {one.id: one.instrument for one in self.traded.values()}
 
 
 def market_of(traded: Iterable[Traded]) -> Market:
@@ -72,10 +82,23 @@ class Stage(Protocol):
         ...
 
     @property
+    def currency(self) -> str:
+        """The account's."""
+        ...
+
+    @property
     def market(self) -> Market: ...
 
     def broker(self, process: Process, clock: Clock) -> Broker:
         """An adapter as a new trading process makes it."""
+        ...
+
+    def tick(self) -> None:
+        """Prices or time have moved: the venue matches, and tells whom it has to."""
+        ...
+
+    def order_by_hand(self, one: Traded, side: Side, quantity: Decimal, limit: Decimal | None) -> None:
+        """A person trades the account at the venue's own screen."""
         ...
 
     def restart(self) -> None:

@@ -6,22 +6,23 @@ from collections.abc import Callable
 from importlib import import_module
 
 from tradewinds.campaign.chaos import Chaos
-from tradewinds.campaign.loop import VirtualLoop
+from tradewinds.campaign.loop import Loop
 from tradewinds.campaign.stage import Stage
 from tradewinds.core.errors import Rejected
 
 STAGES = {
     "direct": "tradewinds.campaign.direct:DirectStage",
+    "oanda": "tradewinds.campaign.at_oanda:OandaStage",
 }
 BROKERS = tuple(STAGES)
 
 
-def make_stage(broker: str, loop: VirtualLoop, chaos: Chaos) -> Stage:
+def make_stage(broker: str, loop: Loop, chaos: Chaos) -> Stage:
     """The stage of one broker, new."""
     if broker not in STAGES:
         raise Rejected(f"campaign: broker {broker!r}, expected one of {', '.join(STAGES)}")
     module, _, name = STAGES[broker].partition(":")
-    make: Callable[[VirtualLoop, Chaos], Stage] = getattr(import_module(module), name)
+    make: Callable[[Loop, Chaos], Stage] = getattr(import_module(module), name)
     return make(loop, chaos)
 
 

@@ -11,8 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tradewinds.campaign.chaos import Chaos
-from tradewinds.campaign.loop import VirtualLoop
-from tradewinds.campaign.network import End
+from tradewinds.campaign.loop import Loop
 from tradewinds.campaign.websocket import CLOSE, PING, PONG, TEXT, Frames, accepted, frame
 from tradewinds.sandbox.conversation import Answer, Question, Talk, Venue
 
@@ -39,7 +38,7 @@ class Front:
     """How a venue is reached. prefix: cut off every path; is_stream: whether a plain GET opens a stream that never ends."""
 
     venue: Venue
-    loop: VirtualLoop
+    loop: Loop
     chaos: Chaos
     prefix: str = ""
     is_stream: Callable[[Question], bool] = is_never
@@ -55,13 +54,13 @@ class Connection(asyncio.Protocol):
     def __init__(self, front: Front) -> None:
         self._front = front
         self._bytes = bytearray()
-        self._end: End | None = None
+        self._end: asyncio.Transport | None = None
         self._talk: Talk | None = None
         self._frames: Frames | None = None
         self._held: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, End)
+        assert isinstance(transport, asyncio.Transport)
         self._end = transport
 
     def connection_lost(self, error: Exception | None) -> None:

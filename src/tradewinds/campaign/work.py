@@ -9,7 +9,6 @@ from random import Random
 from tradewinds.campaign.stage import Market, Stage, Traded
 from tradewinds.core.order import Intent, OrderKind, OrderTerms, Side
 from tradewinds.core.ports import Clock
-from tradewinds.sandbox.exchange import VenueOrder
 from tradewinds.trading.books import Books
 from tradewinds.trading.entry import CancelWanted, Input, Wanted
 
@@ -42,9 +41,7 @@ class Work:
         random, one = self._random, self._traded()
         side: Side = random.choice(("buy", "sell"))
         limit = None if random.random() < 0.5 else self._limit(one, side)
-        stage.exchange.place(
-            VenueOrder(stage.account, "", one.symbol, side, "market" if limit is None else "limit", one.lot, limit, by_hand=True)
-        )
+        stage.order_by_hand(one, side, one.lot, limit)
 
     def _intent(self) -> Intent:
         random, one = self._random, self._traded()
@@ -53,7 +50,7 @@ class Work:
         lots = random.choice((1, 2, 3, 5, random.randint(1, LOTS_MOST)))
         limit = self._limit(one, side) if kind == "limit" else None
         terms = OrderTerms(
-            one.instrument, side, one.lot * lots, kind, limit, time_in_force="ioc" if kind == "limit" and random.random() < 0.1 else "gtc"
+            one.id, side, one.lot * lots, kind, limit, time_in_force="ioc" if kind == "limit" and random.random() < 0.1 else "gtc"
         )
         self._legs += 1
         return Intent(self._account, random.choice(STRATEGIES), self._clock.now_ns(), terms, leg=self._legs)
