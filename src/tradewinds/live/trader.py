@@ -1,0 +1,188 @@
+"""`Trader`: one account within the trading service, from being brought up to being let go.
+
+1. Bring up: the journal is replayed and the broker compared (`AccountLoop.start`); who fails by passing trouble tries again.
+2. Tell: what runs (`Started`), each strategy's capital, history as warm-up, then whatever the feed brought meanwhile.
+3. Trade until stopped. An account that fails stands still by itself; the others go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal, Protocol
+
+from tradewinds.core.broker import Broker
+from tradewinds.core.errors import TradewindsError, Transient
+from tradewinds.core.money import decimal
+from tradewinds.live.account import AccountLoop
+from tradewinds.live.answers import AccountView
+from tradewinds.trading.books import Books
+from tradewinds.trading.entry import Allot, BarsClosed, Entry, Input, Priced, Started
+
+AGAIN_S = (1.0, 2.0, 5.0, 15.0, 30.0)
+HELD_BACK_MAX = 100_000
+
+State = Literal["starting", "trading", "failed", "stopped"]
+Published = BarsClosed | Priced
+Listen = Callable[[Entry], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """An account put together for one attempt: its loop, and the broker that the loop drives."""
+
+    loop: AccountLoop
+    broker: Broker
+
+
+class WarmUp(Protocol):
+    """History before a run."""
+
+    async def __call__(self) -> Sequence[BarsClosed]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TraderPlan:
+    """What an account is to do. make: puts it together, and again after a failure that may pass.
+
+    strategies: name -> SHA-256 of what makes it decide as it does. wants: interval -> instruments whose closed bars it is given.
+    capital: of each strategy, in `currency`. rates: base currency per unit of an instrument's price times quantity; absent: not known.
+    """
+
+    name: str
+    mode: Literal["shadow", "paper", "live"]
+    currency: str
+    make: Callable[[Listen], Parts]
+    strategies: Mapping[str, str] = field(default_factory=dict)
+    wants: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    capital: Mapping[str, Decimal] = field(default_factory=dict)
+    rates: Mapping[str, Decimal] = field(default_factory=dict)
+    warm_up: Callable[[], Awaitable[Sequence[BarsClosed]]] | None = None
+
+
+class Trader:
+    """Runs one `TraderPlan`. `say` tells a person, one line at a time; `is_up` is called whenever it begins to trade."""
+
+    def __init__(self, plan: TraderPlan, started: Started, listen: Listen, say: Callable[[str], None], is_up: Callable[[], None]) -> None:
+        self.plan = plan
+        self.state: State = "starting"
+        self.failure = ""
+        self.settled = asyncio.Event()  # trading, failed or stopped: no longer starting
+        self._started = started
+        self._listen = listen
+        self._say = say
+        self._is_up = is_up
+        self._parts: Parts | None = None
+        self._held_back: deque[Input] = deque()
+
+    @property
+    def name(self) -> str:
+        return self.plan.name
+
+    @property
+    def parts(self) -> Parts:
+        """The loop and its broker; raises Transient while the account is not up."""
+        if self._parts is None or self.state != "trading":
+            why = f": {self.failure}" if self.failure else ""
+            raise Transient(f"account {self.name}: {self.state}{why}; expected it to trade")
+        return self._parts
+
+    @property
+    def books(self) -> Books:
+        """What the journal says; empty before it was read."""
+        return Books(self.name) if self._parts is None else self._parts.loop.engine.books
+
+    def view(self) -> AccountView:
+        """As a person looks at it."""
+        return AccountView(self.name, self.plan.mode, self.state, self.books, tuple(self.plan.strategies), self.failure)
+
+    def make(self) -> None:
+        """Put the account together: the journal's lock is taken here. Raises what stands in the way."""
+        self._parts = self.plan.make(self._listen)
+
+    async def run(self) -> None:
+        """Bring the account up and trade until cancelled; ends by itself only where it failed for good."""
+        tries = 0
+        while True:
+            try:
+                if self._parts is None:
+                    self.make()
+                assert self._parts is not None
+                await self._parts.loop.start()
+                await self._begin(self._parts.loop)
+                await self._parts.loop.run()
+            except Transient as error:
+                await self._let_go()
+                self.state, self.failure = "starting", str(error)
+                wait_s = AGAIN_S[min(tries, len(AGAIN_S) - 1)]
+                tries += 1
+                self._say(f"account {self.name}: {error}; again in {wait_s:g} s")
+                await asyncio.sleep(wait_s)
+            except TradewindsError as error:
+                await self.fail(str(error))
+                return
+
+    async def fail(self, why: str) -> None:
+        """Stand still for good: something is wrong that trying again does not change."""
+        await self._let_go()
+        self.state, self.failure = "failed", why
+        self._say(f"critical: account {self.name} stands still: {why}")
+        self.settled.set()
+
+    def publish(self, given: Published) -> None:
+        """Take what the feed brought, if this account wants it; kept back until the account is up."""
+        for one in self._wanted(given):
+            if self.state == "trading" and self._parts is not None:
+                self._parts.loop.put(one)
+            elif len(self._held_back) < HELD_BACK_MAX:
+                self._held_back.append(one)
+
+    async def stop(self) -> None:
+        """Let go of the broker and the journal; orders stay where they are."""
+        await self._let_go()
+        if self.state != "failed":
+            self.state = "stopped"
+        self.settled.set()
+
+    async def _begin(self, loop: AccountLoop) -> None:
+        loop.put(self._started)
+        for strategy, amount in sorted(self.plan.capital.items()):
+            loop.put(Allot(strategy, self.plan.currency, amount, "configuration"))
+        for closed in await self.plan.warm_up() if self.plan.warm_up is not None else ():
+            for priced in self._prices(closed):
+                loop.put(priced)
+            loop.put(BarsClosed(closed.interval, closed.end_ns, closed.bars, is_warm_up=True))
+        while self._held_back:
+            loop.put(self._held_back.popleft())
+        self.state, self.failure = "trading", ""
+        self.settled.set()
+        self._say(f"account {self.name}: {self.plan.mode}, {len(loop.engine.books.open)} open orders, trading")
+        self._is_up()
+
+    async def _let_go(self) -> None:
+        if self._parts is not None:
+            parts, self._parts = self._parts, None
+            await parts.loop.stop()
+
+    def _wanted(self, given: Published) -> Sequence[Input]:
+        if isinstance(given, Priced):
+            return (given,) if any(given.instrument in names for names in self.plan.wants.values()) else ()
+        names = self.plan.wants.get(given.interval, frozenset())
+        bars = tuple(one for one in given.bars if one.instrument in names)
+        if not bars:
+            return ()
+        closed = BarsClosed(given.interval, given.end_ns, bars, given.is_warm_up)
+        return (*self._prices(closed), closed)
+
+    def _prices(self, closed: BarsClosed) -> list[Priced]:
+        """The closes as prices, so that the gate knows them before it judges what is decided on these bars."""
+        return [
+            Priced(
+                one.instrument, decimal(repr(one.close), what=f"close of {one.instrument}"), closed.end_ns, self.plan.rates[one.instrument]
+            )
+            for one in closed.bars
+            if one.instrument in self.plan.rates and one.close > 0
+        ]

@@ -1,0 +1,301 @@
+"""The service: accounts side by side, what is asked over the control channel, a halt, a stop and the start after it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tradewinds.core.errors import Rejected, Transient
+from tradewinds.live.account import AccountLoop
+from tradewinds.live.acts import Acts
+from tradewinds.live.service import TradingService
+from tradewinds.live.trader import Listen, Parts, TraderPlan
+from tradewinds.risk.limits import Gate
+from tradewinds.sandbox.direct import DirectBroker
+from tradewinds.sandbox.exchange import Exchange, Quote
+from tradewinds.stores.journal import open_sqlite_journal
+from tradewinds.trading.books import Books
+from tradewinds.trading.engine import Engine
+from tradewinds.trading.entry import Alerted, Bar, BarsClosed, Started
+
+NOW_NS = 1_800_000_000_000_000_000
+ABC = "ABC.LOCAL"
+
+
+class Clock:
+    def now_ns(self) -> int:
+        return NOW_NS
+
+
+class Epoch:
+    """A halt epoch in memory."""
+
+    def __init__(self) -> None:
+        self.now = 0
+        self.acknowledged = 0
+
+    def epoch(self) -> int:
+        return self.now
+
+    def acknowledge(self, epoch: int) -> None:
+        self.acknowledged = epoch
+
+
+class Pulse:
+    """Keeps what was beaten."""
+
+    def __init__(self) -> None:
+        self.beats: list[Mapping[str, Any]] = []
+        self.is_resting = False
+
+    def beat(self, detail: Mapping[str, Any] | None = None) -> None:
+        self.beats.append(dict(detail or {}))
+
+    def rest(self) -> None:
+        self.is_resting = True
+
+
+class House:
+    """What the tests hold of one home: a venue, the journals' folder, the epoch, and what was said."""
+
+    def __init__(self, folder: Path) -> None:
+        quote = Quote(Decimal("99"), Decimal("100"), Decimal("5"), Decimal("5"))
+        self.exchange = Exchange(lambda: NOW_NS, lambda symbol: quote)
+        self.folder = folder
+        self.epoch = Epoch()
+        self.pulse = Pulse()
+        self.said: list[str] = []
+        self.alerts: list[str] = []
+
+    def plan(self, account: str, **more: Any) -> TraderPlan:
+        def make(listen: Listen) -> Parts:
+            broker = DirectBroker(self.exchange, account)
+            journal = open_sqlite_journal(self.folder / f"{account}.sqlite")
+            engine = Engine(Books(account), Gate(), broker.capability)
+            return Parts(AccountLoop(engine, journal, broker, Clock(), self.epoch.epoch, listen=listen), broker)
+
+        return TraderPlan(account, "paper", "USD", make, wants={"1m": frozenset({ABC})}, rates={ABC: Decimal(1)}, **more)
+
+    def service(self, *plans: TraderPlan, feed: Any = None) -> TradingService:
+        return TradingService(
+            plans, clock=Clock(), epoch=self.epoch, pulse=self.pulse, started=lambda plan: Started("run", "1", plan.mode, plan.strategies),
+            feed=feed, say=self.said.append, alert=lambda account, alerted, _: self._alert(account, alerted),
+        )  # fmt: skip
+
+    def _alert(self, account: str, alerted: Alerted) -> None:
+        self.alerts.append(f"{account}: {alerted.text}")
+
+    def run(self, scene: Callable[[TradingService, Acts], Awaitable[None]], *plans: TraderPlan, feed: Any = None) -> TradingService:
+        """Run a service until the scene is over."""
+
+        async def play() -> TradingService:
+            service = self.service(*plans, feed=feed)
+            service.lock()
+            running = asyncio.create_task(service.run())
+            await service.ready()
+            try:
+                await scene(service, Acts(service))
+            finally:
+                service.stop()
+                await running
+            return service
+
+        return asyncio.run(play())
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path)
+
+
+async def settled(service: TradingService) -> None:
+    while not service.is_idle():
+        await asyncio.sleep(0)
+
+
+def test_an_order_by_hand_goes_through_gate_journal_and_venue(house: House) -> None:
+    async def scene(service: TradingService, acts: Acts) -> None:
+        told = await acts("order", {"account": "main", "instrument": ABC, "side": "buy", "quantity": "3", "by": "anna"})
+        await settled(service)
+        assert (told["verdict"], told["text"]) == ("approved", "buy 3 ABC.LOCAL market")
+        status = await acts("status", {})
+        account = status["accounts"][0]
+        assert (account["state"], account["open_orders"]) == ("trading", 0)
+        assert account["positions"][0]["quantity"] == "3"
+        every = await acts("orders", {"all": True})
+        assert [(one["state"], one["filled"], one["strategy"]) for one in every["orders"]] == [("filled", "3", None)]
+
+    house.run(scene, house.plan("main"))
+
+    assert [str(one.quantity) for one in house.exchange.executions] == ["3"]
+
+
+def test_an_order_waits_at_the_venue_over_a_stop_and_is_found_and_cancelled_after_it(house: House) -> None:
+    names: list[str] = []
+
+    async def place(service: TradingService, acts: Acts) -> None:
+        words = {"account": "main", "instrument": ABC, "side": "buy", "quantity": "1", "limit": "90", "by": "anna"}
+        names.append((await acts("order", words))["id"])
+        await settled(service)
+
+    async def cancel(service: TradingService, acts: Acts) -> None:
+        found = (await acts("orders", {}))["orders"]
+        assert [(one["id"], one["state"], one["limit"]) for one in found] == [(names[0], "accepted", "90")]
+        assert (await acts("cancel", {"id": names[0], "by": "anna"})) == {"asked": names}
+        await service.until(lambda: not service.traders["main"].books.open)
+
+    house.run(place, house.plan("main"))
+    assert len(house.exchange.working("main")) == 1
+    house.run(cancel, house.plan("main"))
+    assert house.exchange.working("main") == []
+    assert len(house.exchange.orders) == 1
+
+
+def test_a_position_is_closed_and_its_book_ends_flat(house: House) -> None:
+    async def scene(service: TradingService, acts: Acts) -> None:
+        words = {"account": "main", "instrument": ABC, "side": "buy", "quantity": "2", "by": "anna"}
+        await acts("order", words | {"strategy": "trend"})
+        await acts("order", words)
+        await settled(service)
+        told = await acts("close", {"account": "main", "instrument": ABC, "by": "anna"})
+        await settled(service)
+        assert [one["text"] for one in told["orders"]] == ["sell 2 ABC.LOCAL market reduce only"] * 2
+        books = service.traders["main"].books
+        assert books.whole.quantity(ABC) == 0
+        assert books.parts["trend"].quantity(ABC) == 0
+        with pytest.raises(Rejected, match="holds none of it"):
+            await acts("close", {"account": "main", "instrument": ABC, "by": "anna"})
+
+    house.run(scene, house.plan("main"))
+
+
+def test_a_halt_of_the_guard_is_obeyed_acknowledged_and_ended_by_a_person(house: House) -> None:
+    words = {"account": "main", "instrument": ABC, "side": "buy", "quantity": "1", "limit": "90", "by": "anna"}
+
+    async def scene(service: TradingService, acts: Acts) -> None:
+        await acts("order", words)
+        await settled(service)
+        house.epoch.now = 7
+        await service.until(lambda: house.epoch.acknowledged == 7)
+        assert service.traders["main"].books.is_halted
+        refused = await acts("order", words)
+        assert (refused["verdict"], refused["rule"]) == ("refused", "halt")
+        assert (await acts("resume", {"by": "anna", "reason": "the fire is out"})) == {"resumed": ["main"]}
+        assert (await acts("order", words))["verdict"] == "approved"
+
+    house.run(scene, house.plan("main"))
+
+    assert any("halt, epoch 7" in line for line in house.said)
+
+
+def test_an_account_that_cannot_be_brought_up_stands_still_alone(house: House) -> None:
+    def broken(_: Listen) -> Parts:
+        raise Rejected("key of other: it can withdraw, expected one that cannot")
+
+    other = TraderPlan("other", "paper", "USD", broken)
+
+    async def play() -> Mapping[str, Any]:
+        service = house.service(house.plan("main"), other)
+        running = asyncio.create_task(service.run())
+        await service.ready()
+        acts = Acts(service)
+        status = await acts("status", {})
+        with pytest.raises(Transient, match="can withdraw"):
+            await acts("order", {"account": "other", "instrument": ABC, "side": "buy", "quantity": "1", "by": "anna"})
+        service.stop()
+        await running
+        return status
+
+    states = {one["account"]: (one["state"], one["failure"]) for one in asyncio.run(play())["accounts"]}
+
+    assert states == {"main": ("trading", None), "other": ("failed", "key of other: it can withdraw, expected one that cannot")}
+
+
+def test_where_no_account_is_left_the_reason_is_raised(house: House) -> None:
+    def broken(_: Listen) -> Parts:
+        raise Rejected("key of other: it can withdraw, expected one that cannot")
+
+    with pytest.raises(Rejected, match="account other: key of other"):
+        asyncio.run(house.service(TraderPlan("other", "paper", "USD", broken)).run())
+
+
+def test_a_second_service_on_the_same_account_is_refused(house: House) -> None:
+    async def scene(service: TradingService, acts: Acts) -> None:
+        with pytest.raises(Rejected, match=r"main\.sqlite"):
+            house.service(house.plan("main")).lock()
+
+    house.run(scene, house.plan("main"))
+
+
+def test_bars_reach_the_accounts_that_want_them_with_their_prices_before_them(house: House) -> None:
+    class Feed:
+        async def run(self, publish: Callable[[Any], None]) -> None:
+            for minute in (1, 2):
+                bars = tuple(Bar(name, 1.0, 1.0, 1.0, 0.1, 5.0, NOW_NS) for name in (ABC, "XYZ.LOCAL"))
+                publish(BarsClosed("1m", NOW_NS + minute, bars))
+                publish(BarsClosed("1h", NOW_NS + minute, bars))
+
+    async def play() -> TradingService:
+        service = house.service(house.plan("main"), feed=Feed())
+        await service.run()
+        return service
+
+    asyncio.run(play())
+
+    journal = open_sqlite_journal(house.folder / "main.sqlite")
+    from tradewinds.trading.journal import read
+
+    inputs = [entry.input for _, entry in read(journal.read())]
+    journal.close()
+    told = [(type(one).__name__, getattr(one, "end_ns", 0) or getattr(one, "price_ns", 0)) for one in inputs]
+    assert [one for one in told if one[0] in ("Priced", "BarsClosed")] == [
+        ("Priced", NOW_NS + 1), ("BarsClosed", NOW_NS + 1), ("Priced", NOW_NS + 2), ("BarsClosed", NOW_NS + 2),
+    ]  # fmt: skip
+    bars = [one for one in inputs if isinstance(one, BarsClosed)]
+    assert [bar.instrument for bar in bars[0].bars] == [ABC]
+    assert isinstance(inputs[0], Started) or any(isinstance(one, Started) for one in inputs)
+    assert house.pulse.is_resting
+
+
+def test_what_is_asked_wrongly_is_refused_by_name(house: House) -> None:
+    async def scene(service: TradingService, acts: Acts) -> None:
+        for act, words, told in (
+            ("ordre", {}, "act 'ordre', expected one of ping"),
+            ("order", {"account": "mian"}, "account 'mian', expected one that is traded here: main"),
+            ("cancel", {"id": "twx", "by": "anna"}, "no account knows this order"),
+            ("approve", {"id": "twx", "by": "anna"}, "nothing of that id waits"),
+            ("override", {"override": "stop", "by": "anna"}, "override 'stop', expected one of trade"),
+            ("decide", {"strategy": "trend", "at": "2026-11-20"}, "decide 'trend': not traded here"),
+            ("report", {"strategy": "trend", "decision_ns": 1}, "no such decision"),
+        ):
+            with pytest.raises(Rejected, match=told):
+                await acts(act, words)
+
+    house.run(scene, house.plan("main"))
+
+
+def test_an_override_stands_until_it_is_lifted(house: House) -> None:
+    async def scene(service: TradingService, acts: Acts) -> None:
+        await acts("override", {"override": "close only", "strategy": "trend", "by": "anna"})
+        first = (await acts("status", {}))["accounts"][0]["overrides"]
+        assert first == [{"strategy": "trend", "instrument": None, "override": "close only"}]
+        await acts("override", {"override": "trade", "strategy": "trend", "by": "anna"})
+        assert (await acts("status", {}))["accounts"][0]["overrides"] == []
+
+    house.run(scene, house.plan("main"))
+
+
+def test_the_account_is_compared_with_the_venue_on_request(house: House) -> None:
+    async def scene(service: TradingService, acts: Acts) -> None:
+        await acts("order", {"account": "main", "instrument": ABC, "side": "buy", "quantity": "2", "by": "anna"})
+        await settled(service)
+        assert (await acts("reconcile", {"account": "main"}))["breaks"] == []
+        house.exchange.positions["main", ABC] = Decimal(5)
+        assert (await acts("reconcile", {"account": "main"}))["breaks"] == [{"kind": "position", "what": ABC, "ours": "2", "broker": "5"}]
+
+    house.run(scene, house.plan("main"))
