@@ -1,64 +1,246 @@
 """The risk gate: judges an intent against the limits in force and is the only maker of `ApprovedOrder`.
 
-1. Overrides and lists first: no trading, close only, restricted, long only.
-2. Static limits: quantity, notional, position, exposure.
-3. Stateful rules, fed by what was approved before: message rate, repeated execution, duplicate intent, loss of the day.
+1. Halt and overrides first: no trading, close only, reduce only.
+2. The scopes of the order are its account, its strategy and its instrument; each with limits judges by itself, the tightest wins.
+3. Rules in the order of `rules.ALL`: lists, hours, prices, sizes, exposure, losses, rates; last, whether a person has to allow it.
 
-The gate reads no clock: `now_ns` is the time of the event that is being handled. It changes only through `approved`, so that a replay of
-the journal brings it to the same state.
+The gate reads no clock: `now_ns` is the time of the event that is being handled. Judging changes nothing; the gate changes only through
+`approved`, `sent`, `booked`, `marked`, `moved` and `control`, so that a replay of the journal brings it to the same state.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import Protocol
+from datetime import time
+from decimal import Decimal, localcontext
 
-from tradewinds.core.order import ApprovedOrder, Intent, Refusal
+from tradewinds.calendars.day import day_around
+from tradewinds.core.account import Fill
+from tradewinds.core.order import ApprovedOrder, Hold, Intent, OrderTerms, Refusal
+from tradewinds.risk import static
+from tradewinds.risk.bounds import NO_LIMITS, NS, Limits, limits_from
+from tradewinds.risk.memory import Exits, Marks, Memory, scope_keys
+from tradewinds.risk.rules import Case, IsOpen, Rule, View, active, shown
+from tradewinds.risk.situation import ZERO, Situation, WideSituation, wide
+from tradewinds.risk.standing import EXACT, Standing
 
+__all__ = ["Gate", "Limits", "ReduceGate", "Situation", "Standing", "limits_from"]
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Static limits, None where there is none. quantity in units, notional in base currency."""
+OVERRIDES = ("trade", "reduce only", "close only", "no trading")  # later ones are stricter
 
-    quantity_max: Decimal | None = None
-    notional_max: Decimal | None = None
-    position_max: Decimal | None = None
-    is_long_only: bool = False
-
-
-class Situation(Protocol):
-    """What the gate may ask about the account when it judges. Prices are the last known, None where none is."""
-
-    def position(self, instrument: str) -> Decimal: ...
-
-    def working(self, instrument: str) -> Decimal:
-        """Signed units of orders that may still fill."""
-        ...
-
-    def price(self, instrument: str) -> Decimal | None: ...
-
-    def price_ns(self, instrument: str) -> int | None: ...
-
-    def rate(self, instrument: str) -> Decimal | None:
-        """Base currency per unit of the instrument's price times multiplier."""
-        ...
+Verdict = ApprovedOrder | Refusal | Hold
+_Scope = tuple[str, str, str, Limits, tuple[tuple[str, Rule], ...]]
 
 
 @dataclass(slots=True)
 class Gate:
-    """One account's gate."""
+    """One account's gate. Limits may be exchanged at any time by `limit`.
 
-    limits: Limits = Limits()
+    currency, account: for the words of a refusal. day_zone, day_starts: when a trading day begins. is_open: (instrument, instant) ->
+    whether a session is under way, None where not known. has_reduce_only: the venue itself keeps such an order from opening anything.
+    """
+
+    limits: Limits = NO_LIMITS
     by_strategy: Mapping[str, Limits] = field(default_factory=dict)
+    by_instrument: Mapping[str, Limits] = field(default_factory=dict)
+    currency: str = ""
+    account: str = ""
+    day_zone: str = "UTC"
+    day_starts: time = time(0)
+    is_open: IsOpen | None = None
+    has_reduce_only: bool = False
+    memory: Memory = field(default_factory=Memory)
+    overrides: dict[tuple[str, str], str] = field(default_factory=dict)
+    is_halted: bool = False
+    _scopes: dict[tuple[str, str], tuple[_Scope, ...]] = field(default_factory=dict)
+    _day: tuple[int, int] = (0, 0)
 
-    def judge(self, intent: Intent, situation: Situation, now_ns: int) -> ApprovedOrder | Refusal:
-        """An approved order, or a refusal with the rule and a reason that a person understands."""
-        limits = self.by_strategy.get(intent.strategy, self.limits)
-        if limits.quantity_max is not None and intent.terms.quantity > limits.quantity_max:
-            return Refusal(intent, "quantity", f"{intent.terms.quantity} units, the limit is {limits.quantity_max}")
-        return ApprovedOrder(intent, now_ns)
+    def judge(
+        self, intent: Intent, situation: Situation | WideSituation, now_ns: int, *, is_allowed: bool = False, replaces: str | None = None
+    ) -> Verdict:
+        """An approved order, a refusal with the rule and a reason that a person understands, or a hold until a person allows it.
+
+        is_allowed: a person has allowed it; every other rule is judged anew. replaces: the id of a working order whose place it takes,
+        which then does not count as working.
+        """
+        with localcontext(EXACT):  # sums and products of an order's numbers are exact in so many digits
+            return self._judged(intent, situation, now_ns, is_allowed=is_allowed, replaces=replaces)
+
+    def _judged(
+        self, intent: Intent, situation: Situation | WideSituation, now_ns: int, *, is_allowed: bool, replaces: str | None
+    ) -> Verdict:
+        asked, what = wide(situation), _named(intent)
+        if self.is_halted:
+            return Refusal(intent, "halt", f"{what}: trading is halted")
+        if intent.client_order_id in self.memory.orders:
+            return Refusal(intent, "duplicate", f"{what}: it was approved before as {intent.client_order_id}")
+        why = self._overridden(intent, asked, replaces)
+        if why is not None:
+            return Refusal(intent, "override", f"{what}: {why}")
+        scopes = self._scopes_of(intent.strategy, intent.terms.instrument)
+        if not scopes:
+            return ApprovedOrder(intent, now_ns)
+        case = self._case(intent, asked, now_ns)
+        waits: tuple[str, int] | None = None
+        for kind, name, owner, limits, rules in scopes:
+            part = intent.strategy if kind == "strategy" else None
+            view = self._view((kind, name), owner, limits, part, case, replaces)
+            for rule, breaks in rules:
+                reason = None if rule == "approval" and is_allowed else breaks(case, view)
+                if reason is None:
+                    continue
+                if rule != "approval":
+                    return Refusal(intent, rule, f"{what}: {reason}")
+                until_ns = now_ns + int(limits.approval_wait_s * NS)
+                waits = (f"{what}: {reason}", until_ns) if waits is None else (waits[0], min(waits[1], until_ns))
+        return ApprovedOrder(intent, now_ns) if waits is None else Hold(intent, "approval", *waits)
+
+    def limit(
+        self,
+        limits: Limits | None = None,
+        by_strategy: Mapping[str, Limits] | None = None,
+        by_instrument: Mapping[str, Limits] | None = None,
+    ) -> None:
+        """Put other limits in force; what is None stays."""
+        self.limits = self.limits if limits is None else limits
+        self.by_strategy = self.by_strategy if by_strategy is None else by_strategy
+        self.by_instrument = self.by_instrument if by_instrument is None else by_instrument
+        self._scopes.clear()
+
+    # What happened, now or in the journal that is replayed
 
     def approved(self, order: ApprovedOrder) -> None:
-        """An order was approved, now or in the journal that is replayed."""
+        """An order was approved."""
+        self.memory.approve(order)
+
+    def sent(self, client_order_id: str, time_ns: int, *, is_cancel: bool = False) -> None:
+        """A message about an order went onto the wire: the order, its replacement, or its cancel."""
+        self.memory.send(client_order_id, time_ns, is_cancel=is_cancel)
+
+    def booked(self, fill: Fill, strategy: str, time_ns: int, realised: Decimal = ZERO) -> None:
+        """A fill was booked for a strategy. realised: what it closed gained, in base currency; zero where it opened."""
+        self.memory.execute(fill.client_order_id, strategy, fill.instrument, fill.side, time_ns)
+        for key in scope_keys(strategy, fill.instrument):
+            self.memory.exits.setdefault(key, Exits()).book(fill.client_order_id, time_ns, realised)
+
+    def marked(self, strategy: str | None, equity: Decimal, time_ns: int) -> None:
+        """Equity of a strategy, or of the account (None), in base currency, then; loss of the day and drawdown are counted from it."""
+        self.memory.marks.setdefault(strategy, Marks()).mark(self._day_start_ns(time_ns), equity)
+
+    def moved(self, strategy: str | None, amount: Decimal) -> None:
+        """Money came in, or went out (negative): neither gain nor loss."""
+        self.memory.marks.setdefault(strategy, Marks()).move(amount)
+
+    def control(self, action: str, strategy: str = "", instrument: str = "") -> None:
+        """Halt, resume, or an override of a strategy or an instrument ("" for all); "trade" takes that one override back."""
+        if action in ("halt", "resume"):
+            self.is_halted = action == "halt"
+        elif action == "trade":
+            self.overrides.pop((strategy, instrument), None)
+        elif action in OVERRIDES:
+            self.overrides[strategy, instrument] = action
+
+    # Within
+
+    def _overridden(self, intent: Intent, situation: WideSituation, replaces: str | None) -> str | None:
+        """Why an override does not let it pass. The strictest of those that apply counts."""
+        if not self.overrides:
+            return None
+        strategy, instrument = intent.strategy, intent.terms.instrument
+        for key in ((strategy, instrument), (strategy, ""), ("", instrument), ("", "")):
+            action = self.overrides.get(key, "trade")
+            if action == "trade":
+                continue
+            whose = f"{action} is in force for {_whose(*key)}"
+            if action == "no trading":
+                return whose
+            part = key[0] or None
+            held = situation.held(instrument, part)
+            after = static.position_after(held, _pending(situation, intent.terms, part, replaces), intent.terms.signed)
+            if not static.is_reducing(held, after) and not self._is_reduced_there(intent.terms, held):
+                return f"{whose}, {shown(held)} units are held and {shown(after)} would be"
+            if action == "close only" and intent.terms.signed != -held:
+                return f"{whose}, expected an order for all {shown(abs(held))} units"
+        return None
+
+    def _scopes_of(self, strategy: str, instrument: str) -> tuple[_Scope, ...]:
+        """The scopes that limit anything, kept until limits change."""
+        found = self._scopes.get((strategy, instrument))
+        if found is None:
+            given = (
+                ("account", "", f"account {self.account}" if self.account else "the account", self.limits),
+                ("strategy", strategy, f"strategy {strategy}", self.by_strategy.get(strategy, NO_LIMITS)),
+                ("instrument", instrument, instrument, self.by_instrument.get(instrument, NO_LIMITS)),
+            )
+            found = tuple((kind, name, owner, one, active(one, kind)) for kind, name, owner, one in given if not one.is_empty)
+            self._scopes[strategy, instrument] = found
+        return found
+
+    def _case(self, intent: Intent, situation: WideSituation, now_ns: int) -> Case:
+        terms = intent.terms
+        price, rate = situation.price(terms.instrument), situation.rate(terms.instrument)
+        unit = None if price is None or rate is None else EXACT.multiply(price, rate)
+        worth = unit
+        if rate is not None:
+            prices = [one for one in (price, terms.limit, terms.stop) if one is not None]
+            worth = EXACT.multiply(max(prices), rate) if prices else None
+        day_start_ns = self._day_start_ns(now_ns)
+        return Case(
+            intent.strategy, terms, now_ns, day_start_ns, situation, self.memory, self.currency, self.is_open, price, unit, worth
+        )  # fmt: skip
+
+    def _view(self, key: tuple[str, str], owner: str, limits: Limits, part: str | None, case: Case, replaces: str | None) -> View:
+        terms, held = case.terms, case.situation.held(case.terms.instrument, part)
+        buys, sells = case.situation.pending(terms.instrument, part)
+        pending = _pending(case.situation, terms, part, replaces)
+        before = EXACT.add(held, pending)
+        after = static.position_after(held, pending, terms.signed)
+        is_exit = static.is_reducing(held, after) or self._is_reduced_there(terms, held)
+        return View(
+            key, owner, limits, part, held, before, after, EXACT.add(held, buys), EXACT.subtract(held, sells), is_exit
+        )  # fmt: skip
+
+    def _is_reduced_there(self, terms: OrderTerms, held: Decimal) -> bool:
+        """Whether the venue itself keeps this order from doing more than reducing what is held."""
+        return self.has_reduce_only and terms.is_reduce_only and held * terms.signed < 0 and terms.quantity <= abs(held)
+
+    def _day_start_ns(self, now_ns: int) -> int:
+        if not self._day[0] <= now_ns < self._day[1]:
+            self._day = day_around(now_ns, self.day_zone, self.day_starts)
+        return self._day[0]
+
+
+@dataclass(frozen=True, slots=True)
+class ReduceGate:
+    """The guard's gate: lets pass what lessens a position that the venue says is held, and nothing else."""
+
+    def judge(self, intent: Intent, held: Decimal, working: Decimal, now_ns: int) -> ApprovedOrder | Refusal:
+        """held: signed units at the venue. working: signed units of orders that may still fill there."""
+        pending = working if working * intent.terms.signed > 0 else ZERO
+        after = static.position_after(held, pending, intent.terms.signed)
+        if static.is_reducing(held, after):
+            return ApprovedOrder(intent, now_ns)
+        return Refusal(
+            intent, "reduce only", f"{_named(intent)}: {shown(held)} units are held and {shown(after)} would be, the guard only reduces"
+        )
+
+
+def _pending(situation: WideSituation, terms: OrderTerms, part: str | None, replaces: str | None) -> Decimal:
+    """Signed units that work on the order's side, without the order that it replaces."""
+    buys, sells = situation.pending(terms.instrument, part)
+    working = buys if terms.side == "buy" else -sells
+    if replaces is not None:
+        left = situation.left(replaces)
+        working -= left if left * terms.signed > 0 else ZERO
+    return working
+
+
+def _named(intent: Intent) -> str:
+    return f"{intent.terms.side} {shown(intent.terms.quantity)} {intent.terms.instrument}"
+
+
+def _whose(strategy: str, instrument: str) -> str:
+    if strategy and instrument:
+        return f"strategy {strategy} in {instrument}"
+    return f"strategy {strategy}" if strategy else instrument or "everything"
