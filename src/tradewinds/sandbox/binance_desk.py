@@ -160,7 +160,7 @@ class Desk:
                 if endpoint.is_signed:
                     self._check(asked, payload)
             if endpoint.is_order:
-                self._count(asked.account)
+                self.count_order(asked.account)
             body = endpoint.call(asked)
         except Denied as error:
             return _json(error.status, {"code": error.code, "msg": str(error), **(error.data or {})}, headers)
@@ -202,6 +202,20 @@ class Desk:
         self._check(asked, payload.encode())
         return asked
 
+    def count_order(self, account: str) -> None:
+        """Count a new order of an account, or say that it sends too many."""
+        now_s = self.now_ns() // 1_000_000_000
+        count = self.counts.setdefault(account, OrderCount())
+        if count.window != now_s // 10:
+            count.window, count.short = now_s // 10, 0
+        if count.day != now_s // 86_400:
+            count.day, count.long = now_s // 86_400, 0
+        if count.short >= self.orders_10s or count.long >= ORDERS_DAY:
+            limit = f"{self.orders_10s} orders per 10 SECOND" if count.short >= self.orders_10s else f"{ORDERS_DAY} orders per 1 DAY"
+            raise Denied(429, -1015, f"Too many new orders; current limit is {limit}.")
+        count.short += 1
+        count.long += 1
+
     def _key(self, text: str, need: Need) -> ApiKey:
         if not is_key(text):
             raise Denied(401, -2014, "API-key format invalid.")
@@ -236,19 +250,6 @@ class Desk:
             raise Refused(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
         if asked.now_ns - at_ns > int(window_ms * NS_PER_MS):
             raise Refused(-1021, "Timestamp for this request is outside of the recvWindow.")
-
-    def _count(self, account: str) -> None:
-        now_s = self.now_ns() // 1_000_000_000
-        count = self.counts.setdefault(account, OrderCount())
-        if count.window != now_s // 10:
-            count.window, count.short = now_s // 10, 0
-        if count.day != now_s // 86_400:
-            count.day, count.long = now_s // 86_400, 0
-        if count.short >= self.orders_10s or count.long >= ORDERS_DAY:
-            limit = f"{self.orders_10s} orders per 10 SECOND" if count.short >= self.orders_10s else f"{ORDERS_DAY} orders per 1 DAY"
-            raise Denied(429, -1015, f"Too many new orders; current limit is {limit}.")
-        count.short += 1
-        count.long += 1
 
 
 def _read(question: Question) -> tuple[bytes, dict[str, str]]:

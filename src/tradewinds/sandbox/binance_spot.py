@@ -21,6 +21,7 @@ from tradewinds.sandbox.binance_filters import Rules, check_spot, spot_rules
 from tradewinds.sandbox.binance_orders import cancelled, client_id, eight, placed, shown, spot_order, trade
 from tradewinds.sandbox.binance_questions import Question as MarketQuestion
 from tradewinds.sandbox.binance_questions import Refused
+from tradewinds.sandbox.binance_user import SpotTalk, execution_report
 from tradewinds.sandbox.conversation import Answer, Close, Question, Send, Talk
 from tradewinds.sandbox.exchange import Exchange
 from tradewinds.sandbox.keys import KeyRing
@@ -58,6 +59,8 @@ class BinanceSpot:
         self.desk = Desk(world, self.keys, WeightBudget(world.config.weight_limit, world.monotonic), self._table())
         self._rules: dict[str, Rules] = {}
         self._made = 0
+        self.talks: set[SpotTalk] = set()
+        self.exchange.listeners.append(self._hear)
 
     def answer(self, question: Question) -> Answer:
         """The answer to one request; what rests is matched first."""
@@ -66,7 +69,37 @@ class BinanceSpot:
 
     def talk(self, question: Question, send: Send, close: Close) -> Talk | Answer:
         """Open the WebSocket API."""
-        return Answer(404, b"")
+        if question.path != "/ws-api/v3":
+            return Answer(404, b"")
+        talk = SpotTalk(self, question, send, close)
+        self.talks.add(talk)
+        return talk
+
+    def tick(self) -> None:
+        """Match what rests, and hang up on who was connected for a day."""
+        self.exchange.match()
+        for talk in tuple(self.talks):
+            talk.tick()
+
+    def restart(self, *, says_so: bool = False) -> None:
+        """Hang up on everybody, as when the venue restarts; orders stay."""
+        for talk in tuple(self.talks):
+            talk.end(says_so=says_so)
+
+    def revoke(self, key: str) -> bool:
+        """Accept a key no longer and end its subscriptions; False where it was unknown."""
+        found = self.keys.find(key)
+        for talk in tuple(self.talks):
+            if found is not None:
+                talk.terminate(found.account)
+        return self.keys.revoke(key)
+
+    def deposit(self, account: str, asset: str, amount: Decimal) -> None:
+        """Move an asset in from outside, out when negative; the account is told."""
+        self.wallet.credit(account, asset, amount)
+        now_ms = self.desk.now_ns() // 1_000_000
+        self._tell(account, {"e": "balanceUpdate", "E": now_ms, "a": asset, "d": eight(amount), "T": now_ms})
+        self._tell(account, self._position(account, (asset,), now_ms))
 
     def rules(self, symbol: str) -> Rules:
         """The numbers of a pair; raises -1121 where there is none."""
@@ -83,6 +116,8 @@ class BinanceSpot:
             account, f"web_{self.make_id()}", symbol, side, "limit" if limit else "market", quantity, limit, by_hand=True,
             extra={"type": kind, "tif": "GTC"},
         )  # fmt: skip
+        if not self.wallet.can_pay(order):
+            raise Refused(-2010, "Account has insufficient balance for requested action.")
         return self.exchange.place(order)
 
     def place(self, asked: Asked) -> VenueOrder:
@@ -150,6 +185,8 @@ class BinanceSpot:
             ("GET", "/sapi/v1/account/status"): Endpoint(lambda asked: {"data": "Normal"}),
             ("GET", "/sapi/v1/account/apiTradingStatus"): Endpoint(lambda asked: {"data": {"isLocked": False, "plannedRecoverTime": 0}}),
             ("GET", "/sapi/v1/capital/config/getall"): Endpoint(self._coins, 10),
+            ("GET", "/sapi/v1/margin/allPairs"): Endpoint(lambda asked: []),
+            ("GET", "/sapi/v1/margin/isolated/allPairs"): Endpoint(lambda asked: []),
             ("GET", "/sapi/v1/asset/tradeFee"): Endpoint(self._trade_fee),
         }
         for method in ("POST", "PUT", "DELETE"):
@@ -405,6 +442,23 @@ class BinanceSpot:
     def _assets(self, symbol: str) -> tuple[str, str]:
         rules = self.rules(symbol)
         return rules.base, rules.quote
+
+    def _hear(self, order: VenueOrder, execution: Execution | None) -> None:
+        if not self.talks:
+            return
+        change, now_ms = self.exchange.log[-1], self.desk.now_ns() // 1_000_000
+        self._tell(order.account, execution_report(order, execution, change.what, len(self.exchange.log), now_ms))
+        self._tell(order.account, self._position(order.account, self._assets(order.symbol), now_ms))
+
+    def _tell(self, account: str, event: dict[str, Any]) -> None:
+        for talk in tuple(self.talks):
+            talk.tell(account, event)
+
+    def _position(self, account: str, assets: tuple[str, ...], now_ms: int) -> dict[str, Any]:
+        held = [
+            {"a": asset, "f": eight(self.wallet.free(account, asset)), "l": eight(self.wallet.locked(account, asset))} for asset in assets
+        ]
+        return {"e": "outboundAccountPosition", "E": now_ms, "u": now_ms, "B": held}
 
     def _fee(self, order: VenueOrder, quantity: Decimal, price: Decimal, is_maker: bool) -> tuple[Decimal, str]:
         base, quote = self._assets(order.symbol)

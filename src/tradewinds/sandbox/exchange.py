@@ -52,6 +52,7 @@ class Exchange:
     """Orders and executions of one venue. now_ns and quote are asked whenever something happens; ids rise from `first_id`.
 
     positions: signed units by (account, symbol); averages: what they were opened at; realised: gains before commission, quote currency.
+    affords: asked when a stop is touched, whether its account can still pay for it.
     """
 
     now_ns: Callable[[], int]
@@ -67,6 +68,7 @@ class Exchange:
     log: list[Change] = field(default_factory=list)
     replenish_ns: int = NS_PER_SECOND
     day_end: Callable[[VenueOrder, int], int] = end_of_utc_day
+    affords: Callable[[VenueOrder], bool] | None = None
     _working: dict[int, VenueOrder] = field(default_factory=dict)
     _by_symbol: dict[str, dict[int, VenueOrder]] = field(default_factory=dict)
     _by_client: dict[tuple[str, str], list[int]] = field(default_factory=dict)
@@ -243,7 +245,9 @@ class Exchange:
         if order.is_triggered and not was_triggered:
             order.updated_ns = self.now_ns()
             self._tell(order, "triggered")
-            if order.time_in_force == "fok" and self._whole(order, quote) is None:
+            if self.affords is not None and not self.affords(order):
+                self._end(order, "expired", "rejected when triggered")
+            elif order.time_in_force == "fok" and self._whole(order, quote) is None:
                 self._end(order, "expired", "fill or kill")
         if not order.is_working:
             return

@@ -21,6 +21,7 @@ class SpotWallet:
         self._locked: dict[tuple[str, str], Decimal] = {}
         self._of_order: dict[int, tuple[str, Decimal]] = {}
         exchange.listeners.append(self.hear)
+        exchange.affords = self.can_pay
 
     def free(self, account: str, asset: str) -> Decimal:
         """What may be spent."""
@@ -60,9 +61,6 @@ class SpotWallet:
             self._move(order, execution)
         if not order.is_working:
             self._lock(order, None)
-            return
-        if order.is_triggered and execution is None and not self.can_pay(order):
-            self._exchange.end(order.id, "expired", "rejected when triggered")
             return
         self._lock(order, self.needs(order))
 
