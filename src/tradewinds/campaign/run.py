@@ -101,7 +101,10 @@ class Simulation:
         self.stage.refuse_key(is_refused=False)
         await self._settle()
         self.graveyard += tasks
-        return self._result()
+        result = self._result()
+        if self.process is not None:
+            self.process.die()
+        return result
 
     # The trading process
 

@@ -9,6 +9,8 @@ from aiohttp import ClientConnectorError
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import BaseConnector
 
+from tradewinds.campaign.loop import PROCESS
+
 KEPT_S = 1e6  # the pool asks the computer's clock, which must decide nothing
 
 
@@ -30,5 +32,15 @@ class MemoryConnector(BaseConnector):
 
 
 def memory_session() -> aiohttp.ClientSession:
-    """A session of the running loop."""
-    return aiohttp.ClientSession(connector=MemoryConnector())
+    """A session of the running loop; it is forgotten without a word when its process dies."""
+    connector = MemoryConnector()
+    session = aiohttp.ClientSession(connector=connector)
+
+    def forget() -> None:
+        session.detach()
+        connector._closed = True
+
+    process = PROCESS.get()
+    if process is not None:
+        process.on_death.append(forget)
+    return session
