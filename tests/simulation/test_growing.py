@@ -128,6 +128,7 @@ def test_an_order_of_a_target_is_trimmed_to_the_cash_instead_of_refused() -> Non
         "volume": np.array([1e6]),
     }
     growing.take(Row(0, HOUR_NS, prices))
+    growing.restore(growing.snapshot())
 
     growing.mark_as_target(growing.simulator.submit(0, 1, 30.0))
     fills = growing.take(Row(HOUR_NS, 2 * HOUR_NS, prices))

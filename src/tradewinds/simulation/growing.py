@@ -87,6 +87,11 @@ class GrowingSimulator:
         self.simulator.advance(at + 1)
         return self.simulator.fills[before:].copy()
 
+    def posted(self) -> list[tuple[str, float]]:
+        """Cash that moved without a fill since this was asked last (or the simulation made, or brought back): (currency, amount)."""
+        found, self._told = self.simulator.postings[self._told :], int(self.simulator.books.state["postings"][0])
+        return [(self.currencies[int(one["currency"])], float(one["amount"])) for one in found if one["amount"]]
+
     def mark_as_target(self, order: int) -> None:
         """Let an order that was just placed be one of a target: the account trims it to what it can pay instead of refusing it."""
         books, slot = self.simulator.books, self._slot(order)
@@ -114,7 +119,7 @@ class GrowingSimulator:
         kept: dict[str, Any] = {
             "format": FORMAT, "instruments": [one.id for one in self.instruments], "currencies": list(self.currencies),
             "orders": _text(orders), "positions": _text(positions), "state": _text(state), "end_ns": self.end_ns, "last": last,
-            "session": int(market.session[row] - market.session[base]), "rates": market.rates[base].tolist(),
+            "session": int(market.session[row] - market.session[base]), "rates": market.rates[min(base, len(market.rates) - 1)].tolist(),
         }  # fmt: skip
         kept |= {name: _text(getattr(books, name)) for name in _KEPT}
         return json.dumps(kept, sort_keys=True, separators=(",", ":"))
@@ -168,6 +173,7 @@ class GrowingSimulator:
             currencies=self.currencies, rates=np.ones((rows if len(self.currencies) > 1 else 1, len(self.currencies))),
         )  # fmt: skip
         self.simulator = Simulator(self.market, self.setup, keeps_equity=False)
+        self._told = 0
 
 
 def _text(values: NDArray[Any]) -> str:
