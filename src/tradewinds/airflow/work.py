@@ -34,7 +34,7 @@ def check_ready(name: str, partition: str, params: Mapping[str, Any], *, in_task
 
 def ask_trading(act: str, **words: Any) -> dict[str, Any]:
     """The trading service's answer to one act of its control channel; raises core.errors, Transient where no service runs."""
-    from tradewinds.wiring.control import ask
+    from tradewinds.live.control import ask
     from tradewinds.wiring.settings import load_sound_config
 
     config, _ = load_sound_config()
