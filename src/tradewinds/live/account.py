@@ -2,34 +2,65 @@
 
 1. `start` replays the journal, opens the broker and compares with the venue; nothing is decided before that is done.
 2. `run` takes whatever waits as one batch: handle each, append the batch to the journal in one write, then carry the commands out.
-3. Every command runs as a task of its own; what came of it returns as an input. The epoch is read before anything is sent.
+3. Every command runs as a task of its own; what came of it returns as an input. The epoch is read right before anything is sent.
+4. A journal that cannot be written stops the sending, not the process: news is handled on, up to a limit, decisions wait, and a person
+   is told. An exception from the core is a bug of ours: nothing is sent any more and `run` raises Invariant.
 
-A journal that cannot be written stops the sending, not the process: the batch is tried again, inputs wait.
+Everything runs on the event loop's time; a clock that jumps back does not take the core's time back.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from tradewinds.core.broker import Broker, Told
+from tradewinds.core.broker import Broker, Link, OrderRef, Told
 from tradewinds.core.errors import Invariant, OutcomeUnknown, Rejected, TradewindsError, Transient
+from tradewinds.core.order import Intent
 from tradewinds.core.ports import Clock
-from tradewinds.trading.engine import Command, CompareCommand, Engine, Outcome
-from tradewinds.trading.entry import Answered, Compared, Controlled, Doubt, Entry, Heard, Input, Ticked
-from tradewinds.trading.journal import JournalStore, chained, read
+from tradewinds.trading.command import AnyCommand, Command, CompareCommand, Outcome
+from tradewinds.trading.engine import Engine
+from tradewinds.trading.entry import (
+    Answered,
+    Approval,
+    BarsClosed,
+    Compared,
+    Controlled,
+    Doubt,
+    Entry,
+    Heard,
+    Input,
+    ReplaceWanted,
+    Started,
+    Ticked,
+    Wanted,
+)
+from tradewinds.trading.journal import Chained, JournalStore, chained, read
 
 NS = 1_000_000_000
 BATCH_MAX = 256
-QUEUE_MAX = 100_000
+QUEUE_MAX = 100_000  # inputs that wait; answers to what was asked are always taken
+UNWRITTEN_MAX = 10_000  # steps that are kept in memory while the journal cannot be written
+IN_FLIGHT_MAX = 64  # commands on the wire at a time
+SEND_VALID_S = 10.0  # an order whose turn comes later than this after its approval does not leave
 JOURNAL_AGAIN_S = 0.5
-COMPARE_AGAIN_S = 1.0
+COMPARE_AGAIN_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+OPEN_AGAIN_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+EPOCH_EVERY_S = 0.05
+
+_DECIDING = (Wanted, BarsClosed, ReplaceWanted, Approval)
 
 
 class AccountLoop:
-    """Drives one `Engine`. `epoch`: the halt epoch in force, read before every send. `listen`: told every step once it is durable,
-    those of the journal first."""
+    """Drives one `Engine`.
+
+    epoch: the halt epoch in force, read before every send. acknowledge: told an epoch once nothing will be sent under an earlier one.
+    epoch_every_s: how often a raised epoch is looked for while nothing is sent; None: only before sends. alert: (severity, text) of what
+    the loop itself has to say. route: takes intents for other accounts. listen: told every step once it is durable, those of the journal
+    first. started: the first input of this run.
+    """
 
     def __init__(
         self,
@@ -40,138 +71,334 @@ class AccountLoop:
         epoch: Callable[[], int],
         *,
         listen: Callable[[Entry], None] = lambda entry: None,
+        started: Started | None = None,
+        acknowledge: Callable[[int], None] = lambda epoch: None,
+        epoch_every_s: float | None = None,
+        alert: Callable[[str, str], None] = lambda severity, text: None,
+        route: Callable[[tuple[Intent, ...]], None] = lambda intents: None,
     ) -> None:
         self.engine = engine
-        self._listen = listen
         self.is_ready = asyncio.Event()
-        self._journal = journal
-        self._broker = broker
-        self._clock = clock
-        self._epoch = epoch
-        self._waiting: asyncio.Queue[Input] = asyncio.Queue(QUEUE_MAX)
+        self.is_stalled = False  # the journal cannot be written
+        self._journal, self._broker, self._clock, self._epoch = journal, broker, clock, epoch
+        self._listen, self._acknowledge, self._alert, self._route = listen, acknowledge, alert, route
+        self._started = started or Started("", "", "live")
+        self._epoch_every_s = epoch_every_s
+        self._acknowledged = 0
+        self._waiting: deque[Input] = deque()
+        self._held: deque[Input] = deque()  # decisions that wait for the first comparison, or for the journal
+        self._news = asyncio.Event()
+        self._commands: deque[Command] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._in_flight = 0
+        self._sending = 0
+        self._unwritten: list[Chained] = []
+        self._unsaid: list[Outcome] = []
         self._sequence, self._hash = 0, bytes(32)
-
-    @property
-    def is_idle(self) -> bool:
-        """Nothing waits to be handled and nothing is asked of the broker."""
-        return self._waiting.empty() and not self._tasks
+        self._doubted_s: dict[str, float] = {}
+        self._has_lost_news = False
+        self._is_dead = False
+        self._last_ns, self._last_s = 0, 0.0
 
     def put(self, given: Input) -> None:
-        """Queue an input; it is handled in order of arrival."""
-        self._waiting.put_nowait(given)
+        """Queue an input; it is handled in order of arrival. Raises Transient when too many wait."""
+        if len(self._waiting) + len(self._held) >= QUEUE_MAX and not isinstance(given, Answered | Compared | Controlled):
+            if isinstance(given, Heard):
+                self._has_lost_news = True  # a comparison brings it back
+                return
+            raise Transient(f"account {self.engine.books.account}: {QUEUE_MAX} inputs wait, expected fewer", retry_after_s=1.0)
+        self._waiting.append(given)
+        self._news.set()
 
     async def start(self) -> None:
-        """Recovery, which is the only way to start."""
+        """Recovery, which is the only way to start. Returns when the first comparison with the venue is settled."""
         for kept, entry in read(self._journal.read()):
-            self.engine.books.apply(entry.time_ns, entry.records)
+            self.engine.replay(entry)
             self._sequence, self._hash = kept.sequence, kept.hash
+            self._last_ns = entry.time_ns
             self._listen(entry)
-        self.engine.recover()
-        await self._broker.open(self._hear)
-        await self._compare(self.engine.books.cursor)
+        self._last_s = asyncio.get_running_loop().time()
+        self._doubted_s = dict.fromkeys(self.engine.books.open, self._last_s)
+        await self._step([self._started, *self._raised()])
+        if self._epoch_every_s is not None:
+            self._spawn(self._watch(self._epoch_every_s))
+        await self._open()
+        while not self.engine.is_ready:
+            await self._turn()
         self.is_ready.set()
+        self._release()
 
     async def run(self) -> None:
-        """Handle inputs until cancelled."""
+        """Handle inputs until cancelled; raises Invariant when the core broke."""
         while True:
-            given = await self._next()
-            batch = [given]
-            while len(batch) < BATCH_MAX and not self._waiting.empty():
-                batch.append(self._waiting.get_nowait())
-            await self._step(batch)
+            await self._turn()
 
     async def stop(self) -> None:
         """End what is under way and let go of the broker; orders stay where they are."""
+        self._is_dead = True
+        self.is_ready.clear()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._broker.close()
         self._journal.close()
 
-    async def _next(self) -> Input:
-        due = self.engine.due_ns()
-        if due is None:
-            return await self._waiting.get()
-        wait_s = max(0.0, (due - self._clock.now_ns()) / NS)
-        try:
-            return await asyncio.wait_for(self._waiting.get(), wait_s)
-        except TimeoutError:
-            return Ticked()
+    def now_ns(self) -> int:
+        """The clock's time; never earlier than what passed on the event loop since it was asked last."""
+        at_s = asyncio.get_running_loop().time()
+        steady = self._last_ns + int((at_s - self._last_s) * NS)
+        self._last_ns, self._last_s = max(self._clock.now_ns(), steady), at_s
+        return self._last_ns
 
-    async def _step(self, batch: list[Input]) -> None:
-        now_ns = self._clock.now_ns()
-        outcomes = [self.engine.handle(now_ns, given) for given in batch]
-        await self._make_durable([one for one in outcomes if not one.is_empty])
-        for outcome in outcomes:
-            self._listen(outcome.entry)
-            for command in outcome.commands:
-                self._carry_out(command)
+    # Steps
 
-    async def _make_durable(self, outcomes: list[Outcome]) -> None:
-        rows = chained([one.entry for one in outcomes], self._sequence, self._hash)
-        while rows:
+    async def _open(self) -> None:
+        tries = 0
+        while True:
             try:
-                self._journal.append(rows)
-            except Transient:
-                await asyncio.sleep(JOURNAL_AGAIN_S)
+                await self._broker.open(self._hear)
+            except (Transient, OutcomeUnknown) as error:
+                self._alert("warning", f"account {self.engine.books.account}: the broker cannot be reached: {error}")
+                await asyncio.sleep(OPEN_AGAIN_S[min(tries, len(OPEN_AGAIN_S) - 1)])
+                tries += 1
                 continue
-            self._sequence, self._hash = rows[-1].sequence, rows[-1].hash
             return
 
-    def _carry_out(self, command: Command | CompareCommand) -> None:
-        work = self._compare(command.cursor) if isinstance(command, CompareCommand) else self._ask(command)
-        self._spawn(work)
+    async def _turn(self) -> None:
+        batch = await self._batch()
+        if batch:
+            await self._step(batch)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _batch(self) -> list[Input]:
+        """What waits, or a tick when something is due; while the journal is away, its next try."""
+        if not self._waiting or len(self._unwritten) >= UNWRITTEN_MAX:
+            await self._wait()
+        batch: list[Input] = []
+        if self._has_lost_news:
+            self._has_lost_news = False
+            batch.append(Heard(Link("data lost", "too much news waited", self.now_ns())))
+        while self._waiting and len(batch) < BATCH_MAX and len(self._unwritten) < UNWRITTEN_MAX:
+            given = self._waiting.popleft()
+            if isinstance(given, _DECIDING) and (self.is_stalled or not self.is_ready.is_set()) and not _is_warm_up(given):
+                self._held.append(given)
+            else:
+                batch.append(given)
+        if not batch and self._is_due():
+            batch.append(Ticked())
+        if not batch and self._unwritten:
+            await self._write([])
+        return batch
+
+    async def _wait(self) -> None:
+        self._news.clear()
+        due_ns = self.engine.due_ns()
+        wait_s = None if due_ns is None else max(0.0, (due_ns - self.now_ns()) / NS)
+        if self._unwritten:
+            wait_s = JOURNAL_AGAIN_S
+        if wait_s is None:
+            await self._news.wait()
+        elif wait_s > 0:
+            try:
+                await asyncio.wait_for(self._news.wait(), wait_s)
+            except TimeoutError:
+                return
+
+    def _is_due(self) -> bool:
+        due_ns = self.engine.due_ns()
+        return due_ns is not None and due_ns <= self.now_ns()
+
+    async def _step(self, batch: list[Input]) -> None:
+        now_ns = self.now_ns()
+        outcomes = []
+        for given in batch:
+            try:
+                outcomes.append(self.engine.handle(now_ns, given))
+            except Exception as error:
+                self._die(f"handling {type(given).__name__}: {type(error).__name__} {error}")
+                raise Invariant(f"core of account {self.engine.books.account}: {error}, expected every input to be handled") from error
+        await self._write(outcomes)
+        self._say_halted()
+
+    def _die(self, why: str) -> None:
+        """A bug of ours: whatever the core says from now on is not to be trusted."""
+        self._is_dead = True
+        self.is_ready.clear()
+        self._commands.clear()
+        self._alert("critical", f"account {self.engine.books.account}: trading stopped: {why}")
+
+    async def _write(self, outcomes: list[Outcome]) -> None:
+        """Make steps durable, and only then tell of them and carry out what they want."""
+        self._unsaid += outcomes
+        new = chained([one.entry for one in outcomes if not one.is_empty], self._sequence, self._hash)
+        if new:
+            self._unwritten += new
+            self._sequence, self._hash = new[-1].sequence, new[-1].hash
+        if self._unwritten:
+            try:
+                self._journal.append(self._unwritten)
+            except Transient as error:
+                if not self.is_stalled:
+                    self.is_stalled = True
+                    self._alert("critical", f"account {self.engine.books.account}: nothing is sent: {error}")
+                return
+            self._unwritten = []
+        if self.is_stalled:
+            self.is_stalled = False
+            self._alert("warning", f"account {self.engine.books.account}: the journal is written again")
+            self._release()
+        said, self._unsaid = self._unsaid, []
+        for one in said:
+            if not one.is_empty:
+                self._listen(one.entry)
+            for command in one.commands:
+                self._carry_out(command)
+
+    def _release(self) -> None:
+        """Decisions that waited."""
+        self._waiting.extendleft(reversed(self._held))
+        self._held.clear()
+        self._news.set()
+
+    # The halt epoch
+
+    def _raised(self) -> list[Input]:
+        """A halt, where the epoch was raised beyond what the core knows."""
+        epoch = self._epoch()
+        return [] if epoch <= self.engine.books.epoch else [Controlled("halt", "guard", "the halt epoch was raised", epoch=epoch)]
+
+    async def _watch(self, every_s: float) -> None:
+        asked = 0
+        while True:
+            await asyncio.sleep(every_s)
+            raised = self._raised()
+            if raised and self._epoch() > asked:
+                asked = self._epoch()
+                self.put(raised[0])
+            self._say_halted()
+
+    def _say_halted(self) -> None:
+        """Acknowledge an epoch once it is durable, or nothing can be sent, and nothing sent before it is still leaving."""
+        epoch = self.engine.books.epoch
+        if epoch > self._acknowledged and self._sending == 0:
+            self._acknowledged = epoch
+            self._acknowledge(epoch)
+
+    # The wire
+
+    def _carry_out(self, command: AnyCommand) -> None:
+        if isinstance(command, CompareCommand):
+            self._spawn(self._compare(command.cursor))
+        elif isinstance(command, Command):
+            # Cancels go first: they lessen what can go wrong.
+            self._commands.appendleft(command) if command.ask == "cancel" else self._commands.append(command)
+            self._pump()
+        else:
+            self._route(command.intents)
+
+    def _pump(self) -> None:
+        while self._commands and self._in_flight < IN_FLIGHT_MAX and not self._is_dead:
+            self._in_flight += 1
+            self._spawn(self._ask(self._commands.popleft()), self._landed)
+
+    def _landed(self) -> None:
+        self._in_flight -= 1
+        self._pump()
+
+    def _spawn(self, work: Coroutine[Any, Any, None], after: Callable[[], None] | None = None) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+
+        def ended(done: asyncio.Task[None]) -> None:
+            self._tasks.discard(done)
+            if after is not None:
+                after()
+
+        task.add_done_callback(ended)
 
     async def _ask(self, command: Command) -> None:
         """One question or order to the broker; its answer becomes an input."""
-        order = self.engine.books.orders[command.client_order_id]
-        epoch = self._epoch()
-        if command.ask in ("submit", "replace") and epoch > self.engine.books.epoch:
-            self.put(Controlled("halt", "guard", "the halt epoch was raised", epoch=epoch))
-            self.put(Answered(command.ask, command.client_order_id, doubt="transient", detail="halted before it was sent"))
+        name = command.client_order_id
+        is_send = command.ask in ("submit", "replace")
+        stopped = self._stopped(command) if is_send else None
+        if stopped is not None:
+            for halt in self._raised():
+                self.put(halt)
+            self.put(Answered(command.ask, name, doubt="unsent", detail=stopped))
             return
+        asked_ns = self.now_ns()
         doubt: Doubt | None = None
-        report, detail = None, ""
+        report, detail, retry_after_s = None, "", None
+        self._sending += is_send
         try:
-            if command.ask == "submit":
-                assert command.order is not None
-                report = await self._broker.submit(command.order)
-            elif command.ask == "cancel":
-                report = await self._broker.cancel(order.ref)
-            elif command.ask == "replace":
-                assert command.order is not None
-                report = await self._broker.replace(order.ref, command.order)
-            else:
-                report = await self._broker.find(order.ref)
+            report = await self._asked(command)
         except Transient as error:
-            doubt, detail = "transient", str(error)
+            doubt, detail, retry_after_s = "transient", str(error), error.retry_after_s
         except Rejected as error:
             doubt, detail = "rejected", str(error)
         except OutcomeUnknown as error:
             doubt, detail = "unknown", str(error)
-        except Invariant as error:
-            doubt, detail = "invariant", str(error)
-        self.put(Answered(command.ask, command.client_order_id, report, doubt, detail))
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever an adapter does wrong, the order is in doubt and never lost
+            doubt, detail = "invariant", f"{type(error).__name__}: {error}"
+        finally:
+            self._sending -= is_send
+        if command.ask == "find" and report is None and doubt is None and self._is_early(name):
+            doubt, detail = "transient", "not found, and too early to count"
+        if is_send and doubt not in (None, "rejected", "transient"):
+            self._doubted_s[name] = asyncio.get_running_loop().time()
+            if command.order is not None:
+                self._doubted_s[command.order.client_order_id] = self._doubted_s[name]
+        self.put(Answered(command.ask, name, report, doubt, detail, asked_ns, retry_after_s))
+
+    async def _asked(self, command: Command) -> Any:
+        order = self.engine.books.orders.get(command.client_order_id)
+        ref = command.ref or OrderRef(command.client_order_id, "", "")
+        if order is not None and order.venue_order_id:
+            ref = order.ref
+        if command.ask == "find":
+            return await self._broker.find(ref)
+        if command.ask == "cancel":
+            return await self._broker.cancel(ref)
+        assert command.order is not None
+        if command.ask == "submit":
+            return await self._broker.submit(command.order)
+        return await self._broker.replace(ref, command.order)
+
+    def _stopped(self, command: Command) -> str | None:
+        """Why an order must not leave any more."""
+        assert command.order is not None
+        if self._is_dead or self._epoch() > self.engine.books.epoch or self.engine.books.is_halted:
+            return "halted before it was sent"
+        age_s = (self.now_ns() - command.order.approved_ns) / NS
+        return f"its turn came {age_s:.1f} s after its approval" if age_s > SEND_VALID_S else None
+
+    def _is_early(self, name: str) -> bool:
+        """Whether "not found" proves nothing yet, by the time that really passed, whatever the clock says."""
+        since_s = self._doubted_s.get(name)
+        return since_s is not None and asyncio.get_running_loop().time() - since_s < self.engine.capability.absent_after_s
 
     async def _compare(self, cursor: str) -> None:
         """Ask for the venue's truth until it answers."""
+        tries = 0
         while True:
-            asked_ns = self._clock.now_ns()
+            asked_ns = self.now_ns()
             try:
-                page = await self._broker.fills(cursor)
                 orders = await self._broker.open_orders()
+                page = await self._broker.fills(cursor)
                 holdings = await self._broker.holdings()
-            except TradewindsError:
-                await asyncio.sleep(COMPARE_AGAIN_S)
+            except TradewindsError as error:
+                tries += 1
+                if tries == len(COMPARE_AGAIN_S) + 1:
+                    self._alert("warning", f"account {self.engine.books.account}: no comparison with the broker: {error}")
+                await asyncio.sleep(COMPARE_AGAIN_S[min(tries, len(COMPARE_AGAIN_S)) - 1])
                 continue
-            await self._step([Compared(asked_ns, orders, page.fills, page.cursor, holdings)])
+            self.put(Compared(asked_ns, orders, page.fills, page.cursor, holdings))
             return
 
     def _hear(self, told: Told) -> None:
         self.put(Heard(told))
+
+
+def _is_warm_up(given: Input) -> bool:
+    return isinstance(given, BarsClosed) and given.is_warm_up

@@ -4,35 +4,39 @@
 2. The engine emits records, each applied to the books at once, and commands for the wire.
 3. Whoever runs it makes the step durable, then carries the commands out, and feeds what came of them back as inputs.
 
-Rules that hold for every path: an order is journalled before it is sent; a doubt makes it UNKNOWN and freezes its instrument; UNKNOWN is
-settled by asking, never by sending again; ABSENT needs two "not found", each later than the receive window, and no execution.
+Rules that hold for every path: an order is journalled before it is sent; a doubt makes it UNKNOWN and freezes its instrument for the
+whole account; UNKNOWN is settled by asking, never by sending again. `tracking.py` knows what news of an order means, `recovery.py` how
+the venue's truth is compared, `books.py` what is so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
-from tradewinds.core.account import Fill
-from tradewinds.core.broker import BrokerCapability, Link, OrderReport
-from tradewinds.core.errors import Invariant
-from tradewinds.core.order import LEGAL, ApprovedOrder, Intent, OrderState, Refusal
+from tradewinds.core.broker import BrokerCapability, Link, OrderRef, OrderReport, Told
+from tradewinds.core.order import ApprovedOrder, Hold, Intent, OrderState, OrderTerms, Refusal
 from tradewinds.risk.limits import Gate
-from tradewinds.trading.books import MANUAL, Books, Order
+from tradewinds.trading.books import Books, Order
+from tradewinds.trading.command import Command as Command
+from tradewinds.trading.command import CompareCommand as CompareCommand
+from tradewinds.trading.command import Outcome as Outcome
+from tradewinds.trading.command import RouteCommand as RouteCommand
 from tradewinds.trading.entry import (
-    Adjusted,
-    Adopted,
     Alerted,
+    Allot,
+    Allotted,
     Answered,
+    Approval,
     Approved,
-    Ask,
     BarsClosed,
-    Booked,
+    CancelAsked,
     CancelWanted,
     Changed,
-    Compare,
+    Claimed,
     Compared,
     Controlled,
     Decided,
@@ -40,48 +44,26 @@ from tradewinds.trading.entry import (
     Heard,
     Input,
     Linked,
-    NotFound,
     Overridden,
     Priced,
-    Record,
     Refused,
+    ReplaceAsked,
+    ReplaceWanted,
+    Routed,
     Started,
     Ticked,
+    Waiting,
     Wanted,
 )
+from tradewinds.trading.recovery import Comparing
+from tradewinds.trading.step import Step
+from tradewinds.trading.timers import NS
+from tradewinds.trading.tracking import SUBMIT_VALID_S, Tracking
+from tradewinds.trading.worth import Worth
 
-NS = 1_000_000_000
-FIND_AGAIN_S = (0.2, 0.5, 1.0, 2.0, 5.0)
-NOT_FOUND_NEEDED = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """One thing to do on the wire for an order. `order`: what is sent by submit and replace."""
-
-    ask: Ask
-    client_order_id: str
-    order: ApprovedOrder | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CompareCommand:
-    """Ask the broker for open orders, fills since `cursor` and holdings, and feed them back as `Compared`."""
-
-    cursor: str
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a step made: records to be made durable, then commands to be carried out."""
-
-    entry: Entry
-    commands: tuple[Command | CompareCommand, ...]
-
-    @property
-    def is_empty(self) -> bool:
-        """Nothing happened: there is nothing to write."""
-        return not self.entry.records and isinstance(self.entry.input, Ticked)
+SHADOW = "shadow: decided and never sent"
+NO_TRADING_LINKS = ("restarting", "locked out", "refused key")
+_LOUD_LINKS = {"locked out": "critical", "refused key": "critical", "question": "critical", "data lost": "warning", "restarting": "warning"}
 
 
 class Host(Protocol):
@@ -94,256 +76,331 @@ class Host(Protocol):
 
 @dataclass(slots=True)
 class Engine:
-    """One account's core. `books` is replayed from the journal before the first `handle`."""
+    """One account's core. The journal is told to it by `replay` before the first `handle`."""
 
     books: Books
     gate: Gate
     capability: BrokerCapability
     host: Host | None = None
     is_shadow: bool = False
-    prices: dict[str, Priced] = field(default_factory=dict)
-    _records: list[Record] = field(default_factory=list)
-    _commands: list[Command | CompareCommand] = field(default_factory=list)
-    _under_way: set[str] = field(default_factory=set)
-    _due: dict[str, tuple[int, int]] = field(default_factory=dict)
-    _time_ns: int = 0
+    worth: Worth = field(default_factory=Worth)
+    step: Step = field(init=False)
+    tracking: Tracking = field(init=False)
+    comparing: Comparing = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.step = Step(self.books, self.gate, self.worth)
+        self.tracking = Tracking(self.step, self.capability)
+        self.comparing = Comparing(self.step, self.tracking, self.capability)
 
     def handle(self, time_ns: int, given: Input) -> Outcome:
         """One step. Times never run backwards: an earlier one counts as the last."""
-        self._time_ns = max(self._time_ns, time_ns)
-        self._records, self._commands = [], []
+        step = self.step
+        step.begin(time_ns)
+        self._take(given)
+        for name in list(step.replacing):
+            self._follow(self.books.orders[name])
+        if self.tracking.is_compare_wanted:
+            self.tracking.is_compare_wanted = False
+            self.comparing.ask_soon()
+        self.books.steps += 1
+        return Outcome(Entry(step.time_ns, given, tuple(step.records)), tuple(step.commands))
+
+    def replay(self, entry: Entry) -> None:
+        """Take in a step of the journal: books, gate and prices are then as they were after it."""
+        self.step.time_ns = max(self.step.time_ns, entry.time_ns)
+        if isinstance(entry.input, Priced):
+            self.worth.price(self.books, self.gate, entry.input, entry.time_ns)
+        for record in entry.records:
+            self.step.apply(entry.time_ns, record)
+        self.books.steps += 1
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a comparison has come since the start; before that nothing is sent."""
+        return self.comparing.is_first_done
+
+    @property
+    def prices(self) -> dict[str, Priced]:
+        """The last known by instrument."""
+        return self.worth.prices
+
+    def due_ns(self) -> int | None:
+        """When the next `Ticked` is wanted."""
+        return self.step.timers.next_ns()
+
+    # Inputs
+
+    def _take(self, given: Input) -> None:
         match given:
-            case Started():
-                pass
+            case Answered():
+                self.tracking.answer(given)
+            case Heard(told):
+                self._on_told(told)
+            case Priced():
+                self.worth.price(self.books, self.gate, given, self.step.time_ns)
             case BarsClosed():
                 self._on_bars(given)
-            case Priced():
-                self.prices[given.instrument] = given
-            case Wanted(intents, _):
+            case Wanted(intents):
                 self._want(intents)
             case CancelWanted():
                 self._on_cancel_wanted(given)
-            case Answered():
-                self._on_answer(given)
-            case Heard(told):
-                self._on_told(told)
+            case ReplaceWanted():
+                self._on_replace_wanted(given)
+            case Approval():
+                self._on_approval(given)
             case Compared():
-                self._on_compared(given)
+                self.comparing.take(given)
             case Ticked():
                 self._on_tick()
             case Controlled():
                 self._on_control(given)
-        self.books.steps += 1
-        return Outcome(Entry(self._time_ns, given, tuple(self._records)), tuple(self._commands))
+            case Started():
+                self._on_started(given)
+            case Claimed(orders):
+                self._on_claimed(orders)
+            case Allot(strategy, currency, amount):
+                self.step.emit(Allotted(strategy, currency, amount))
 
-    def recover(self) -> None:
-        """After a replay: nothing is known to be under way; what was, is doubtful until the broker was asked."""
-        self._under_way.clear()
-        self._due = {one: (0, 0) for one, order in self.books.open.items() if order.state in _DOUBTFUL}
-
-    def due_ns(self) -> int | None:
-        """When the next `Ticked` is wanted."""
-        return min((at for at, _ in self._due.values()), default=None)
-
-    # The gate's questions
-
-    def position(self, instrument: str) -> Decimal:
-        return self.books.whole.quantity(instrument)
-
-    def working(self, instrument: str) -> Decimal:
-        return self.books.working(instrument)
-
-    def price(self, instrument: str) -> Decimal | None:
-        found = self.prices.get(instrument)
-        return None if found is None else found.price
-
-    def price_ns(self, instrument: str) -> int | None:
-        found = self.prices.get(instrument)
-        return None if found is None else found.price_ns
-
-    def rate(self, instrument: str) -> Decimal | None:
-        found = self.prices.get(instrument)
-        return None if found is None else found.rate
-
-    # Inputs
+    def _on_started(self, started: Started) -> None:
+        """Nothing is known to be under way; what was, is in doubt until the broker was asked. Nothing is sent before a comparison."""
+        step = self.step
+        step.timers.clear()
+        step.under_way.clear()
+        step.replacing = {name: None for name, one in self.books.orders.items() if one.replacement is not None}
+        self.comparing.reset()
+        for order in list(self.books.open.values()):
+            if order.state in (OrderState.INTENT, OrderState.SENT, OrderState.REPLACE_SENT):
+                self.tracking.doubt(order, "perhaps sent before the start")
+            self.tracking.settle(order)
+        for name, waiting in self.books.waiting.items():
+            step.timers.set("approval", name, waiting.until_ns)
+        recent_ns = step.time_ns - int(SUBMIT_VALID_S * NS)
+        routed = tuple(intent for at_ns, intent in self.books.routed.values() if at_ns >= recent_ns)
+        if routed:
+            step.commands.append(RouteCommand(routed))
+        self.comparing.ask()
 
     def _on_bars(self, bars: BarsClosed) -> None:
         if self.host is None:
             return
         for decided, intents in self.host.decide(bars, self.books):
-            self._emit(decided)
+            self.step.emit(decided)
             for one in decided.cancels if isinstance(decided, Decided) else ():
                 if one in self.books.open:
                     self._cancel(self.books.open[one], "its strategy asked for it")
             self._want(intents)
 
-    def _want(self, intents: Iterable[Intent]) -> None:
-        for intent in intents:
-            verdict = self._judged(intent)
-            if isinstance(verdict, Refusal):
-                self._emit(Refused(verdict))
-                continue
-            self._emit(Approved(verdict))
-            self.gate.approved(verdict)
-            if not self.is_shadow:
-                self._command("submit", verdict.client_order_id, verdict)
-
-    def _judged(self, intent: Intent) -> ApprovedOrder | Refusal:
-        if self.books.is_halted:
-            return Refusal(intent, "halt", "trading is halted; `tradewinds trade --resume` after the reason is gone")
-        if intent.client_order_id in self.books.orders:
-            return Refusal(intent, "duplicate", f"decided before as {intent.client_order_id}")
-        for order in self.books.open.values():
-            if order.state is OrderState.UNKNOWN and order.approved.terms.instrument == intent.terms.instrument:
-                return Refusal(
-                    intent, "frozen", f"order {order.client_order_id} is UNKNOWN; its instrument waits until the broker answered"
-                )
-        return self.gate.judge(intent, self, self._time_ns)
-
-    def _on_cancel_wanted(self, wanted: CancelWanted) -> None:
-        for order in list(self.books.open.values()):
-            terms, intent = order.approved.terms, order.approved.intent
-            if wanted.client_order_id not in (None, order.client_order_id) or wanted.strategy not in (None, intent.strategy):
-                continue
-            if wanted.instrument in (None, terms.instrument):
-                self._cancel(order, wanted.reason)
-
-    def _cancel(self, order: Order, reason: str) -> None:
-        if order.state in (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED):
-            self._emit(Changed(order.client_order_id, OrderState.CANCEL_SENT, reason))
-            self._command("cancel", order.client_order_id)
-
-    def _on_answer(self, answer: Answered) -> None:
-        self._under_way.discard(answer.client_order_id)
-        order = self.books.orders.get(answer.client_order_id)
-        if order is None:
-            raise Invariant(f"answer to {answer.ask} of {answer.client_order_id}, expected an order of the journal")
-        if answer.report is not None:
-            self._on_report(answer.report)
-        elif answer.doubt is None:
-            self._on_not_found(order)
-        elif answer.ask == "submit" and answer.doubt == "rejected":
-            self._change(order, OrderState.REJECTED, answer.detail)
-        elif answer.ask == "submit" and answer.doubt == "transient":
-            self._change(order, OrderState.ABSENT, answer.detail)
-        else:
-            self._doubt(order, answer.detail)
-
-    def _doubt(self, order: Order, detail: str) -> None:
-        if not order.has_ended:
-            if order.state is OrderState.INTENT:
-                self._emit(Changed(order.client_order_id, OrderState.SENT))
-            self._change(order, OrderState.UNKNOWN, detail)
-            self._ask_again(order.client_order_id)
-
-    def _on_not_found(self, order: Order) -> None:
-        if order.has_ended:
-            return
-        window_ns = int(self.capability.absent_after_s * NS)
-        if self._time_ns - order.approved.approved_ns >= window_ns:
-            self._emit(NotFound(order.client_order_id, self._time_ns))
-        if order.not_found >= NOT_FOUND_NEEDED and self.books.compared_ns > order.approved.approved_ns + window_ns and order.filled == 0:
-            self._change(order, OrderState.ABSENT, "the venue does not know it")
-        else:
-            self._commands.append(CompareCommand(self.books.cursor))
-            self._ask_again(order.client_order_id)
-
-    def _on_told(self, told: OrderReport | Fill | Link) -> None:
+    def _on_told(self, told: Told) -> None:
         if isinstance(told, OrderReport):
-            self._on_report(told)
-        elif isinstance(told, Fill):
-            self._book(told)
+            self.tracking.report(told, "stream", self.step.time_ns)
+        elif isinstance(told, Link):
+            self._on_link(told)
         else:
-            self._emit(Linked(told.state, told.detail))
-            if told.state == "up":
-                self._commands.append(CompareCommand(self.books.cursor))
+            self.tracking.book(told)
 
-    def _on_report(self, report: OrderReport) -> None:
-        order = self.books.orders.get(report.client_order_id)
-        for fill in report.fills:
-            self._book(fill)
-        if order is None:
-            if report.venue_order_id not in self.books.foreign:
-                self._emit(Adopted(report))
-                self._emit(Alerted("warning", f"order {report.venue_order_id} of {report.instrument} is not ours; it is left alone"))
-            return
-        if report.state is not order.state and report.state in LEGAL[order.state]:
-            self._change(order, report.state, report.reason, report.venue_order_id)
-        if not order.has_ended and order.state is not OrderState.UNKNOWN:
-            self._due.pop(order.client_order_id, None)
-
-    def _book(self, fill: Fill) -> None:
-        if fill.key in self.books.whole.booked:
-            return
-        order = self.books.orders.get(fill.client_order_id)
-        self._emit(Booked(fill, MANUAL if order is None else order.approved.intent.strategy))
-        if order is not None and order.filled >= order.approved.terms.quantity:
-            self._change(order, OrderState.FILLED)
-        elif order is not None and order.state in (OrderState.SENT, OrderState.ACCEPTED, OrderState.UNKNOWN):
-            self._change(order, OrderState.PARTIALLY_FILLED)
-
-    def _on_compared(self, truth: Compared) -> None:
-        for fill in truth.fills:
-            self._book(fill)
-        for report in truth.open_orders:
-            self._on_report(report)
-        self._adjust(truth.holdings.positions)
-        self._emit(Compare(truth.cursor, truth.asked_ns))
-        named = {one.client_order_id for one in truth.open_orders}
-        for order in list(self.books.open.values()):
-            if order.client_order_id not in named and order.approved.approved_ns < truth.asked_ns and order.state is not OrderState.INTENT:
-                self._find(order.client_order_id)
-
-    def _adjust(self, positions: Mapping[str, Decimal]) -> None:
-        """A first comparison takes over what was there before us."""
-        if self.books.compared_ns == 0:
-            for instrument, quantity in sorted(positions.items()):
-                difference = quantity - self.books.whole.quantity(instrument)
-                if difference:
-                    self._emit(Adjusted(instrument, difference, "held before the first start"))
+    def _on_link(self, link: Link) -> None:
+        is_news = link.state != self.books.link
+        self.step.emit(Linked(link.state, link.detail))
+        severity = _LOUD_LINKS.get(link.state)
+        if severity is not None and is_news:
+            self.step.alert("critical" if severity == "critical" else "warning", f"the broker's connection: {link.state}: {link.detail}")
+        if link.state in ("up", "data lost"):
+            self.comparing.ask()
 
     def _on_tick(self) -> None:
-        for client_order_id, (at, _) in list(self._due.items()):
-            if at <= self._time_ns:
-                self._find(client_order_id)
+        for kind, name in self.step.timers.due(self.step.time_ns):
+            if kind in ("compare", "owed"):
+                self.comparing.due(kind)
+            elif kind == "approval":
+                waiting = self.books.waiting.get(name)
+                if waiting is not None:
+                    self._refuse(waiting.intent, "approval", f"nobody allowed it in time: {waiting.why}")
+            else:
+                self.tracking.due(kind, name)
 
     def _on_control(self, control: Controlled) -> None:
-        self._emit(Overridden(control))
-        if control.action == "halt":
-            for order in list(self.books.open.values()):
-                if order.state is OrderState.INTENT and order.client_order_id not in self._under_way:
-                    self._change(order, OrderState.CANCELLED, "halted before it was sent")
-                else:
-                    self._cancel(order, control.reason)
+        self.step.emit(Overridden(control))
+        if control.action != "halt":
+            return
+        for waiting in list(self.books.waiting.values()):
+            self._refuse(waiting.intent, "halt", f"trading was halted while it waited: {control.reason}")
+        for name in list(self.step.replacing):
+            self._stop_replacing(self.books.orders[name], "halted")
+        for order in list(self.books.open.values()):
+            self._cancel(order, control.reason)
 
-    # Acts
+    def _on_claimed(self, orders: Iterable[ApprovedOrder]) -> None:
+        for one in orders:
+            if one.client_order_id not in self.books.orders:
+                self.step.emit(Approved(one))
+                order = self.books.orders[one.client_order_id]
+                self.tracking.doubt(order, "another process of ours perhaps sent it")
+                self.tracking.settle(order)
 
-    def _emit(self, record: Record) -> None:
-        self._records.append(record)
-        self.books.apply_one(self._time_ns, record)
+    # Wanting
 
-    def _change(self, order: Order, state: OrderState, reason: str = "", venue_order_id: str = "") -> None:
-        if order.state is OrderState.INTENT and state not in LEGAL[OrderState.INTENT]:
-            self._emit(Changed(order.client_order_id, OrderState.SENT))
-        self._emit(Changed(order.client_order_id, state, reason, venue_order_id))
-        if order.has_ended:
-            self._due.pop(order.client_order_id, None)
+    def _want(self, intents: Iterable[Intent]) -> None:
+        for intent in intents:
+            if intent.account != self.books.account:
+                self._route(intent)
+            elif intent.client_order_id in self.books.waiting:
+                self._refuse_again(intent)
+            else:
+                self._place(intent, None, is_allowed=False)
 
-    def _command(self, ask: Ask, client_order_id: str, order: ApprovedOrder | None = None) -> None:
-        self._under_way.add(client_order_id)
-        self._commands.append(Command(ask, client_order_id, order))
+    def _place(self, intent: Intent, replaces: Order | None, *, is_allowed: bool) -> bool:
+        """Judge an intent and send what passes; whether it did."""
+        verdict = self._judged(intent, replaces, is_allowed=is_allowed)
+        if isinstance(verdict, Refusal):
+            self._refuse(intent, verdict.rule, verdict.reason)
+            return False
+        if isinstance(verdict, Hold) and replaces is not None:
+            self._refuse(intent, verdict.rule, f"{verdict.reason}; what replaces an order cannot wait for a person")
+            return False
+        if isinstance(verdict, Hold):
+            self.step.emit(Waiting(intent, verdict.rule, verdict.reason, verdict.until_ns))
+            self.step.timers.set("approval", intent.client_order_id, verdict.until_ns)
+            return False
+        self.step.timers.drop("approval", intent.client_order_id)
+        self.step.emit(Approved(verdict, None if replaces is None else replaces.client_order_id))
+        order = self.books.orders[intent.client_order_id]
+        if self.is_shadow:
+            self.step.emit(Changed(order.client_order_id, OrderState.CANCELLED, SHADOW))
+        elif replaces is None or replaces.has_ended:
+            self.step.command("submit", order, verdict)
+        else:
+            self.step.emit(Changed(replaces.client_order_id, OrderState.REPLACE_SENT))
+            self.step.command("replace", replaces, verdict)
+            self.step.under_way[order.client_order_id] = self.step.time_ns
+        return True
 
-    def _find(self, client_order_id: str) -> None:
-        if client_order_id not in self._under_way:
-            self._due.pop(client_order_id, None)
-            self._command("find", client_order_id)
+    def _judged(self, intent: Intent, replaces: Order | None, *, is_allowed: bool) -> ApprovedOrder | Refusal | Hold:
+        books = self.books
+        if books.is_halted:
+            return Refusal(intent, "halt", "trading is halted; `tradewinds trade --resume` after the reason is gone")
+        if not self.is_ready:
+            return Refusal(intent, "starting", "the broker was not compared with since the start")
+        if intent.client_order_id in books.orders:
+            return Refusal(intent, "duplicate", f"decided before as {intent.client_order_id}")
+        if books.link in NO_TRADING_LINKS:
+            return Refusal(intent, "link", f"the broker's connection is {books.link}")
+        frozen = books.doubt(intent.terms.instrument)
+        if frozen is not None:
+            return Refusal(intent, "frozen", f"order {frozen} is in doubt; its instrument waits until the broker answered")
+        name = None if replaces is None else replaces.client_order_id
+        return self.gate.judge(intent, self.worth.standing, self.step.time_ns, is_allowed=is_allowed, replaces=name)
 
-    def _ask_again(self, client_order_id: str) -> None:
-        tries = self._due.get(client_order_id, (0, 0))[1]
-        wait = FIND_AGAIN_S[min(tries, len(FIND_AGAIN_S) - 1)]
-        self._due[client_order_id] = (self._time_ns + int(wait * NS), tries + 1)
+    def _refuse(self, intent: Intent, rule: str, reason: str) -> None:
+        self.step.timers.drop("approval", intent.client_order_id)
+        self.step.emit(Refused(Refusal(intent, rule, reason)))
+
+    def _refuse_again(self, intent: Intent) -> None:
+        """An intent that waits for a person is wanted once more: it goes on waiting."""
+        self.step.alert("info", f"{intent.client_order_id} waits for a person already")
+
+    def _route(self, intent: Intent) -> None:
+        if intent.client_order_id not in self.books.routed:
+            self.step.emit(Routed(intent))
+            self.step.commands.append(RouteCommand((intent,)))
+
+    def _on_approval(self, approval: Approval) -> None:
+        waiting = self.books.waiting.get(approval.client_order_id)
+        if waiting is None:
+            self.step.alert("warning", f"approval of {approval.client_order_id} by {approval.by}: it does not wait for one")
+        elif not approval.is_given:
+            self._refuse(waiting.intent, "approval", f"{approval.by} said no: {approval.reason}")
+        elif self.step.time_ns > waiting.until_ns:
+            self._refuse(waiting.intent, "approval", f"{approval.by} allowed it too late: {waiting.why}")
+        else:
+            self._place(waiting.intent, None, is_allowed=True)
+
+    # Cancelling and replacing
+
+    def _on_cancel_wanted(self, wanted: CancelWanted) -> None:
+        name = wanted.client_order_id
+        if name is not None and name not in self.books.orders:
+            self._cancel_other(name, wanted)
+            return
+        found = self.books.open.values() if name is None else [self.books.orders[name]]
+        for order in list(found):
+            if wanted.strategy in (None, order.strategy) and wanted.instrument in (None, order.instrument):
+                if order.replacement is not None:
+                    self._stop_replacing(order, wanted.reason)
+                self._cancel(order, wanted.reason)
+        for waiting in list(self.books.waiting.values()):
+            intent = waiting.intent
+            if name is None and wanted.strategy in (None, intent.strategy) and wanted.instrument in (None, intent.terms.instrument):
+                self._refuse(intent, "cancelled", f"no longer wanted by {wanted.by}: {wanted.reason}")
+
+    def _cancel_other(self, name: str, wanted: CancelWanted) -> None:
+        """Cancel what waits for a person, or, because a person named it, an order in quarantine or of other hands."""
+        if name in self.books.waiting:
+            self._refuse(self.books.waiting[name].intent, "cancelled", f"no longer wanted by {wanted.by}: {wanted.reason}")
+            return
+        report = self.books.quarantine.get(name) or self.books.foreign.get(name)
+        if report is None:
+            self.step.alert("warning", f"cancel of {name} by {wanted.by}: no such order works")
+            return
+        ref = OrderRef(report.client_order_id, report.venue_order_id, report.instrument)
+        self.step.commands.append(Command("cancel", name, None, ref))
+
+    def _cancel(self, order: Order, reason: str) -> None:
+        if not order.has_ended and not order.is_cancel_wanted:
+            self.step.emit(CancelAsked(order.client_order_id, reason))
+        self.tracking.cancel(order)
+
+    def _on_replace_wanted(self, wanted: ReplaceWanted) -> None:
+        order = self.books.orders.get(wanted.client_order_id)
+        old = None if order is None else order.approved.terms
+        new = wanted.terms
+        if order is None or old is None or order.has_ended or order.is_cancel_wanted or order.replaced_by is not None:
+            self.step.alert("warning", f"replacing {wanted.client_order_id} for {wanted.by}: it does not work, expected a working order")
+        elif (new.instrument, new.side) != (old.instrument, old.side):
+            self.step.alert(
+                "warning", f"replacing {wanted.client_order_id}: {new.side} {new.instrument}, expected {old.side} {old.instrument}"
+            )
+        elif self.capability.can_replace and order.client_order_id not in self.step.under_way and order.state in _WORKING:
+            intent = _successor(order, new)
+            if intent is not None:
+                self._place(intent, order, is_allowed=False)
+        else:
+            self.step.emit(ReplaceAsked(order.client_order_id, new, wanted.reason))
+            self.step.replacing[order.client_order_id] = None
+            self._cancel(order, f"to be replaced: {wanted.reason}")
+
+    def _follow(self, order: Order) -> None:
+        """Send what replaces an order once it is confirmed cancelled and everything that it filled is known."""
+        terms = order.replacement
+        if terms is None:
+            self.step.replacing.pop(order.client_order_id, None)
+            return
+        if not order.has_ended or order.owed:
+            return
+        if order.told is None and order.filled == 0 and self.books.compared_ns <= order.since_ns and order.state is not OrderState.ABSENT:
+            if not self.step.timers.has("compare", ""):
+                self.comparing.ask()
+            return
+        intent = _successor(order, terms)
+        if intent is None or order.state is OrderState.FILLED:
+            self._stop_replacing(order, "it filled before it could be replaced")
+            return
+        self.step.replacing.pop(order.client_order_id, None)
+        if not self._place(intent, order, is_allowed=False):
+            self.step.emit(ReplaceAsked(order.client_order_id, None, "what should have replaced it did not pass"))
+
+    def _stop_replacing(self, order: Order, reason: str) -> None:
+        self.step.replacing.pop(order.client_order_id, None)
+        self.step.emit(ReplaceAsked(order.client_order_id, None, reason))
 
 
-_DOUBTFUL = frozenset(
-    {OrderState.INTENT, OrderState.SENT, OrderState.UNKNOWN, OrderState.CANCEL_SENT, OrderState.REPLACE_SENT}
-)  # fmt: skip
+_WORKING = (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
+
+
+def _successor(order: Order, terms: OrderTerms) -> Intent | None:
+    """The next revision of an order's intent with what is left of the new total; None where nothing is."""
+    left = terms.quantity - order.filled - order.owed
+    if left <= Decimal(0):
+        return None
+    before = order.approved.intent
+    return dataclasses.replace(before, terms=dataclasses.replace(terms, quantity=left), revision=before.revision + 1)

@@ -110,7 +110,7 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class Allot:
-    """A strategy's capital on this account from now on; what it had before counts towards it."""
+    """A strategy's capital on this account from now on, in place of what it had before."""
 
     strategy: str
     currency: str
@@ -334,7 +334,7 @@ class Adjusted:
 
 @dataclass(frozen=True, slots=True)
 class Allotted:
-    """Cash moved from the book of nobody's into a strategy's: its capital."""
+    """A strategy's capital: what its equity and its sizes count from. Cash stays where it is at the broker."""
 
     strategy: str
     currency: str
