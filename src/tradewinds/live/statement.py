@@ -1,4 +1,4 @@
-"""The broker's own statement of a day, asked for afresh: every fill that it remembers, what works, what became of our orders, what is held."""
+"""The broker's own statement of a day, asked for afresh: every fill it remembers, what works, what became of our orders, what is held."""
 
 from __future__ import annotations
 
