@@ -315,11 +315,11 @@ class Gateway:
         if execution is not None:
             ticket.last_price = execution.price
             self._tell(ticket, lambda session: self.execution(execution, -1, session.version))
-        self.tell_order(ticket)
         if order.status in ("cancelled", "expired"):
             self._tell(ticket, lambda session: session.error(ticket.order_id, 202, f"Order Canceled - reason:{order.reason}"))
         elif order.status == "rejected":
             self._tell(ticket, lambda session: session.error(ticket.order_id, 201, f"Order rejected - reason:{order.reason}"))
+        self.tell_order(ticket)
         if execution is not None and self.commission_delay_ns:
             self._unpaid.add(execution.id)
             self._late.append((execution.at_ns + self.commission_delay_ns, execution))
