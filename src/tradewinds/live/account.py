@@ -33,7 +33,7 @@ from tradewinds.trading.entry import (
     Heard,
     Input,
     ReplaceWanted,
-    Started,
+    Restarted,
     Ticked,
     Wanted,
 )
@@ -59,7 +59,7 @@ class AccountLoop:
     epoch: the halt epoch in force, read before every send. acknowledge: told an epoch once nothing will be sent under an earlier one.
     epoch_every_s: how often a raised epoch is looked for while nothing is sent; None: only before sends. alert: (severity, text) of what
     the loop itself has to say. route: takes intents for other accounts. listen: told every step once it is durable, those of the journal
-    first. started: the first input of this run.
+    first.
     """
 
     def __init__(
@@ -71,7 +71,6 @@ class AccountLoop:
         epoch: Callable[[], int],
         *,
         listen: Callable[[Entry], None] = lambda entry: None,
-        started: Started | None = None,
         acknowledge: Callable[[int], None] = lambda epoch: None,
         epoch_every_s: float | None = None,
         alert: Callable[[str, str], None] = lambda severity, text: None,
@@ -82,7 +81,6 @@ class AccountLoop:
         self.is_stalled = False  # the journal cannot be written
         self._journal, self._broker, self._clock, self._epoch = journal, broker, clock, epoch
         self._listen, self._acknowledge, self._alert, self._route = listen, acknowledge, alert, route
-        self._started = started or Started("", "", "live")
         self._epoch_every_s = epoch_every_s
         self._acknowledged = 0
         self._waiting: deque[Input] = deque()
@@ -90,6 +88,7 @@ class AccountLoop:
         self._news = asyncio.Event()
         self._commands: deque[Command] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._watching: asyncio.Task[None] | None = None
         self._in_flight = 0
         self._sending = 0
         self._unwritten: list[Chained] = []
@@ -99,6 +98,11 @@ class AccountLoop:
         self._has_lost_news = False
         self._is_dead = False
         self._last_ns, self._last_s = 0, 0.0
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing waits to be handled, written or sent, and nothing is asked of the broker."""
+        return not (self._waiting or self._held or self._tasks or self._commands or self._unwritten)
 
     def put(self, given: Input) -> None:
         """Queue an input; it is handled in order of arrival. Raises Transient when too many wait."""
@@ -119,9 +123,9 @@ class AccountLoop:
             self._listen(entry)
         self._last_s = asyncio.get_running_loop().time()
         self._doubted_s = dict.fromkeys(self.engine.books.open, self._last_s)
-        await self._step([self._started, *self._raised()])
+        await self._step([Restarted(), *self._raised()])
         if self._epoch_every_s is not None:
-            self._spawn(self._watch(self._epoch_every_s))
+            self._watching = asyncio.get_running_loop().create_task(self._watch(self._epoch_every_s))
         await self._open()
         while not self.engine.is_ready:
             await self._turn()
@@ -137,9 +141,10 @@ class AccountLoop:
         """End what is under way and let go of the broker; orders stay where they are."""
         self._is_dead = True
         self.is_ready.clear()
-        for task in list(self._tasks):
+        ending = [*self._tasks, *([] if self._watching is None else [self._watching])]
+        for task in ending:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*ending, return_exceptions=True)
         await self._broker.close()
         self._journal.close()
 

@@ -49,6 +49,7 @@ from tradewinds.trading.entry import (
     Refused,
     ReplaceAsked,
     ReplaceWanted,
+    Restarted,
     Routed,
     Started,
     Ticked,
@@ -129,6 +130,25 @@ class Engine:
         """When the next `Ticked` is wanted."""
         return self.step.timers.next_ns()
 
+    def recover(self) -> None:
+        """Nothing is known to be under way; what was, is in doubt until the broker was asked. Nothing is sent before a comparison."""
+        step = self.step
+        step.timers.clear()
+        step.under_way.clear()
+        step.replacing = {name: None for name, one in self.books.orders.items() if one.replacement is not None}
+        self.comparing.reset()
+        for order in list(self.books.open.values()):
+            if order.state in (OrderState.INTENT, OrderState.SENT, OrderState.REPLACE_SENT):
+                self.tracking.doubt(order, "perhaps sent before the start")
+            self.tracking.settle(order)
+        for name, waiting in self.books.waiting.items():
+            step.timers.set("approval", name, waiting.until_ns)
+        recent_ns = step.time_ns - int(SUBMIT_VALID_S * NS)
+        routed = tuple(intent for at_ns, intent in self.books.routed.values() if at_ns >= recent_ns)
+        if routed:
+            step.commands.append(RouteCommand(routed))
+        self.comparing.ask()
+
     # Inputs
 
     def _take(self, given: Input) -> None:
@@ -155,31 +175,14 @@ class Engine:
                 self._on_tick()
             case Controlled():
                 self._on_control(given)
+            case Restarted():
+                self.recover()
             case Started():
-                self._on_started(given)
+                pass
             case Claimed(orders):
                 self._on_claimed(orders)
             case Allot(strategy, currency, amount):
                 self.step.emit(Allotted(strategy, currency, amount))
-
-    def _on_started(self, started: Started) -> None:
-        """Nothing is known to be under way; what was, is in doubt until the broker was asked. Nothing is sent before a comparison."""
-        step = self.step
-        step.timers.clear()
-        step.under_way.clear()
-        step.replacing = {name: None for name, one in self.books.orders.items() if one.replacement is not None}
-        self.comparing.reset()
-        for order in list(self.books.open.values()):
-            if order.state in (OrderState.INTENT, OrderState.SENT, OrderState.REPLACE_SENT):
-                self.tracking.doubt(order, "perhaps sent before the start")
-            self.tracking.settle(order)
-        for name, waiting in self.books.waiting.items():
-            step.timers.set("approval", name, waiting.until_ns)
-        recent_ns = step.time_ns - int(SUBMIT_VALID_S * NS)
-        routed = tuple(intent for at_ns, intent in self.books.routed.values() if at_ns >= recent_ns)
-        if routed:
-            step.commands.append(RouteCommand(routed))
-        self.comparing.ask()
 
     def _on_bars(self, bars: BarsClosed) -> None:
         if self.host is None:

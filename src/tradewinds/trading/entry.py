@@ -34,6 +34,11 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class Restarted:
+    """A process took the journal up: what was under way is in doubt, and nothing is sent before a comparison with the venue."""
+
+
+@dataclass(frozen=True, slots=True)
 class Bar:
     """One closed bar as strategies see it. Floats: research numbers, never an order's."""
 
@@ -178,7 +183,7 @@ class Controlled:
 
 
 Input = (
-    Started | BarsClosed | Priced | Wanted | CancelWanted | ReplaceWanted | Approval | Allot | Claimed | Answered | Heard | Compared
+    Restarted | Started | BarsClosed | Priced | Wanted | CancelWanted | ReplaceWanted | Approval | Allot | Claimed | Answered | Heard | Compared
     | Ticked | Controlled
 )  # fmt: skip
 
