@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 VENUES = {
     "binance_archive": ("/binance-archive", "tradewinds.sandbox.archive"),
     "binance_rest": ("/binance", "tradewinds.sandbox.binance_wire:spot_routes"),
-    "binance_futures": ("/binance-futures", "tradewinds.sandbox.binance_futures"),
+    "binance_futures": ("/binance-futures", "tradewinds.sandbox.binance_wire:um_routes"),
     "binance_stream": ("/binance-stream", "tradewinds.sandbox.binance_stream"),
     "coingecko": ("/coingecko", "tradewinds.sandbox.coingecko"),
     "oanda": ("/oanda", "tradewinds.sandbox.oanda"),

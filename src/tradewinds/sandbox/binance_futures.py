@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tradewinds.sandbox.bars import decimals, rows
 from tradewinds.sandbox.binance_info import futures_info, listed, status_of
 from tradewinds.sandbox.binance_prints import aggregate_trades, historical_trades, recent_trades
-from tradewinds.sandbox.binance_questions import Answer, Question, Weight, route
+from tradewinds.sandbox.binance_questions import Answer, Question, Weight
 from tradewinds.sandbox.binance_rest import ping, server_time
 from tradewinds.sandbox.binance_span import asked_bars, asked_span, bars_end
 from tradewinds.sandbox.binance_tickers import book, book_ticker, day_ticker, price_ticker
-from tradewinds.sandbox.limits import WeightBudget
 from tradewinds.sandbox.listings import Listing
 from tradewinds.sandbox.perpetual import FUNDING_MS, funding, mark_bars
 from tradewinds.sandbox.world import World
-
-if TYPE_CHECKING:
-    from starlette.routing import Route
 
 VENUE = "binance_futures"
 WEIGHT_LIMIT = 2400
@@ -26,10 +22,9 @@ FUNDING_USUAL, FUNDING_MOST = 100, 1000
 _SHARES = {100: 1, 500: 2, 1000: 5}
 
 
-def routes(world: World) -> list[Route]:
-    """Every address of the USD-M venue."""
-    budget = WeightBudget(min(WEIGHT_LIMIT, world.config.weight_limit), world.monotonic)
-    table: dict[str, tuple[Answer, Weight]] = {
+def endpoints() -> dict[str, tuple[Answer, Weight]]:
+    """Every address of the market data, with its weight."""
+    return {
         "ping": (ping, 1),
         "time": (server_time, 1),
         "exchangeInfo": (futures_info, 1),
@@ -45,7 +40,6 @@ def routes(world: World) -> list[Route]:
         "ticker/price": (price_ticker, lambda question: 1 if "symbol" in question.params else 2),
         "ticker/bookTicker": (book_ticker, lambda question: 2 if "symbol" in question.params else 5),
     }
-    return [route(f"/fapi/v1/{path}", answer, weight, budget, world, "um") for path, (answer, weight) in table.items()]
 
 
 def klines(question: Question) -> list[list[Any]]:

@@ -16,11 +16,13 @@ from typing import Any
 from tradewinds.core.instant import NS_PER_DAY
 from tradewinds.core.order import Side
 from tradewinds.sandbox import binance_rest
-from tradewinds.sandbox.binance_desk import ORDERS_10S, ORDERS_DAY, Asked, Denied, Desk, Endpoint, OrderCount
+from tradewinds.sandbox.binance_desk import Asked, Denied, Desk, Endpoint
 from tradewinds.sandbox.binance_filters import Rules, check_spot, spot_rules
+from tradewinds.sandbox.binance_history import named_order, rows_wanted, within
 from tradewinds.sandbox.binance_orders import cancelled, client_id, eight, placed, shown, spot_order, trade
 from tradewinds.sandbox.binance_questions import Question as MarketQuestion
 from tradewinds.sandbox.binance_questions import Refused
+from tradewinds.sandbox.binance_spot_account import FEE, SpotAccount
 from tradewinds.sandbox.binance_user import SpotTalk, execution_report
 from tradewinds.sandbox.conversation import Answer, Close, Question, Send, Talk
 from tradewinds.sandbox.exchange import Exchange
@@ -32,8 +34,7 @@ from tradewinds.sandbox.venue_order import Execution, VenueOrder, is_crossing, i
 from tradewinds.sandbox.world import World
 
 NAME = "binance_spot"
-FEE = Decimal("0.001")
-ROWS_USUAL, ROWS_MAX = 500, 1_000
+_SPAN = "More than 24 hours between startTime and endTime."
 _EIGHT = Decimal("0.00000001")
 
 
@@ -56,7 +57,9 @@ class BinanceSpot:
         self.exchange = Exchange(world.clock.now_ns, self.prices.quote, self._fee, world.config.order_id_first)
         balances = {account: {asset: Decimal(amount) for asset, amount in held.items()} for account, held in world.config.balances.items()}
         self.wallet = SpotWallet(self.exchange, self._assets, balances)
-        self.desk = Desk(world, self.keys, WeightBudget(world.config.weight_limit, world.monotonic), self._table())
+        self.desk = Desk(world, self.keys, WeightBudget(world.config.weight_limit, world.monotonic), {})
+        self.account = SpotAccount(world, self.wallet, self.rules, self.desk.counts)
+        self.desk.endpoints.update(self._table())
         self._rules: dict[str, Rules] = {}
         self._made = 0
         self.talks: set[SpotTalk] = set()
@@ -127,18 +130,7 @@ class BinanceSpot:
 
     def find(self, asked: Asked, *, is_cancel: bool = False) -> VenueOrder:
         """The order that the parameters name; raises the venue's refusal where there is none."""
-        rules, number, name = self.rules(asked.text("symbol")), asked.number("orderId"), asked.params.get("origClientOrderId")
-        if number is None and not name:
-            raise Refused(-1102, "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!")
-        if number is not None:
-            found = self.exchange.orders.get(number)
-        else:
-            assert name is not None
-            found = self.exchange.named(asked.account, name)
-        is_right = found is not None and found.account == asked.account and found.symbol == rules.symbol
-        if found is not None and is_right and not (number is not None and name and found.client_id != name):
-            return found
-        raise Refused(-2011, "Unknown order sent.") if is_cancel else Refused(-2013, "Order does not exist.")
+        return named_order(self.exchange, asked, self.rules(asked.text("symbol")).symbol, is_cancel=is_cancel)
 
     def cancel(self, asked: Asked) -> dict[str, Any]:
         """Cancel one order."""
@@ -160,12 +152,6 @@ class BinanceSpot:
         self._made += 1
         return hashlib.blake2b(f"{self.world.config.seed}:{self._made}".encode(), digest_size=11).hexdigest()
 
-    def executions_of(self, order: VenueOrder) -> list[Execution]:
-        """The fills of an order."""
-        if not order.filled:
-            return []
-        return [one for one in self.exchange.executions if one.order_id == order.id]
-
     def _table(self) -> dict[tuple[str, str], Endpoint]:
         table = {
             ("POST", "/api/v3/order"): Endpoint(self._new, need="cancel", is_order=True, is_free=True),
@@ -176,18 +162,18 @@ class BinanceSpot:
             ("DELETE", "/api/v3/openOrders"): Endpoint(self._cancel_all, need="cancel", is_free=True),
             ("GET", "/api/v3/allOrders"): Endpoint(self._all, 20),
             ("GET", "/api/v3/myTrades"): Endpoint(self._trades, lambda asked: 5 if asked.params.get("orderId") else 20),
-            ("GET", "/api/v3/account"): Endpoint(self._account, 20),
-            ("GET", "/api/v3/account/commission"): Endpoint(self._commission, 20),
-            ("GET", "/api/v3/rateLimit/order"): Endpoint(self._order_counts, 40),
+            ("GET", "/api/v3/account"): Endpoint(self.account.account, 20),
+            ("GET", "/api/v3/account/commission"): Endpoint(self.account.commission, 20),
+            ("GET", "/api/v3/rateLimit/order"): Endpoint(self.account.order_counts, 40),
             ("PUT", "/api/v3/order/amend/keepPriority"): Endpoint(self._amend, 4, "trade"),
             ("POST", "/api/v3/order/cancelReplace"): Endpoint(self._cancel_replace, need="trade", is_order=True, is_free=True),
-            ("GET", "/sapi/v1/account/apiRestrictions"): Endpoint(self._restrictions),
+            ("GET", "/sapi/v1/account/apiRestrictions"): Endpoint(self.account.restrictions),
             ("GET", "/sapi/v1/account/status"): Endpoint(lambda asked: {"data": "Normal"}),
             ("GET", "/sapi/v1/account/apiTradingStatus"): Endpoint(lambda asked: {"data": {"isLocked": False, "plannedRecoverTime": 0}}),
-            ("GET", "/sapi/v1/capital/config/getall"): Endpoint(self._coins, 10),
+            ("GET", "/sapi/v1/capital/config/getall"): Endpoint(self.account.coins, 10),
             ("GET", "/sapi/v1/margin/allPairs"): Endpoint(lambda asked: []),
             ("GET", "/sapi/v1/margin/isolated/allPairs"): Endpoint(lambda asked: []),
-            ("GET", "/sapi/v1/asset/tradeFee"): Endpoint(self._trade_fee),
+            ("GET", "/sapi/v1/asset/tradeFee"): Endpoint(self.account.trade_fee),
         }
         for method in ("POST", "PUT", "DELETE"):
             table[method, "/api/v3/userDataStream"] = Endpoint(_gone, need=None)
@@ -218,7 +204,7 @@ class BinanceSpot:
 
     def _new(self, asked: Asked) -> dict[str, Any]:
         order = self.place(asked)
-        return placed(order, self.executions_of(order), asked)
+        return placed(order, self.exchange.executions_of(order.id), asked)
 
     def _test(self, asked: Asked) -> dict[str, Any]:
         self._checked(asked)
@@ -242,10 +228,10 @@ class BinanceSpot:
     def _all(self, asked: Asked) -> list[dict[str, Any]]:
         symbol, first = self.rules(asked.text("symbol")).symbol, asked.number("orderId")
         found = [one for one in self.exchange.orders.values() if one.account == asked.account and one.symbol == symbol]
-        found = self._within(asked, found, lambda one: one.created_ns)
+        found = within(asked, found, lambda one: one.created_ns, NS_PER_DAY, _SPAN)
         if first is not None:
-            return [shown(one, asked) for one in found if one.id >= first][: _rows(asked)]
-        return [shown(one, asked) for one in found[-_rows(asked) :]]
+            return [shown(one, asked) for one in found if one.id >= first][: rows_wanted(asked)]
+        return [shown(one, asked) for one in found[-rows_wanted(asked) :]]
 
     def _trades(self, asked: Asked) -> list[dict[str, Any]]:
         symbol, order_id, first = self.rules(asked.text("symbol")).symbol, asked.number("orderId"), asked.number("fromId")
@@ -253,75 +239,12 @@ class BinanceSpot:
         if first is not None and (asked.params.get("startTime") or asked.params.get("endTime")):
             raise Refused(-1128, "Combination of optional parameters invalid.")
         if order_id is not None:
-            found = [one for one in found if one.order_id == order_id]
+            found = [one for one in self.exchange.executions_of(order_id) if one.account == asked.account and one.symbol == symbol]
         if first is not None:
-            return [trade(one, asked) for one in found if one.id >= first][: _rows(asked)]
+            return [trade(one, asked) for one in found if one.id >= first][: rows_wanted(asked)]
         is_from_start = bool(asked.params.get("startTime"))
-        found = self._within(asked, found, lambda one: one.at_ns)
-        return [trade(one, asked) for one in (found[: _rows(asked)] if is_from_start else found[-_rows(asked) :])]
-
-    def _within(self, asked: Asked, rows: list[Any], at: Callable[[Any], int]) -> list[Any]:
-        start, end = asked.instant_ns("startTime"), asked.instant_ns("endTime")
-        if start is None and end is None:
-            return rows
-        if start is not None and end is not None and end - start > NS_PER_DAY:
-            raise Refused(-1127, "More than 24 hours between startTime and endTime.")
-        unit = 1_000_000
-        return [
-            one for one in rows if (start is None or at(one) // unit * unit >= start) and (end is None or at(one) // unit * unit <= end)
-        ]
-
-    def _account(self, asked: Asked) -> dict[str, Any]:
-        assert asked.key is not None
-        held = self.wallet.totals.get(asked.account, {})
-        omits = asked.params.get("omitZeroBalances") == "true"
-        rate = eight(FEE)
-        return {
-            "makerCommission": 10,
-            "takerCommission": 10,
-            "buyerCommission": 0,
-            "sellerCommission": 0,
-            "commissionRates": {"maker": rate, "taker": rate, "buyer": "0.00000000", "seller": "0.00000000"},
-            "canTrade": True,
-            "canWithdraw": True,
-            "canDeposit": True,
-            "brokered": False,
-            "requireSelfTradePrevention": False,
-            "preventSor": False,
-            "updateTime": asked.time(asked.now_ns),
-            "accountType": "SPOT",
-            "balances": [
-                {
-                    "asset": asset,
-                    "free": eight(self.wallet.free(asked.account, asset)),
-                    "locked": eight(self.wallet.locked(asked.account, asset)),
-                }
-                for asset, total in held.items()
-                if total or not omits
-            ],
-            "permissions": ["SPOT"],
-            "uid": 354_937_868 + len(asked.account),
-        }
-
-    def _commission(self, asked: Asked) -> dict[str, Any]:
-        rate, none = eight(FEE), eight(Decimal(0))
-        nothing = {"maker": none, "taker": none, "buyer": none, "seller": none}
-        return {
-            "symbol": self.rules(asked.text("symbol")).symbol,
-            "standardCommission": {"maker": rate, "taker": rate, "buyer": none, "seller": none},
-            "specialCommission": nothing,
-            "taxCommission": nothing,
-            "discount": {"enabledForAccount": False, "enabledForSymbol": False, "discountAsset": "BNB", "discount": "0.75000000"},
-        }
-
-    def _order_counts(self, asked: Asked) -> list[dict[str, Any]]:
-        count, now_s = self.desk.counts.get(asked.account, OrderCount()), asked.now_ns // 1_000_000_000
-        short = count.short if count.window == now_s // 10 else 0
-        long = count.long if count.day == now_s // 86_400 else 0
-        return [
-            {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": ORDERS_10S, "count": short},
-            {"rateLimitType": "ORDERS", "interval": "DAY", "intervalNum": 1, "limit": ORDERS_DAY, "count": long},
-        ]
+        found = within(asked, found, lambda one: one.at_ns, NS_PER_DAY, _SPAN)
+        return [trade(one, asked) for one in (found[: rows_wanted(asked)] if is_from_start else found[-rows_wanted(asked) :])]
 
     def _amend(self, asked: Asked) -> dict[str, Any]:
         order, quantity = self.find(asked, is_cancel=True), asked.decimal("newQty")
@@ -386,53 +309,6 @@ class BinanceSpot:
         except Refused as error:
             return {"code": error.code, "msg": str(error)}
 
-    def _restrictions(self, asked: Asked) -> dict[str, Any]:
-        assert asked.key is not None
-        scopes = asked.key.scopes
-        trades = "trade" in scopes or "cancel" in scopes
-        return {
-            "ipRestrict": True,
-            "createTime": 1_698_645_219_000,
-            "enableReading": "read" in scopes,
-            "enableWithdrawals": "withdraw" in scopes,
-            "enableInternalTransfer": "withdraw" in scopes,
-            "enableMargin": False,
-            "enableFutures": trades,
-            "permitsUniversalTransfer": "withdraw" in scopes,
-            "enableVanillaOptions": False,
-            "enableFixApiTrade": False,
-            "enableFixReadOnly": False,
-            "enableSpotAndMarginTrading": trades,
-            "enablePortfolioMarginTrading": False,
-        }
-
-    def _coins(self, asked: Asked) -> list[dict[str, Any]]:
-        assets = sorted({asset for symbol in self.world.source.symbols("spot") for asset in self._assets(symbol)})
-        return [
-            {
-                "coin": asset,
-                "depositAllEnable": True,
-                "free": eight(self.wallet.free(asked.account, asset)),
-                "locked": eight(self.wallet.locked(asked.account, asset)),
-                "freeze": "0",
-                "ipoable": "0",
-                "ipoing": "0",
-                "isLegalMoney": False,
-                "name": asset,
-                "networkList": [],
-                "storage": "0",
-                "trading": True,
-                "withdrawAllEnable": True,
-                "withdrawing": "0",
-            }
-            for asset in assets
-        ]
-
-    def _trade_fee(self, asked: Asked) -> list[dict[str, Any]]:
-        symbol = asked.params.get("symbol")
-        chosen = [self.rules(symbol).symbol] if symbol else list(self.world.source.symbols("spot"))
-        return [{"symbol": each, "makerCommission": "0.001", "takerCommission": "0.001"} for each in chosen]
-
     def _market(self, call: Callable[[MarketQuestion], Any]) -> Callable[[Asked], Any]:
         return lambda asked: call(_market_question(self.world, asked))
 
@@ -468,10 +344,6 @@ class BinanceSpot:
 def _market_question(world: World, asked: Asked) -> MarketQuestion:
     headers = {"x-mbx-time-unit": "MICROSECOND"} if asked.unit == 1_000 else {}
     return MarketQuestion(world, asked.params, headers, "spot")
-
-
-def _rows(asked: Asked) -> int:
-    return min(ROWS_MAX, asked.number("limit") or ROWS_USUAL)
 
 
 def _gone(asked: Asked) -> Any:

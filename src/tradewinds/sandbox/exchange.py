@@ -72,6 +72,7 @@ class Exchange:
     _working: dict[int, VenueOrder] = field(default_factory=dict)
     _by_symbol: dict[str, dict[int, VenueOrder]] = field(default_factory=dict)
     _by_client: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+    _by_order: dict[int, list[Execution]] = field(default_factory=dict)
     _taken: dict[tuple[str, Side], tuple[Quote, int, Decimal]] = field(default_factory=dict)
     _matched: dict[str, tuple[Quote, int]] = field(default_factory=dict)
     _expiring: dict[int, int] = field(default_factory=dict)
@@ -163,6 +164,10 @@ class Exchange:
         """Every order that ever had this client id, oldest first: more than one is what an oracle looks for."""
         return [self.orders[one] for one in self._by_client.get((account, client_id), ())]
 
+    def executions_of(self, order_id: int) -> list[Execution]:
+        """The fills of an order, oldest first."""
+        return list(self._by_order.get(order_id, ()))
+
     def rename(self, order: VenueOrder, client_id: str) -> None:
         """Give an order another client id; it is found by either."""
         order.client_id = client_id
@@ -187,8 +192,10 @@ class Exchange:
         self.executions[:] = taken.executions
         self.positions, self.averages = dict(taken.positions), dict(taken.averages)
         self.realised, self._last_id = dict(taken.realised), taken.last_id
-        for each in (self._working, self._by_symbol, self._by_client, self._expiring):
+        for each in (self._working, self._by_symbol, self._by_client, self._by_order, self._expiring):
             each.clear()
+        for done in self.executions:
+            self._by_order.setdefault(done.order_id, []).append(done)
         for order in self.orders.values():
             self._index(order)
         self.replenish()
@@ -284,6 +291,7 @@ class Exchange:
             commission, asset, is_maker, now_ns, realised,
         )  # fmt: skip
         self.executions.append(done)
+        self._by_order.setdefault(order.id, []).append(done)
         if order.left == 0:
             self._drop(order)
         self._tell(order, "filled", done)
