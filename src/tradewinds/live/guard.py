@@ -30,6 +30,7 @@ STRATEGY = "guard"  # under this name its orders stand in journals
 HALT_WITHIN_S = 30.0
 ASK_WITHIN_S = 5.0
 AGAIN_S = 0.05
+PAUSE_S_MAX = 1.0
 CONFIRM_S = 0.1  # what was on the wire when the trade process died has arrived by then
 CANCELS_AT_ONCE = 50
 FLATTEN_ROUNDS = 5
@@ -176,7 +177,7 @@ class Guard:
     async def _cancel_all(self, one: GuardedAccount, done: Cleared) -> None:
         """Until two answers in a row name no open order."""
         seen: set[str] = set()
-        empty = 0
+        empty, pause_s = 0, 0.0
         while True:
             try:
                 reports = await self._asked(one, one.broker.open_orders)
@@ -187,7 +188,9 @@ class Guard:
             done.open, done.error = [report.client_order_id or report.venue_order_id for report in reports], ""
             gone = seen - {report.venue_order_id for report in reports}
             done.cancelled += len(gone)
+            pause_s = 0.0 if gone or not seen else min(max(2 * pause_s, AGAIN_S), PAUSE_S_MAX)  # no venue is hammered
             seen = {report.venue_order_id for report in reports}
+            await asyncio.sleep(pause_s)
             if not reports:
                 empty += 1
                 if empty == 2:

@@ -1,0 +1,165 @@
+"""`tradewinds halt` against a trade process that is stopped with SIGSTOP: how long until no order works, and whether it sends on SIGCONT.
+
+Real processes over the loopback: a venue, a guard, and for each round a trade process that rests orders without end. Every second round
+the process is continued while the halt is under way, the others after it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+from urllib.request import urlopen
+
+import numpy as np
+
+from benchmarks import market_data as market
+
+SEED = 20_270_115
+OPEN_ORDERS = 20
+WAIT_S = 30.0
+AFTER_CONTINUE_S = 0.15
+
+
+@dataclass(slots=True)
+class Stage:
+    """A venue and a guard that run."""
+
+    home: Path
+    port: int
+    processes: list[subprocess.Popen[str]]
+
+    def start(self, *words: str, **more: Any) -> subprocess.Popen[str]:
+        """Another process of the stage."""
+        made = subprocess.Popen([sys.executable, "-m", "benchmarks.halt_stage", *words], text=True, **more)
+        self.processes.append(made)
+        return made
+
+    def ask(self, path: str) -> Any:
+        """What the venue answers."""
+        with urlopen(f"http://127.0.0.1:{self.port}{path}") as answer:
+            return json.load(answer)
+
+    def stop(self) -> None:
+        for one in self.processes:
+            if one.poll() is None:
+                one.kill()
+            one.wait()
+            for stream in (one.stdout, one.stderr):
+                if stream is not None:
+                    stream.close()
+
+
+def open_stage(home: Path, *, with_guard: bool = True, stale_s: float = 30.0) -> Stage:
+    """A venue and, unless not wanted, a guard; close it with `stop`."""
+    stage = Stage(home, 0, [])
+    venue = stage.start("venue", stdout=subprocess.PIPE)
+    assert venue.stdout is not None
+    stage.port = int(venue.stdout.readline())
+    if with_guard:
+        stage.start("guard", str(home), str(stage.port), str(stale_s), stdout=subprocess.PIPE)
+        until((home / "guard" / "control.sock").exists)
+    return stage
+
+
+def until(holds: Callable[[], bool], within_s: float = WAIT_S) -> None:
+    """Wait for it; raises TimeoutError."""
+    deadline = time.monotonic() + within_s
+    while not holds():
+        if time.monotonic() > deadline:
+            raise TimeoutError("the stage did not come so far in time")
+        time.sleep(0.005)
+
+
+def one_round(stage: Stage, *, continue_after_s: float | None) -> dict[str, Any]:
+    """Start, let orders rest, stop, halt, continue; what came of it. continue_after_s: while the halt is under way; None: after it."""
+    trade = stage.start("trade", str(stage.home), str(stage.port))
+    until(lambda: len(stage.ask("/open")) >= OPEN_ORDERS)
+    os.kill(trade.pid, signal.SIGSTOP)
+    time.sleep(0.02)  # what it had put on the wire arrives
+    begun_ns = time.time_ns()
+    command = [sys.executable, "-m", "tradewinds.app.halt", "--home", str(stage.home), "--json"]
+    halt = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    continued_ns = None
+    if continue_after_s is not None:
+        time.sleep(continue_after_s)
+        continued_ns = time.time_ns()
+        trade.send_signal(signal.SIGCONT)
+    report = json.loads(_printed(halt.stdout))
+    code = halt.wait()
+    if halt.stdout is not None:
+        halt.stdout.close()
+    ended_ns = time.time_ns()
+    if continued_ns is None:
+        continued_ns = ended_ns
+        trade.send_signal(signal.SIGCONT)
+    time.sleep(AFTER_CONTINUE_S)
+    log = stage.ask("/log")
+    mine = [one for one in log if one["created_ns"] > begun_ns - 60 * 10**9]
+    cancelled_ns = max((one["updated_ns"] for one in mine if one["status"] == "cancelled"), default=0)
+    raised_ns = report.get("raised_ns", begun_ns)
+    result = {
+        "code": code,
+        "to_all_cancelled_s": (cancelled_ns - begun_ns) / 1e9,
+        "epoch_to_all_cancelled_s": (cancelled_ns - raised_ns) / 1e9,
+        "to_end_s": (ended_ns - begun_ns) / 1e9,
+        "open": len(stage.ask("/open")),
+        "sent_after": sum(one["created_ns"] > max(continued_ns, raised_ns) for one in mine),
+        "killed": "killed" in report["service"],
+        "is_clear": bool(report["is_clear"]),
+    }
+    trade.kill()
+    trade.wait()
+    (stage.home / "halt" / "service.json").unlink(missing_ok=True)
+    return result
+
+
+def _printed(stream: IO[str] | None) -> str:
+    assert stream is not None
+    return stream.read()
+
+
+def run(quick: bool = False) -> dict[str, Any]:
+    """Figures and reaches. quick: 6 rounds instead of 100."""
+    count = 6 if quick else 100
+    chance = random.Random(SEED)
+    with tempfile.TemporaryDirectory(prefix="bench-halt-") as folder:
+        stage = open_stage(Path(folder))
+        try:
+            rounds = [one_round(stage, continue_after_s=chance.uniform(0.0, 0.4) if number % 2 else None) for number in range(count)]
+        finally:
+            stage.stop()
+    taken = np.array([one["to_all_cancelled_s"] for one in rounds])
+    clear = sum(one["code"] == 0 and one["is_clear"] and one["open"] == 0 and one["sent_after"] == 0 for one in rounds)
+    p99 = float(np.quantile(taken, 0.99))
+    return {
+        "figures": {
+            "halt_to_all_cancelled_p50_s": round(float(np.median(taken)), 3),
+            "halt_to_all_cancelled_p99_s": round(p99, 3),
+            "epoch_to_all_cancelled_p99_s": round(float(np.quantile([one["epoch_to_all_cancelled_s"] for one in rounds], 0.99)), 3),
+            "command_p99_s": round(float(np.quantile([one["to_end_s"] for one in rounds], 0.99)), 3),
+            "rounds": count,
+            "rounds_clear": clear,
+            "rounds_killed": sum(one["killed"] for one in rounds),
+            "orders_sent_after_sigcont": sum(one["sent_after"] for one in rounds),
+        },
+        "peers": {},
+        "reach": {
+            "halt_to_all_cancelled_p99_s": market.reach(p99, 1.0),
+            "rounds_not_clear": market.reach(count - clear, 0.0),
+        },
+        "machine": market.machine() | {"rounds": count, "open_orders_at_least": OPEN_ORDERS},
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(run(quick="--quick" in sys.argv)))
