@@ -80,8 +80,7 @@ class HttpWire:
     def open(self) -> None:
         """Make the session; nothing connects yet."""
         if self._session is None:
-            new = self._new_session or (lambda: aiohttp.ClientSession(trust_env=not is_loopback(self.base_url)))
-            self._session = new()
+            self._session = (self._new_session or session_for(self.base_url))()
             self._session._retry_connection = False
 
     async def close(self) -> None:
@@ -157,6 +156,11 @@ class HttpWire:
         for secret in self._secrets:
             text = secret.redact(text)
         return text
+
+
+def session_for(url: str) -> NewSession:
+    """Sessions for an address: through the environment's proxies, unless it is this very machine."""
+    return lambda: aiohttp.ClientSession(trust_env=not is_loopback(url))
 
 
 async def _body(answer: aiohttp.ClientResponse) -> bytes:

@@ -1,0 +1,438 @@
+"""Any exchange that ccxt knows as a broker; Binance spot and USD-M futures first.
+
+1. Our id goes as `clientOrderId`. Binance finds an order by it, open or ended; elsewhere it is looked for among the order lists.
+2. What was missed is read from the account's trades, symbol by symbol, after the cursor.
+3. At Binance the user stream tells (`binance_user_stream`); where there is none, questions are repeated (`ccxt_polling`).
+
+No request is ever repeated here, and none is sent while the venue has asked for a pause. Every exception of ccxt's and every answer that
+cannot be read becomes an error of ours (`ccxt_errors`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any
+
+from tradewinds.brokers.ccxt_dialect import Dialect
+from tradewinds.brokers.ccxt_errors import Fault, NoOrder, fault_of
+from tradewinds.brokers.ccxt_exchange import TRACE, ExchangeOptions, Trace, make_exchange
+from tradewinds.brokers.ccxt_messages import CANCEL_SUFFIX, Fields, Listed, asked_of, balances_of, fill_of, listed, number, report_of
+from tradewinds.brokers.ccxt_told import Telling
+from tradewinds.core.account import ZERO, Fill
+from tradewinds.core.broker import BrokerCapability, FillPage, Hear, Holdings, Link, OrderRef, OrderReport, Told
+from tradewinds.core.errors import OutcomeUnknown, Rejected, Transient, Unreadable
+from tradewinds.core.instrument import Instrument, split_id
+from tradewinds.core.order import ApprovedOrder
+
+OPEN_ATTEMPTS_MAX = 6
+OPEN_AGAIN_S = 0.5
+TRADES_PAGE = 1_000
+PAGES_MAX = 1_000
+SYMBOLS_ASKED_MAX = 40
+KNOWN_MAX = 20_000
+
+
+class CcxtBroker:
+    """`core.broker.Broker` for one account. dialect: what is particular to the exchange; telling: makes what tells, None for nothing.
+
+    random: spreads the waits between attempts to connect. checks_key: whether the venue is asked what the key may do.
+    """
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        given: ExchangeOptions,
+        *,
+        instruments: Mapping[str, Instrument],
+        random: random.Random,
+        telling: Callable[[CcxtBroker], Telling] | None = None,
+        name: str = "",
+        checks_key: bool = True,
+    ) -> None:
+        self.dialect = dialect
+        self.capability: BrokerCapability = dialect.capability(name or dialect.exchange_id)
+        self.clock = given.clock
+        self.random = random
+        self.secrets = tuple(one for one in (given.key, given.secret, given.password) if one is not None)
+        self.given = given
+        self.exchange: Any = None
+        self.instruments = instruments
+        self._checks_key = checks_key
+        self._make_telling = telling
+        self._telling: Telling | None = None
+        self._hear: Hear | None = None
+        self._by_instrument: dict[str, Listed] = {}
+        self._by_id: dict[str, Listed] = {}
+        self._by_symbol: dict[str, Listed] = {}
+        self._names: dict[str, str] = {}
+        self._traded: set[str] = set()
+        self._paused_until_s = 0.0
+
+    def __repr__(self) -> str:
+        return f"CcxtBroker({self.capability.name}, {self.dialect.exchange_id})"
+
+    # Connecting
+
+    async def open(self, hear: Hear) -> None:
+        self._hear = hear
+        self.exchange = make_exchange(self.dialect.exchange_id, self.given)
+        if self.given.new_session is not None:
+            self.exchange.session = self.given.new_session()
+            self.exchange.session._retry_connection = False
+        for attempt in range(1, OPEN_ATTEMPTS_MAX + 1):
+            try:
+                await self._prepare()
+                break
+            except Transient as error:
+                if attempt == OPEN_ATTEMPTS_MAX:
+                    raise
+                wait_s = OPEN_AGAIN_S * 2 ** (attempt - 1) * (0.5 + self.random.random())
+                await asyncio.sleep(max(wait_s, error.retry_after_s or 0.0))
+        if self._make_telling is not None:
+            self._telling = self._make_telling(self)
+            self._telling.start()
+
+    async def close(self) -> None:
+        self._hear = None
+        telling, self._telling = self._telling, None
+        if telling is not None:
+            await telling.stop()
+        exchange, self.exchange = self.exchange, None
+        if exchange is not None:
+            session = exchange.session
+            await exchange.close()
+            if session is not None and not session.closed:
+                await session.close()
+            exchange.session = None
+
+    async def _prepare(self) -> None:
+        """Everything that must be known before the first order: the markets, the venue's time, what the key may do."""
+        exchange = self.exchange
+        await self.call("markets", exchange.load_markets)
+        if exchange.has.get("fetchTime") and self.dialect.has_time_window:
+            await self.call("time", exchange.load_time_difference)
+        self._list_markets()
+        if self._checks_key and self.dialect.key_check:
+            said = await self.call("key", getattr(exchange, self.dialect.key_check))
+            if _is_true(said.get("enableWithdrawals")) or _is_true(said.get("enableInternalTransfer")):
+                raise Rejected(f"{self.capability.name}: the key may withdraw or transfer, expected one that may only read and trade")
+        else:
+            await self.holdings()
+
+    def _list_markets(self) -> None:
+        by_id: dict[str, list[Fields]] = {}
+        for market in self.exchange.markets.values():
+            if self.dialect.takes(market):
+                by_id.setdefault(str(market["id"]), []).append(market)
+                by_id.setdefault(str(market["symbol"]), []).append(market)
+        for name, instrument in self.instruments.items():
+            symbol, venue = split_id(name)
+            found = by_id.get(symbol, []) if venue == self.capability.venue else []
+            if found:
+                self._list(listed(found[0], venue, instrument))
+
+    def _list(self, market: Listed) -> Listed:
+        self._by_instrument[market.instrument] = self._by_id[market.id] = self._by_symbol[market.symbol] = market
+        return market
+
+    # Orders
+
+    async def submit(self, order: ApprovedOrder) -> OrderReport:
+        market = self._market_of(order.terms.instrument)
+        asked = asked_of(order, market, self.exchange, self.capability.kinds)
+        self._traded.add(market.instrument)
+        make = self.exchange.create_order
+        what = f"order {order.client_order_id}"
+        said = await self.call(
+            what, lambda: make(asked.symbol, asked.type, asked.side, asked.amount, asked.price, asked.params), changes=True
+        )
+        with self._reading(what, changes=True):
+            return self._report(said, market, order)
+
+    async def cancel(self, order: OrderRef) -> OrderReport:
+        market = self._market_of(order.instrument)
+        params: dict[str, Any] = {}
+        if self.dialect.finds_by_client_id and order.client_order_id:
+            params = {"origClientOrderId": order.client_order_id, "newClientOrderId": order.client_order_id + CANCEL_SUFFIX}
+        elif not order.venue_order_id:
+            found = await self.find(order)
+            if found is None:
+                raise Rejected(f"cancel of {order.client_order_id}: the venue knows no such order, expected one that works")
+            order = OrderRef(order.client_order_id, found.venue_order_id, order.instrument)
+        what = f"cancel of {order.client_order_id or order.venue_order_id}"
+        make = self.exchange.cancel_order
+        said = await self.call(what, lambda: make(order.venue_order_id, market.symbol, params), changes=True)
+        with self._reading(what, changes=True):
+            return self._cancelled(said, market, order)
+
+    async def replace(self, order: OrderRef, by: ApprovedOrder) -> OrderReport:
+        if not self.capability.can_replace:
+            raise Rejected(f"replace of {order.client_order_id}: {self.capability.name} has none, expected cancel and new")
+        market = self._market_of(order.instrument)
+        asked = asked_of(by, market, self.exchange, self.capability.kinds)
+        if asked.type != "limit":
+            raise Rejected(f"replace of {order.client_order_id}: by a {by.terms.kind} order, expected a limit order")
+        # An order that began to fill is not replaced: the new one would come on top of what was filled.
+        params = {
+            **asked.params, "cancelOrigClientOrderId": order.client_order_id, "cancelRestrictions": "ONLY_NEW",
+            "cancelNewClientOrderId": order.client_order_id + CANCEL_SUFFIX,
+        }  # fmt: skip
+        what = f"replace of {order.client_order_id}"
+        make = self.exchange.edit_order
+        said = await self.call(
+            what, lambda: make(order.venue_order_id, asked.symbol, asked.type, asked.side, asked.amount, asked.price, params), changes=True
+        )
+        with self._reading(what, changes=True):
+            return self._report(said, market, by)
+
+    # What the venue holds to be true
+
+    async def find(self, order: OrderRef) -> OrderReport | None:
+        market = self._market_of(order.instrument)
+        self._traded.add(market.instrument)
+        shown = await self._found(order, market)
+        if shown is None:
+            return None
+        with self._reading(f"order {order.client_order_id}"):
+            report = report_of(shown, market, order.client_order_id)
+        self.remember(report.venue_order_id, report.client_order_id)
+        fills = await self._fills_of(report, market) if report.filled else ()
+        return _with_fills(report, fills)
+
+    async def open_orders(self) -> tuple[OrderReport, ...]:
+        said = await self.call("open orders", lambda: self.exchange.fetch_open_orders(None, None, None, self.dialect.open_orders_params))
+        found = []
+        with self._reading("open orders"):
+            for shown in said:
+                report = report_of(shown, self.market_by_symbol(str(shown.get("symbol"))))
+                self.remember(report.venue_order_id, report.client_order_id)
+                self._traded.add(report.instrument)
+                found.append(report)
+        return tuple(found)
+
+    async def fills(self, since: str) -> FillPage:
+        """Trades after the cursor: the last trade (or its time, where the venue counts no trades) of each instrument that was traded.
+
+        For an instrument without a cursor the venue's last page counts; older trades are history, not news.
+        """
+        asked_ns, cursors = self.clock.now_ns(), _cursors(since)
+        if not since or len(self._by_instrument) <= SYMBOLS_ASKED_MAX:
+            self._traded |= set(list(self._by_instrument)[:SYMBOLS_ASKED_MAX])
+        found: list[Fill] = []
+        for instrument in sorted({*cursors, *self._traded}):
+            market = self._by_instrument.get(instrument)
+            if market is None:
+                continue
+            fills, cursor = await self._fills_since(market, cursors.get(instrument, ""))
+            cursors[instrument] = cursor or self.dialect.first(asked_ns)
+            found += fills
+        found.sort(key=lambda one: (one.event_ns, one.instrument, one.id))
+        return FillPage(tuple(found), json.dumps(cursors, sort_keys=True))
+
+    async def holdings(self) -> Holdings:
+        asked_ns = self.clock.now_ns()
+        said = await self.call("balances", self.exchange.fetch_balance)
+        with self._reading("balances"):
+            cash = balances_of(said)
+        if self.capability.holds == "balances":
+            return Holdings({}, cash, asked_ns)
+        rows = await self.call("positions", lambda: self.dialect.positions(self.exchange))
+        with self._reading("positions"):
+            return Holdings(self._positions(rows), cash, asked_ns)
+
+    # What is told
+
+    def hear(self, told: Told) -> None:
+        """Pass on what the stream says; nothing after `close`."""
+        if self._hear is not None:
+            self._hear(told)
+
+    def say(self, state: Any, detail: str) -> None:
+        """The link changed."""
+        self.hear(Link(state, detail, self.clock.now_ns()))
+
+    def market_by_id(self, name: str) -> Listed:
+        """A market under the venue's name, also one of which this account was not told. Raises Unreadable for none."""
+        found = self._by_id.get(name)
+        if found is None:
+            for market in self.exchange.markets_by_id.get(name, ()):
+                if self.dialect.takes(market):
+                    return self._list(listed(market, self.capability.venue, None))
+            raise Unreadable(f"market {name[:40]!r}, expected one that the venue lists")
+        return found
+
+    def market_by_symbol(self, symbol: str) -> Listed:
+        """A market under ccxt's name."""
+        found = self._by_symbol.get(symbol)
+        return found if found is not None else self.market_by_id(str(self.exchange.markets.get(symbol, {}).get("id", symbol)))
+
+    def remember(self, venue_order_id: str, client_order_id: str) -> None:
+        """Trades name their order by the venue's number only."""
+        self._names.pop(venue_order_id, None)
+        self._names[venue_order_id] = client_order_id
+        while len(self._names) > KNOWN_MAX:
+            self._names.pop(next(iter(self._names)))
+
+    # Requests
+
+    async def call(self, what: str, make: Callable[[], Awaitable[Any]], *, changes: bool = False) -> Any:
+        """What ccxt answers, or an error of ours."""
+        loop = asyncio.get_running_loop()
+        left_s = self._paused_until_s - loop.time()
+        said = f"{self.capability.name} {what}"
+        if left_s > 0:
+            raise Transient(f"{said}: the venue asked for a pause, {left_s:.1f} s are left", retry_after_s=left_s)
+        trace = Trace()
+        token = TRACE.set(trace)
+        try:
+            return await make()
+        except Exception as error:  # noqa: BLE001 - ccxt raises KeyError, TypeError and others of an answer that it did not expect
+            fault = fault_of(error, trace, said, self.secrets, changes=changes)
+        finally:
+            TRACE.reset(token)
+        await self._learn(fault)
+        raise fault.error
+
+    async def _learn(self, fault: Fault) -> None:
+        """What an error tells beyond itself: a pause, a clock that differs, a key that is refused."""
+        if fault.meaning == "throttled":
+            self._paused_until_s = max(self._paused_until_s, asyncio.get_running_loop().time() + fault.wait_s)
+        elif fault.meaning == "key":
+            self.say("refused key", str(fault.error))
+        elif fault.meaning == "clock" and self.exchange is not None:
+            try:
+                await self.exchange.load_time_difference()
+            except Exception:  # noqa: BLE001 - the clocks are compared again at the next refusal
+                return
+
+    @contextmanager
+    def _reading(self, what: str, *, changes: bool = False) -> Iterator[None]:
+        """An answer that cannot be read: asked for again, or, where something was changed, looked up."""
+        try:
+            yield
+        except (Unreadable, AttributeError, KeyError, TypeError, ValueError, ArithmeticError) as error:
+            said = f"{self.capability.name} {what}: {type(error).__name__} {error}, expected an answer that can be read"
+            raise (OutcomeUnknown(said) if changes else Transient(said)) from None
+
+    def _market_of(self, instrument: str) -> Listed:
+        found = self._by_instrument.get(instrument)
+        if found is None:
+            symbol, venue = split_id(instrument)
+            if venue == self.capability.venue and self.exchange is not None and symbol in self.exchange.markets_by_id:
+                return self.market_by_id(symbol)
+            raise Rejected(f"{self.capability.name}: instrument {instrument}, expected one that the venue lists")
+        return found
+
+    def _report(self, said: Fields, market: Listed, order: ApprovedOrder) -> OrderReport:
+        report = report_of(said, market, order.client_order_id)
+        self.remember(report.venue_order_id, report.client_order_id)
+        trades = said.get("trades") or ()
+        fills = tuple(fill_of(one, market, self.capability.venue, order.client_order_id, said) for one in trades if one.get("id"))
+        return _with_fills(report, fills, order)
+
+    def _cancelled(self, said: Fields, market: Listed, order: OrderRef) -> OrderReport:
+        known = {"id": order.venue_order_id or None, "status": "canceled"}
+        shown = {**said, **{name: value for name, value in known.items() if value is not None and said.get(name) is None}}
+        return report_of(shown, market, order.client_order_id)
+
+    async def _found(self, order: OrderRef, market: Listed) -> Fields | None:
+        if self.dialect.finds_by_client_id and order.client_order_id:
+            return await self._fetched("", market, {"origClientOrderId": order.client_order_id})
+        if order.venue_order_id:
+            return await self._fetched(order.venue_order_id, market, {})
+        lists = [one for one in ("fetch_open_orders", "fetch_closed_orders", "fetch_canceled_orders", "fetch_orders") if self._has(one)]
+        for name in lists:
+            ask = getattr(self.exchange, name)
+            for shown in await self.call(name.replace("_", " "), lambda ask=ask: ask(market.symbol)):  # type: ignore[misc]  # mypy cannot type a default
+                if shown.get("clientOrderId") == order.client_order_id:
+                    return dict(shown)
+        if not set(lists) & {"fetch_closed_orders", "fetch_orders"}:
+            raise Transient(f"{self.capability.name}: order {order.client_order_id} is not open, and the venue lists no others")
+        return None
+
+    async def _fetched(self, venue_order_id: str, market: Listed, params: dict[str, Any]) -> Fields | None:
+        ask = self.exchange.fetch_order
+        trace_what = f"order {params.get('origClientOrderId') or venue_order_id}"
+        try:
+            found: Fields = await self.call(trace_what, lambda: ask(venue_order_id, market.symbol, params))
+        except NoOrder:
+            return None
+        return found
+
+    def _has(self, name: str) -> bool:
+        words = name.split("_")
+        return self.exchange.has.get(words[0] + "".join(word.capitalize() for word in words[1:])) is True
+
+    async def _fills_of(self, report: OrderReport, market: Listed) -> tuple[Fill, ...]:
+        params = {"orderId": report.venue_order_id} if self.dialect.counts_trades else {}
+        rows = await self._trades(market, None, params)
+        with self._reading("trades"):
+            return tuple(
+                fill_of(one, market, self.capability.venue, report.client_order_id)
+                for one in rows
+                if str(one.get("order")) == report.venue_order_id
+            )
+
+    async def _fills_since(self, market: Listed, cursor: str) -> tuple[list[Fill], str]:
+        found: list[Fill] = []
+        for _ in range(PAGES_MAX):
+            params, since_ms = self.dialect.after(cursor)
+            rows = await self._trades(market, since_ms, params)
+            for row in rows:
+                with self._reading("trades"):
+                    number_of_order = str(row.get("order") or "")
+                    found.append(fill_of(row, market, self.capability.venue, await self._name_of(number_of_order, market)))
+                    cursor = self.dialect.later(cursor, row)
+            if len(rows) < TRADES_PAGE or (not params and since_ms is None):
+                break
+        return found, cursor
+
+    async def _trades(self, market: Listed, since_ms: int | None, params: dict[str, Any]) -> list[Fields]:
+        ask = self.exchange.fetch_my_trades
+        found: list[Fields] = await self.call("trades", lambda: ask(market.symbol, since_ms, TRADES_PAGE, dict(params)))
+        return found
+
+    async def _name_of(self, venue_order_id: str, market: Listed) -> str:
+        """Our id of the order of a trade, asked for where it was never seen; "" for one that carries none."""
+        if venue_order_id and venue_order_id not in self._names:
+            shown = await self._fetched(venue_order_id, market, {})
+            self.remember(venue_order_id, "" if shown is None else report_of(shown, market).client_order_id)
+        return self._names.get(venue_order_id, "")
+
+    def _positions(self, rows: list[Fields]) -> dict[str, Decimal]:
+        found: dict[str, Decimal] = {}
+        for row in rows:
+            market = self.market_by_symbol(str(row.get("symbol")))
+            contracts = (number(row, "contracts") or ZERO) / market.per_unit
+            signed = -contracts if row.get("side") == "short" else contracts
+            if signed:
+                found[market.instrument] = found.get(market.instrument, ZERO) + signed
+        return found
+
+
+def _with_fills(report: OrderReport, fills: tuple[Fill, ...], order: ApprovedOrder | None = None) -> OrderReport:
+    return OrderReport(
+        report.client_order_id, report.venue_order_id, report.instrument, report.state, report.event_ns, report.filled, report.reason,
+        report.terms if order is None else order.terms, fills,
+    )  # fmt: skip
+
+
+def _cursors(since: str) -> dict[str, str]:
+    if not since:
+        return {}
+    try:
+        found = json.loads(since)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise Rejected(f"cursor {since[:80]!r}, expected one that this adapter gave")
+    return {str(name): str(at) for name, at in found.items()}
+
+
+def _is_true(value: object) -> bool:
+    return value is True or str(value).lower() == "true"

@@ -1,0 +1,125 @@
+"""A ccxt exchange as we want it: our clock, our session, exact numbers, no waiting or repeating of its own, and a trace of each request.
+
+ccxt's exceptions do not say whether a request left, or what the venue answered; the trace does. ccxt's throttle reads the computer's clock
+and is left off; its debug log would hold keys and is left out.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import logging
+from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from tradewinds.brokers.http import NewSession
+from tradewinds.core.errors import Rejected
+from tradewinds.core.ports import Clock
+from tradewinds.wire.loopback import is_loopback
+from tradewinds.wire.secret import Secret
+
+NS_PER_MS = 1_000_000
+
+
+@dataclass(slots=True)
+class Trace:
+    """What became of the last request of a call. status None: there was no answer."""
+
+    is_sent: bool = False
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str = ""
+
+
+TRACE: ContextVar[Trace | None] = ContextVar("ccxt_trace", default=None)
+_log = logging.getLogger("tradewinds.brokers.ccxt")
+_log.setLevel(logging.WARNING)
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeOptions:
+    """How an exchange is made. key, secret, password: as it names them; urls: by ccxt's names of its APIs, over its own.
+
+    markets: what `load_markets` of an earlier one gave, so that nothing is asked; timeout_s: for a whole request.
+    """
+
+    key: Secret
+    secret: Secret
+    clock: Clock
+    password: Secret | None = None
+    urls: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    markets: Mapping[str, Any] | None = None
+    new_session: NewSession | None = None
+    timeout_s: float = 10.0
+    is_test: bool = False
+
+
+def make_exchange(exchange_id: str, given: ExchangeOptions) -> Any:
+    """The exchange, not connected yet. Raises Rejected for a name that ccxt does not know."""
+    config: dict[str, Any] = {
+        "apiKey": given.key.reveal(),
+        "secret": given.secret.reveal(),
+        "enableRateLimit": False,
+        "timeout": int(given.timeout_s * 1000),
+        "options": {"maxRetriesOnFailure": 0, **given.options},
+        "logger": _log,
+    }
+    if given.password is not None:
+        config["password"] = given.password.reveal()
+    exchange = _traced(exchange_id)(config)
+    exchange.tw_clock = given.clock
+    exchange.number = str
+    if given.is_test and not given.urls:
+        exchange.set_sandbox_mode(True)
+    api = exchange.urls["api"]
+    if isinstance(api, dict):
+        api.update(given.urls)
+    elif given.urls:
+        exchange.urls["api"] = next(iter(given.urls.values()))
+    exchange.aiohttp_trust_env = not any(is_loopback(one) for one in given.urls.values())
+    # The list of coins needs a signed request at Binance and tells nothing that orders need.
+    exchange.has["fetchCurrencies"] = False
+    if given.markets is not None:
+        exchange.set_markets(given.markets)
+    if given.new_session is not None:
+        exchange.own_session = False
+    return exchange
+
+
+def known_exchanges() -> Iterable[str]:
+    """Every name that ccxt knows."""
+    found: Iterable[str] = importlib.import_module("ccxt.async_support").exchanges
+    return found
+
+
+@functools.cache
+def _traced(exchange_id: str) -> Any:
+    """A class of ccxt's with our clock, which notes what happens to requests."""
+    library = importlib.import_module("ccxt.async_support")
+    if exchange_id not in library.exchanges:
+        raise Rejected(f"ccxt exchange {exchange_id!r}, expected one that ccxt {library.__version__} knows, such as binance or kraken")
+    base = getattr(library, exchange_id)
+
+    class Traced(base):  # type: ignore[misc, valid-type]  # ccxt's classes are made by a generator and carry no types
+        async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
+            trace = TRACE.get()
+            if trace is not None:
+                trace.is_sent, trace.status, trace.headers, trace.body = True, None, {}, ""
+            return await super().fetch(url, method, headers, body)
+
+        def handle_errors(self, code: int, reason: str, url: str, method: str, headers: Any, body: str, *rest: Any) -> Any:
+            trace = TRACE.get()
+            if trace is not None:
+                trace.status, trace.body = code, body or ""
+                trace.headers = {str(name).lower(): str(value) for name, value in (headers or {}).items()}
+            return super().handle_errors(code, reason, url, method, headers, body, *rest)
+
+        def milliseconds(self) -> int:
+            found: int = self.tw_clock.now_ns() // NS_PER_MS
+            return found
+
+    Traced.__name__ = Traced.__qualname__ = exchange_id
+    return Traced
