@@ -14,6 +14,7 @@ from typing import Any
 from tradewinds.core.errors import Invariant, Transient
 from tradewinds.sandbox.application import application, environment_of, make_world, urls_of
 from tradewinds.sandbox.config import SandboxConfig
+from tradewinds.sandbox.tws import TwsListener, gateway_of
 from tradewinds.sandbox.world import World
 
 START_S_MAX = 30.0
@@ -32,6 +33,7 @@ class Sandbox:
         self._server: Any = None
         self._thread: threading.Thread | None = None
         self._socket: socket.socket | None = None
+        self._tws: TwsListener | None = None
         self.urls: dict[str, str] = {}
 
     @property
@@ -40,6 +42,13 @@ class Sandbox:
         if self._world is None:
             raise Invariant("sandbox: not started, expected start() before its world is used")
         return self._world
+
+    @property
+    def tws(self) -> TwsListener:
+        """The local TWS; `call` does something to its gateway."""
+        if self._tws is None:
+            raise Invariant("sandbox: not started, expected start() before its TWS is used")
+        return self._tws
 
     @property
     def environment(self) -> dict[str, str]:
@@ -110,6 +119,8 @@ class Sandbox:
         host, port = self._socket.getsockname()[:2]
         self.urls = urls_of(f"http://{host}:{port}")
         self._world = self._given or make_world(self.config)
+        self._tws = TwsListener(gateway_of(self._world), self.config.host).start()
+        self.urls["tws"] = self._tws.address
         settings = uvicorn.Config(
             application(self._world, self.urls),
             log_level="critical",
@@ -124,6 +135,9 @@ class Sandbox:
         self._server = uvicorn.Server(settings)
 
     def _close(self) -> None:
+        if self._tws is not None:
+            self._tws.stop()
+            self._tws = None
         if self._socket is not None:
             self._socket.close()
             self._socket = None

@@ -91,6 +91,11 @@ class Gateway:
         """Whether the port takes connections."""
         return self.mode in ("up", "cut off")
 
+    @property
+    def connections(self) -> tuple[Session, ...]:
+        """Everybody who is connected, logged on or not."""
+        return tuple(self._open)
+
     def session(self, send: Send, close: Close) -> Session:
         """A client connected. Where the gateway does not listen, the connection ends at once."""
         made = Session(self, send, close)

@@ -237,7 +237,7 @@ def head_timestamp(session: Session, fields: list[str]) -> None:
 
 DATA_REQUESTS: dict[int, Callable[[Session, list[str]], None]] = {
     1: market_data, 2: end_versioned, 20: historical_data, 25: end_versioned, 50: real_time_bars, 51: end_versioned, 59: market_data_type,
-    87: head_timestamp, 97: tick_by_tick, 98: end_plain,
+    87: head_timestamp, 90: end_plain, 97: tick_by_tick, 98: end_plain,
 }  # fmt: skip
 
 
