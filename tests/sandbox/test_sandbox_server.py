@@ -32,7 +32,7 @@ def is_listening(url: str) -> bool:
 def test_stopping_leaves_no_thread_and_no_port() -> None:
     before = set(threading.enumerate())
     venues = Sandbox(SandboxConfig(now_ns=parse("2025-03-14"))).start()
-    assert set(venues.urls) == {*NAMES, "control"}
+    assert set(venues.urls) == {*NAMES, "control", "tws"}
     address = venues.urls["control"]
     assert httpx.get(address + "/").json()["seed"] == 7
     venues.stop()
