@@ -1,6 +1,6 @@
 """`python -m tradewinds`: the command line."""
 
-from tradewinds.app.cli import main
+from tradewinds.app.entry import main
 
 if __name__ == "__main__":
     main()

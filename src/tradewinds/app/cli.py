@@ -40,6 +40,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sweep": ("tradewinds.app.sweep:sweep", "Try many parameters of a strategy, and say how much of the best result is luck."),
     "reconcile": ("tradewinds.app.reconcile:reconcile", "Reconcile folders of vendor files into one history."),
     "campaign": ("tradewinds.app.campaign:campaign", "Try to break order handling, by seeded faults against local venues."),
+    "halt": ("tradewinds.app.halt_command:halt", "Stop all trading now: cancel every order, and flatten when asked."),
+    "guard": ("tradewinds.app.guard:guard", "Watch over the trade process, and halt when it hangs."),
     "doctor": ("tradewinds.app.doctor:doctor", "Say in words what is wrong and what to do."),
     "sandbox": ("tradewinds.app.sandbox:sandbox", "Run the local venues: Binance, CoinGecko, OANDA and others on this machine."),
 }

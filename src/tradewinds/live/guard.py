@@ -51,11 +51,15 @@ class Epoch(Protocol):
 
 @dataclass(slots=True)
 class GuardedAccount:
-    """One account as the guard has it. journal: its own, `<home>/guard/<account>.sqlite`."""
+    """One account as the guard has it. journal: its own, `<home>/guard/<account>.sqlite`.
+
+    keeps_line: whether it stays connected; not where a broker takes one connection of a kind, which the trade process has.
+    """
 
     name: str
     broker: Broker
     journal: JournalStore
+    keeps_line: bool = True
     is_open: bool = False
 
 
@@ -81,7 +85,7 @@ class Cleared:
 
 
 class Guard:
-    """Watches over accounts. `kill` ends the trade process that wrote a heartbeat."""
+    """Watches over accounts. simulated: names of others, at which nothing can be open. `kill` ends who wrote a heartbeat."""
 
     def __init__(
         self,
@@ -89,12 +93,14 @@ class Guard:
         clock: Clock,
         epoch: Epoch,
         *,
+        simulated: Sequence[str] = (),
         say: Callable[[str], None] = lambda line: None,
         kill: Callable[[Beat], str] = lambda beat: "alive",
     ) -> None:
         self.accounts = {one.name: one for one in accounts}
         self._clock = clock
         self._epoch = epoch
+        self._simulated = tuple(simulated)
         self._say = say
         self._kill = kill
         self._gate = ReduceGate()
@@ -102,7 +108,8 @@ class Guard:
 
     async def start(self) -> None:
         """Connect, so that a halt finds open lines; an account that cannot be reached now is tried again when it is needed."""
-        await asyncio.gather(*(self._opened(one) for one in self.accounts.values()), return_exceptions=True)
+        lines = (self._opened(one) for one in self.accounts.values() if one.keeps_line)
+        await asyncio.gather(*lines, return_exceptions=True)
 
     async def stop(self) -> None:
         """Let go of brokers and journals."""
@@ -117,7 +124,7 @@ class Guard:
             done = await asyncio.gather(
                 *(self._clear(one, Controlled("halt", by, reason, epoch=epoch), flatten=flatten) for one in self.accounts.values())
             )
-        return dict(zip(self.accounts, done, strict=True))
+        return dict(zip(self.accounts, done, strict=True)) | {name: Cleared(open=[]) for name in self._simulated}
 
     async def watch(self, beat: Callable[[], Beat | None], stale_s: float = STALE_S) -> None:
         """The dead-man timer; goes on until cancelled. beat: what the trade process last said, None where none ran or it ended cleanly."""
@@ -141,7 +148,15 @@ class Guard:
                     return True
             except TradewindsError:
                 return True
+            finally:
+                await self._let_go(one)
         return False
+
+    async def _let_go(self, one: GuardedAccount) -> None:
+        if one.is_open and not one.keeps_line:
+            one.is_open = False
+            with suppress(TradewindsError, OSError):
+                await one.broker.close()
 
     async def _opened(self, one: GuardedAccount) -> None:
         if not one.is_open:
@@ -171,6 +186,8 @@ class Guard:
             done.error = done.error or f"orders still work after {HALT_WITHIN_S:g} s"
         except TradewindsError as error:
             done.error = str(error)
+        finally:
+            await self._let_go(one)
         self._write(one, control, (Alerted("critical", f"halt: {done.cancelled} orders cancelled, open {done.open} {done.error}".strip()),))
         return done
 
