@@ -11,8 +11,9 @@ from tradewinds.sandbox.clock import VenueClock
 from tradewinds.sandbox.config import SandboxConfig
 from tradewinds.sandbox.control import routes as control_routes
 from tradewinds.sandbox.faults import FaultBook
-from tradewinds.sandbox.layer import App, Receive, Scope, Send, layered
+from tradewinds.sandbox.layer import layered
 from tradewinds.sandbox.market import SeededMarket
+from tradewinds.sandbox.order_faults import App, Receive, Scope, Send
 from tradewinds.sandbox.recorded import RecordedMarket
 from tradewinds.sandbox.world import BarSource, World
 

@@ -10,6 +10,8 @@ from tradewinds.sandbox.bars import DAY_MS, MINUTE_MS, Bars
 from tradewinds.sandbox.binance_info import listed, status_of
 from tradewinds.sandbox.binance_questions import Question, Refused
 from tradewinds.sandbox.listings import Listing
+from tradewinds.sandbox.prices import offered
+from tradewinds.sandbox.venue_order import Quote
 
 _EIGHT = Decimal("0.00000001")
 _BOOK_MOST = 5000
@@ -57,7 +59,10 @@ def book(question: Question) -> dict[str, Any]:
 
 
 def last_price(question: Question, pair: Listing) -> Decimal:
-    """The price of the last trade."""
+    """The price of the last trade, or between the prices that were set by hand."""
+    given = question.world.set_quotes.get((question.kind, pair.symbol))
+    if given is not None:
+        return ((given.bid + given.ask) / 2).quantize(_tick(pair))
     now = question.world.clock.now_ms()
     bars = _window(question, pair, now - 10 * MINUTE_MS)
     if not len(bars):
@@ -68,13 +73,17 @@ def last_price(question: Question, pair: Listing) -> Decimal:
 
 
 def best(question: Question, pair: Listing) -> dict[str, Any]:
-    """Best bid and ask, one tick around the last price."""
-    middle, tick, size = last_price(question, pair), _tick(pair), _lot(pair) * 1000
+    """Best bid and ask, a tick around the last price or as set by hand: what the venue trades at."""
+    given = question.world.set_quotes.get((question.kind, pair.symbol))
+    if given is None:
+        middle, tick = last_price(question, pair), _tick(pair)
+        size = offered(pair, middle)
+        given = Quote(max(tick, middle - tick), middle + tick, size, size)
     return {
-        "bidPrice": text(question, pair, middle - tick),
-        "bidQty": amount(question, pair, size),
-        "askPrice": text(question, pair, middle + tick),
-        "askQty": amount(question, pair, size),
+        "bidPrice": text(question, pair, given.bid),
+        "bidQty": amount(question, pair, given.bid_size),
+        "askPrice": text(question, pair, given.ask),
+        "askQty": amount(question, pair, given.ask_size),
     }
 
 

@@ -1,4 +1,4 @@
-"""The sandbox's own addresses below /_control: clock, faults, requests, the stream."""
+"""The sandbox's own addresses below /_control: clock, faults, requests, and what is done to venues that trade."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from tradewinds.core import instant
 from tradewinds.core.errors import Rejected
 from tradewinds.sandbox.config import checked_now
 from tradewinds.sandbox.faults import fault
+from tradewinds.sandbox.venue_control import VenueControl
 from tradewinds.sandbox.world import World
 
 if TYPE_CHECKING:
@@ -70,7 +71,27 @@ def routes(world: World, urls: dict[str, str]) -> list[Route]:
     async def addresses(request: Request) -> Response:
         return JSONResponse({"urls": urls, "seed": world.config.seed, **shown_clock()})
 
+    venues = VenueControl(world)
+
+    async def every_venue(request: Request) -> Response:
+        return JSONResponse({"venues": venues.names()})
+
+    async def one_venue(request: Request) -> Response:
+        try:
+            return JSONResponse(venues.truth(request.path_params["venue"]))
+        except Rejected as error:
+            return JSONResponse({"error": str(error)}, 404)
+
+    async def venue_action(request: Request) -> Response:
+        try:
+            return JSONResponse(venues.act(request.path_params["venue"], request.path_params["action"], await _body(request)))
+        except Rejected as error:
+            return JSONResponse({"error": str(error)}, 400)
+
     return [
+        Route("/venues", every_venue),
+        Route("/venues/{venue}", one_venue),
+        Route("/venues/{venue}/{action}", venue_action, methods=["POST"]),
         Route("/clock", clock, methods=["GET", "POST"]),
         Route("/faults", faults, methods=["GET", "POST", "DELETE"]),
         Route("/requests", requests, methods=["GET", "DELETE"]),

@@ -3,6 +3,11 @@
 A fault strikes the requests whose venue, path and symbol match, `times` times at most, with `probability` (seeded), while the venue's
 clock is in [after_ns, until_ns). Kinds that strike an answer: late, not_found, throttle, ban, error, slow, truncated, checksum,
 error_body, reset. Kinds that change bars: missing, duplicated, restated. Kinds for streams: disconnect, gap, shutdown.
+
+Kinds for venues that trade. `*_accepted` did what was asked, `*_not_accepted` did not, and the client cannot tell:
+timeout_accepted, timeout_not_accepted (no answer), unknown_accepted, unknown_not_accepted (503 and code -1007), slow_answer (done at
+once, told late), cut (the answer breaks off at a byte), twice (the request arrives two times), overtaken (a later request arrives
+first), refused_key. On messages of a WebSocket: event_lost, event_twice, event_late, event_overtaken, event_cut (hung up instead).
 """
 
 from __future__ import annotations
@@ -23,8 +28,27 @@ from tradewinds.sandbox.bars import MINUTE_MS, Bars, Ints
 ANSWER_KINDS = ("late", "not_found", "throttle", "ban", "error", "slow", "truncated", "checksum", "error_body", "reset")
 BAR_KINDS = ("missing", "duplicated", "restated")
 STREAM_KINDS = ("disconnect", "gap", "shutdown")
-KINDS = (*ANSWER_KINDS, *BAR_KINDS, *STREAM_KINDS)
-_DEFAULT_AMOUNT = {"slow": 1.0, "throttle": 1.0, "ban": 120.0, "error": 503.0, "missing": 0.01, "duplicated": 0.01, "restated": 0.01}
+ORDER_KINDS = (
+    "timeout_accepted", "timeout_not_accepted", "unknown_accepted", "unknown_not_accepted", "slow_answer", "cut", "twice", "overtaken",
+    "refused_key",
+)  # fmt: skip
+EVENT_KINDS = ("event_lost", "event_twice", "event_late", "event_overtaken", "event_cut")
+KINDS = (*ANSWER_KINDS, *BAR_KINDS, *STREAM_KINDS, *ORDER_KINDS, *EVENT_KINDS)
+_DEFAULT_AMOUNT = {
+    "timeout_accepted": 30.0,
+    "timeout_not_accepted": 30.0,
+    "slow_answer": 1.0,
+    "overtaken": 1.0,
+    "event_late": 1.0,
+    "event_overtaken": 1.0,
+    "slow": 1.0,
+    "throttle": 1.0,
+    "ban": 120.0,
+    "error": 503.0,
+    "missing": 0.01,
+    "duplicated": 0.01,
+    "restated": 0.01,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +56,9 @@ class Fault:
     """One switchable fault.
 
     venue, path, symbol: patterns with * and ?; `symbol` is compared with every part of the path and every query value.
-    amount: seconds for slow, throttle and ban (Retry-After); the status for error; the share of bars for missing, duplicated, restated.
+    method: GET, POST and so on. nth: strikes only the requests of these places, from 1 on, among those that match; empty: all of them.
+    amount: seconds for slow, throttle and ban (Retry-After); the status for error; the share of bars for missing, duplicated, restated;
+    seconds for timeouts, slow_answer, overtaken and late events; the byte at which cut breaks off.
     start_ms, end_ms: the bars that missing, duplicated and restated may touch.
     """
 
@@ -48,6 +74,8 @@ class Fault:
     until_ns: int | None = None
     start_ms: int | None = None
     end_ms: int | None = None
+    method: str = "*"
+    nth: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -56,6 +84,8 @@ class Fault:
             raise Rejected(f"fault {self.kind}: probability {self.probability}, expected 0 to 1")
         if self.times is not None and self.times < 1:
             raise Rejected(f"fault {self.kind}: times {self.times}, expected at least 1")
+        if any(place < 1 for place in self.nth):
+            raise Rejected(f"fault {self.kind}: nth {self.nth}, expected places from 1 on")
 
     @property
     def strength(self) -> float:
@@ -78,6 +108,8 @@ def fault(facts: Mapping[str, Any]) -> Fault:
     unknown = sorted(set(given) - known)
     if unknown or "kind" not in given:
         raise Rejected(f"fault: {unknown or 'no kind'}, expected kind and any of {', '.join(sorted(known))}")
+    if "nth" in given:
+        given["nth"] = tuple(map(int, given["nth"]))
     return Fault(**given)
 
 
@@ -114,14 +146,18 @@ class FaultBook:
         with self._lock:
             return [{"id": number, "struck": self._struck[number], **asdict(each)} for number, each in self._faults.items()]
 
-    def strike(self, kinds: tuple[str, ...], venue: str, path: str, values: Iterable[str], now_ns: int) -> Fault | None:
+    def strike(
+        self, kinds: tuple[str, ...], venue: str, path: str, values: Iterable[str], now_ns: int, *, method: str = "GET"
+    ) -> Fault | None:
         """The first fault of these kinds that strikes this request, counted as struck."""
         names = (*path.strip("/").split("/"), *values)
         with self._lock:
             for number, each in self._faults.items():
-                if each.kind not in kinds or not _matches(each, venue, path, names, now_ns):
+                if each.kind not in kinds or each.method not in ("*", method) or not _matches(each, venue, path, names, now_ns):
                     continue
                 self._seen[number] += 1
+                if each.nth and self._seen[number] not in each.nth:
+                    continue
                 if each.times is not None and self._struck[number] >= each.times:
                     continue
                 if each.probability < 1 and _chance(each.seed, self._seen[number]) >= each.probability:

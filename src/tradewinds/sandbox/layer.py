@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl
 
 import anyio
 
-from tradewinds.sandbox.faults import Fault
+from tradewinds.sandbox.faults import ORDER_KINDS, Fault
+from tradewinds.sandbox.order_faults import App, Message, Receive, Scope, Send, answer_struck, struck_messages
 from tradewinds.sandbox.world import World
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
 DELAY_S_MAX = 60.0
-_KINDS = ("late", "not_found", "throttle", "ban", "error", "slow", "truncated", "error_body", "reset")
+_KINDS = ("late", "not_found", "throttle", "ban", "error", "slow", "truncated", "error_body", "reset", *ORDER_KINDS)
 _CHECKSUM = ".CHECKSUM"
 
 
@@ -34,11 +28,11 @@ def layered(app: App, venue: str, world: World) -> App:
         client = scope["client"][0] if scope.get("client") else ""
         world.requests.count(venue, scope.get("method", "WS"), path, _without_secrets(query), client)
         if scope["type"] == "websocket":
-            await app(scope, receive, send)
+            await app(scope, receive, struck_messages(send, venue, path, world))
             return
         values = [part for _, value in parse_qsl(query) for part in value.split(",")]
         kinds = tuple(kind for kind in _KINDS if not (kind == "truncated" and path.endswith(_CHECKSUM)))
-        struck = world.faults.strike(kinds, venue, path, values, world.clock.now_ns())
+        struck = world.faults.strike(kinds, venue, path, values, world.clock.now_ns(), method=scope["method"])
         await _answer(app, scope, receive, send, venue, struck, world)
 
     return call
@@ -47,6 +41,8 @@ def layered(app: App, venue: str, world: World) -> App:
 async def _answer(app: App, scope: Scope, receive: Receive, send: Send, venue: str, struck: Fault | None, world: World) -> None:
     if struck is None:
         await app(scope, receive, send)
+    elif struck.kind in ORDER_KINDS:
+        await answer_struck(app, scope, receive, send, struck)
     elif struck.kind == "slow":
         await anyio.sleep(min(struck.strength, DELAY_S_MAX))
         await app(scope, receive, send)
