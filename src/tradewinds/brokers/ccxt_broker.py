@@ -119,8 +119,8 @@ class CcxtBroker:
         self._list_markets()
         if self._checks_key and self.dialect.key_check:
             said = await self.call("key", getattr(exchange, self.dialect.key_check))
-            if _is_true(said.get("enableWithdrawals")) or _is_true(said.get("enableInternalTransfer")):
-                raise Rejected(f"{self.capability.name}: the key may withdraw or transfer, expected one that may only read and trade")
+            if not isinstance(said, dict) or _is_true(said.get("enableWithdrawals", True)):
+                raise Rejected(f"{self.capability.name}: the key may withdraw, expected one that may only read and trade")
         else:
             await self.holdings()
 
