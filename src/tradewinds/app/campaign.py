@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 ZEROS = ("lost", "duplicated", "unexplained_positions", "stuck", "errors")
 SEEDS_OF_A_MUTANT = 500
+LINES_TOLD = 20
 
 
 @click.command()
@@ -27,6 +28,13 @@ SEEDS_OF_A_MUTANT = 500
 @click.option("--seed-trace", type=click.IntRange(min=0), metavar="SEED", help="Print the event log of one seed.")
 @click.option("--mutant", metavar="NAME", help="Plant a bug and say at which seed it is caught; `all` for each of them.")
 @click.option("--list-mutants", is_flag=True, help="Name the bugs that can be planted.")
+@click.option("--kill", type=click.IntRange(min=1), metavar="N", help="Kill real trading processes N times instead of simulating.")
+@click.option(
+    "--journal",
+    default="sqlite",
+    show_default=True,
+    help="What killed processes write to: sqlite, postgresql (the embedded one), or a postgresql:// URL.",
+)
 @JSON
 def campaign(
     seeds: int,
@@ -36,6 +44,8 @@ def campaign(
     seed_trace: int | None,
     mutant: str | None,
     list_mutants: bool,
+    kill: int | None,
+    journal: str,
     as_json: bool,
 ) -> int:
     """Try to break order handling, and say what was lost, sent twice, unexplained or stuck (all zero, or exit code 1).
@@ -50,6 +60,8 @@ def campaign(
         return _mutants(mutant, seeds, start, broker, jobs, as_json=as_json)
     if seed_trace is not None:
         return _trace(seed_trace, broker)
+    if kill is not None:
+        return _kill(kill, start, broker, journal, as_json=as_json)
     return _run(seeds, start, broker, jobs, as_json=as_json)
 
 
@@ -100,6 +112,47 @@ def _trace(seed: int, broker: str | None) -> int:
         click.echo(f"error {error}")
     click.echo(f"event_hash {result.event_hash}")
     return 0 if result.is_clean else ANSWER_IS_NO
+
+
+def _kill(kills: int, start: int, broker: str | None, journal: str, *, as_json: bool) -> int:
+    from tradewinds.campaign.kill import KILLED_AT, run_kills
+    from tradewinds.campaign.postgres import journal_url
+
+    if journal not in ("sqlite", "postgresql") and not journal.startswith("postgresql://"):
+        raise Rejected(f"--journal {journal!r}, expected sqlite, postgresql or a postgresql:// URL")
+    begin = time.perf_counter()
+    with (
+        journal_url(journal) as place,
+        click.progressbar(length=kills, label="kills", file=sys.stderr, show_pos=True) as bar,
+    ):
+        report = run_kills(kills, broker or KILLED_AT, place, start=start, told=bar.update)
+    seconds = time.perf_counter() - begin
+    verdict = report.verdict
+    found: dict[str, Any] = {
+        "kills": report.kills,
+        "broker": broker or KILLED_AT,
+        "journal": journal.partition(":")[0],
+        "rounds": report.rounds,
+        "orders": report.orders,
+        "fills": report.fills,
+        "lost": len(verdict.lost),
+        "duplicated": len(verdict.duplicated),
+        "unexplained_positions": len(verdict.unexplained),
+        "stuck": len(verdict.stuck),
+        "errors": len(report.errors),
+        "failures": [*report.errors, *verdict.lost, *verdict.duplicated, *verdict.unexplained, *verdict.stuck][:LINES_TOLD],
+        "seconds": round(seconds, 2),
+        "kills_per_s": round(kills / seconds, 1),
+    }
+    if as_json:
+        print_json(found)
+    else:
+        where = f"at {found['broker']}, journal on {found['journal']}"
+        click.echo(f"{kills:,} kills in {seconds:.1f} s {where}: {report.orders:,} orders, {report.fills:,} fills")
+        click.echo("  " + "   ".join(f"{name} {found[name]}" for name in ZEROS))
+        for line in found["failures"]:
+            click.echo(f"  {line}")
+    return 0 if report.is_clean else ANSWER_IS_NO
 
 
 def _list_mutants(*, as_json: bool) -> int:

@@ -1,7 +1,8 @@
 """The journal of one account on SQLite: one file, one writer, durable when `append` returns (WAL, synchronous=FULL).
 
-A write that failed leaves it open whether the entries are there (an error at commit may come after it). The next `append` of the same
-entries looks first: they are there, or they are written now. `journal_postgres.py` keeps the same promise on PostgreSQL.
+A write that failed leaves it open whether the entries are there (an error at commit may come after it). The next `append`, of the same
+entries and perhaps more behind them, looks first: what is there stays, what is missing is written. `journal_postgres.py` keeps the same
+promise on PostgreSQL.
 """
 
 from __future__ import annotations
@@ -37,9 +38,10 @@ class SqliteJournal:
             raise Invariant(f"journal {self.path}: {len(entries)} entries from a reader, expected the writer")
         if not entries:
             return
-        rows = [(one.sequence, one.time_ns, one.body, one.hash) for one in entries]
         try:
-            if self._is_doubtful and is_written(entries, self.last()):
+            wanted = missing(entries, self.last()) if self._is_doubtful else entries
+            rows = [(one.sequence, one.time_ns, one.body, one.hash) for one in wanted]
+            if not rows:
                 self._is_doubtful = False
                 return
             self._connection.execute("BEGIN IMMEDIATE")
@@ -51,7 +53,7 @@ class SqliteJournal:
         except sqlite3.Error as error:
             self._roll_back()
             self._is_doubtful = True
-            raise Transient(f"journal {self.path}: {len(rows)} entries not written ({error}), expected a disk with room") from error
+            raise Transient(f"journal {self.path}: {len(entries)} entries not written ({error}), expected a disk with room") from error
         self._is_doubtful = False
 
     def read(self, after: int = 0) -> Iterator[Chained]:
@@ -105,9 +107,12 @@ def read_sqlite_journal(path: Path) -> SqliteJournal:
     return SqliteJournal(path, _connected(path, f"file:{path}?mode=ro"), None)
 
 
-def is_written(entries: Sequence[Chained], last: tuple[int, bytes]) -> bool:
-    """Whether a doubtful write did happen: the store's last entry is the last of these."""
-    return last == (entries[-1].sequence, entries[-1].hash)
+def missing(entries: Sequence[Chained], last: tuple[int, bytes]) -> Sequence[Chained]:
+    """What is left to write after a doubtful write of the first of these: those behind the store's last entry, if it is among them."""
+    for number, one in enumerate(entries, 1):
+        if (one.sequence, one.hash) == last:
+            return entries[number:]
+    return entries
 
 
 def _connected(path: Path, uri: str) -> sqlite3.Connection:

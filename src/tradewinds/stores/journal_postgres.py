@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tradewinds.core.errors import Invariant, Rejected, Transient
-from tradewinds.stores.journal import READ_ROWS, is_written
+from tradewinds.stores.journal import READ_ROWS, missing
 from tradewinds.trading.journal import GENESIS, Chained
 
 CONNECT_TIMEOUT_S = 5
@@ -47,10 +47,11 @@ class PostgresJournal:
 
         connection = self._connected()
         try:
-            if self._is_doubtful and is_written(entries, self._found(connection)):
+            wanted = missing(entries, self._found(connection)) if self._is_doubtful else entries
+            rows = [(one.sequence, one.time_ns, one.body, one.hash) for one in wanted]
+            if not rows:
                 self._wrote(entries)
                 return
-            rows = [(one.sequence, one.time_ns, one.body, one.hash) for one in entries]
             with connection.cursor() as cursor:
                 execute_values(cursor, f"INSERT INTO {self._schema}.entries VALUES %s", rows)  # noqa: S608 -- the schema's name was checked
             connection.commit()
