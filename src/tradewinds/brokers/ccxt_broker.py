@@ -23,6 +23,7 @@ from tradewinds.brokers.ccxt_errors import Fault, NoOrder, fault_of
 from tradewinds.brokers.ccxt_exchange import TRACE, ExchangeOptions, Trace, make_exchange
 from tradewinds.brokers.ccxt_messages import CANCEL_SUFFIX, Fields, Listed, asked_of, balances_of, fill_of, listed, number, report_of
 from tradewinds.brokers.ccxt_told import Telling
+from tradewinds.brokers.http import session_for
 from tradewinds.core.account import ZERO, Fill
 from tradewinds.core.broker import BrokerCapability, FillPage, Hear, Holdings, Link, OrderRef, OrderReport, Told
 from tradewinds.core.errors import OutcomeUnknown, Rejected, Transient, Unreadable
@@ -81,9 +82,9 @@ class CcxtBroker:
     async def open(self, hear: Hear) -> None:
         self._hear = hear
         self.exchange = make_exchange(self.dialect.exchange_id, self.given)
-        if self.given.new_session is not None:
-            self.exchange.session = self.given.new_session()
-            self.exchange.session._retry_connection = False
+        # A session of ours, for aiohttp repeats a DELETE by itself when a kept connection turns out to be closed.
+        self.exchange.session = (self.given.new_session or session_for(next(iter(self.given.urls.values()), "")))()
+        self.exchange.session._retry_connection = False
         for attempt in range(1, OPEN_ATTEMPTS_MAX + 1):
             try:
                 await self._prepare()
@@ -104,11 +105,9 @@ class CcxtBroker:
             await telling.stop()
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
-            session = exchange.session
+            session, exchange.session = exchange.session, None
             await exchange.close()
-            if session is not None and not session.closed:
-                await session.close()
-            exchange.session = None
+            await session.close()
 
     async def _prepare(self) -> None:
         """Everything that must be known before the first order: the markets, the venue's time, what the key may do."""

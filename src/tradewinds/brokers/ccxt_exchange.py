@@ -17,7 +17,6 @@ from typing import Any
 from tradewinds.brokers.http import NewSession
 from tradewinds.core.errors import Rejected
 from tradewinds.core.ports import Clock
-from tradewinds.wire.loopback import is_loopback
 from tradewinds.wire.secret import Secret
 
 NS_PER_MS = 1_000_000
@@ -79,13 +78,11 @@ def make_exchange(exchange_id: str, given: ExchangeOptions) -> Any:
         api.update(given.urls)
     elif given.urls:
         exchange.urls["api"] = next(iter(given.urls.values()))
-    exchange.aiohttp_trust_env = not any(is_loopback(one) for one in given.urls.values())
     # The list of coins needs a signed request at Binance and tells nothing that orders need.
     exchange.has["fetchCurrencies"] = False
     if given.markets is not None:
         exchange.set_markets(given.markets)
-    if given.new_session is not None:
-        exchange.own_session = False
+    exchange.own_session = False
     return exchange
 
 
