@@ -14,7 +14,7 @@ from tradewinds.core.errors import Rejected, Transient
 from tradewinds.live.account import AccountLoop
 from tradewinds.live.acts import Acts
 from tradewinds.live.service import TradingService
-from tradewinds.live.trader import Listen, Parts, TraderPlan
+from tradewinds.live.trader import Hooks, Parts, TraderPlan
 from tradewinds.risk.limits import Gate
 from tradewinds.sandbox.direct import DirectBroker
 from tradewinds.sandbox.exchange import Exchange, Quote
@@ -73,11 +73,15 @@ class House:
         self.alerts: list[str] = []
 
     def plan(self, account: str, **more: Any) -> TraderPlan:
-        def make(listen: Listen) -> Parts:
+        def make(hooks: Hooks) -> Parts:
             broker = DirectBroker(self.exchange, account)
             journal = open_sqlite_journal(self.folder / f"{account}.sqlite")
             engine = Engine(Books(account), Gate(), broker.capability)
-            return Parts(AccountLoop(engine, journal, broker, Clock(), self.epoch.epoch, listen=listen), broker)
+            loop = AccountLoop(
+                engine, journal, broker, Clock(), self.epoch.epoch, listen=hooks.listen, acknowledge=hooks.acknowledge, epoch_every_s=0.01,
+                alert=hooks.alert, route=hooks.route,
+            )  # fmt: skip
+            return Parts(loop, broker)
 
         return TraderPlan(account, "paper", "USD", make, wants={"1m": frozenset({ABC})}, rates={ABC: Decimal(1)}, **more)
 
@@ -190,11 +194,11 @@ def test_a_halt_of_the_guard_is_obeyed_acknowledged_and_ended_by_a_person(house:
 
     house.run(scene, house.plan("main"))
 
-    assert any("halt, epoch 7" in line for line in house.said)
+    assert any("halted, epoch 7" in line for line in house.said)
 
 
 def test_an_account_that_cannot_be_brought_up_stands_still_alone(house: House) -> None:
-    def broken(_: Listen) -> Parts:
+    def broken(_: Hooks) -> Parts:
         raise Rejected("key of other: it can withdraw, expected one that cannot")
 
     other = TraderPlan("other", "paper", "USD", broken)
@@ -217,7 +221,7 @@ def test_an_account_that_cannot_be_brought_up_stands_still_alone(house: House) -
 
 
 def test_where_no_account_is_left_the_reason_is_raised(house: House) -> None:
-    def broken(_: Listen) -> Parts:
+    def broken(_: Hooks) -> Parts:
         raise Rejected("key of other: it can withdraw, expected one that cannot")
 
     with pytest.raises(Rejected, match="account other: key of other"):

@@ -81,7 +81,7 @@ def test_an_unknown_key_is_refused_with_the_nearest_known(tmp_path: Path, text: 
         ("accounts: {main: {broker: paper, journal: 'mysql://u:p@h/d'}}", "main", "journal 'mysql', expected sqlite or postgresql"),
         ("accounts: {main: {broker: paper, limits: {quantity_mx: 1}}}", "main", "key 'quantity_mx', expected quantity_max?"),
         ("accounts: {main: {broker: paper, limits: {quantity_max: much}}}", "main", "quantity_max: 'much', expected a decimal number"),
-        ("accounts: {main: {broker: paper, limits: {is_long_only: 1}}}", "main", "is_long_only 1, expected"),
+        ("accounts: {main: {broker: paper, limits: {is_long_only: 1}}}", "main", "is_long_only 1, expected true or false"),
     ],
 )
 def test_a_broken_account_says_what_is_wrong_with_it(tmp_path: Path, text: str, name: str, told: str) -> None:

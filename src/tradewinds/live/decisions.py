@@ -1,7 +1,7 @@
 """What was decided and what became of it, gathered from the steps of the accounts: for the control channel, and for whoever waits.
 
 1. Every step that is durable is taken in, those of the journal first; nothing here is truth, all of it is in the journals.
-2. What a person may still answer (waiting) and what another account has to be given (routed) is kept until it is settled.
+2. What a person may still answer (waiting) is kept until it is settled.
 3. Memory is bounded: of older decisions the journal alone knows.
 """
 
@@ -50,7 +50,6 @@ class Decisions:
     def __init__(self, told: Callable[[Verdict], None] = lambda verdict: None) -> None:
         self.verdicts: OrderedDict[str, Verdict] = OrderedDict()
         self.waiting: dict[str, Verdict] = {}
-        self.routed: dict[str, Intent] = {}
         self._by_strategy: dict[str, OrderedDict[int, Decision]] = {}
         self._told = told
 
@@ -67,7 +66,6 @@ class Decisions:
                 case Waiting(intent, rule, why, until_ns):
                     self._judged(Verdict(account, intent, "waiting", rule, why, until_ns))
                 case Routed(intent):
-                    self.routed[intent.client_order_id] = intent
                     self._named(intent)
                 case _:
                     pass
@@ -95,7 +93,6 @@ class Decisions:
         self.verdicts.move_to_end(name)
         if len(self.verdicts) > VERDICTS_MAX:
             self.verdicts.popitem(last=False)
-        self.routed.pop(name, None)
         if verdict.word == "waiting":
             self.waiting[name] = verdict
         else:

@@ -3,7 +3,7 @@
 1. Leases are taken (accounts, strategies, the home) and every journal is locked, before anything else: a second service is refused.
 2. Accounts are brought up side by side; the feed runs from the first moment, what it brings waits for those that are not up yet.
 3. A heartbeat is written and the halt epoch watched: once it rises, every account halts, and when none sends any more it is acknowledged.
-4. Intents for other accounts are handed to them, once the step that made them is durable; after a restart those that never arrived again.
+4. Intents for other accounts are handed to them once the step that made them is durable, and again after a restart.
 5. Stopping lets go of brokers and journals; orders stay at the venues, and the next start finds them.
 """
 
@@ -12,15 +12,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from tradewinds.core.broker import Broker
 from tradewinds.core.errors import Invariant, Rejected, Transient
 from tradewinds.core.instant import text
+from tradewinds.core.order import Intent
 from tradewinds.core.ports import Clock
 from tradewinds.live.decisions import Decisions, Verdict
-from tradewinds.live.trader import Published, Trader, TraderPlan
-from tradewinds.trading.entry import Alerted, Controlled, Entry, Started, Wanted
+from tradewinds.live.trader import Hooks, Published, Trader, TraderPlan
+from tradewinds.trading.entry import Alerted, Entry, Started, Wanted
 
 EPOCH_EVERY_S = 0.01
 BEAT_EVERY_S = 0.25
@@ -72,12 +73,13 @@ class TradingService:
         self.epoch = epoch
         self.started_ns = clock.now_ns()
         self.decisions = Decisions(self._told)
-        self.traders = {plan.name: Trader(plan, started(plan), self._listener(plan.name), say, self._route) for plan in plans}
+        self.traders = {plan.name: Trader(plan, started(plan), self._hooks(plan.name), say, self._route) for plan in plans}
         self._pulse = pulse
         self._feed = feed
         self._say = say
         self._alert = alert
-        self._given: set[str] = set()
+        self._to_route: list[Intent] = []
+        self._acknowledged: dict[str, int] = {}
         self._judging: dict[str, list[asyncio.Future[Verdict]]] = {}
         self._stepped = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -190,21 +192,33 @@ class TradingService:
         if error is not None:
             await trader.fail(f"a bug of ours: {type(error).__name__}: {error}")
 
-    def _listener(self, account: str) -> Callable[[Entry], None]:
+    def _hooks(self, account: str) -> Hooks:
         def listen(entry: Entry) -> None:
             self.decisions.take(account, entry)
             self._stepped.set()
             trader = self.traders.get(account)
             if trader is None or trader.state != "trading":
-                return
+                return  # the journal's own
             for record in entry.records:
                 if isinstance(record, Alerted):
-                    self._say(f"{record.severity}: account {account}: {record.text}")
-                    self._alert(account, record, entry.time_ns)
-            if self.decisions.routed:
-                self._route()
+                    self._warn(account, record, entry.time_ns)
 
-        return listen
+        def acknowledge(epoch: int) -> None:
+            self._acknowledged[account] = epoch
+
+        def alert(severity: str, words: str) -> None:
+            self._warn(account, Alerted(cast(Any, severity), words), self.clock.now_ns())
+
+        def route(intents: tuple[Intent, ...]) -> None:
+            self._to_route += intents
+            self._route()
+
+        return Hooks(listen, acknowledge, alert, route)
+
+    def _warn(self, account: str, alerted: Alerted, time_ns: int) -> None:
+        words = alerted.text.removeprefix(f"account {account}: ")
+        self._say(f"{alerted.severity}: account {account}: {words}")
+        self._alert(account, Alerted(alerted.severity, words), time_ns)
 
     def _told(self, verdict: Verdict) -> None:
         for future in self._judging.get(verdict.intent.client_order_id, []):
@@ -213,16 +227,16 @@ class TradingService:
 
     def _route(self) -> None:
         """Hand intents to the accounts that they are for; one whose account is not up waits for it."""
-        for name, intent in self.decisions.routed.items():
+        waiting, self._to_route = self._to_route, []
+        for intent in waiting:
             target = self.traders.get(intent.account)
-            if name in self._given or (target is not None and target.state == "starting"):
-                continue
-            self._given.add(name)
-            if target is None or target.state != "trading":
-                self._say(f"critical: order {name} of {intent.strategy} is for account {intent.account}, which does not trade here")
-            else:
+            if target is not None and target.state == "starting":
+                self._to_route.append(intent)
+            elif target is None or target.state != "trading":
+                words = f"order {intent.client_order_id} of {intent.strategy} is for account {intent.account}, which does not trade here"
+                self._warn(intent.account, Alerted("critical", words), self.clock.now_ns())
+            elif intent.client_order_id not in self.decisions.verdicts:
                 target.parts.loop.put(Wanted((intent,), f"strategy {intent.strategy}"))
-        self._given &= set(self.decisions.routed)
 
     async def _beat(self) -> None:
         while True:
@@ -231,16 +245,13 @@ class TradingService:
             await asyncio.sleep(BEAT_EVERY_S)
 
     async def _watch_epoch(self) -> None:
+        """Acknowledge a raised epoch once every account that could send has; each of them watches it by itself."""
         told = 0
         while True:
             epoch = self.epoch.epoch()
-            up = [one for one in self.traders.values() if one.state == "trading"]
-            behind = [one for one in up if one.books.epoch < epoch]
-            if behind and told < epoch:
-                self._say(f"critical: halt, epoch {epoch}")
-                for one in behind:
-                    one.parts.loop.put(Controlled("halt", "guard", "the halt epoch was raised", epoch=epoch))
-                told = epoch
-            elif not behind:
+            sending = [name for name, one in self.traders.items() if one.can_send]
+            if epoch > told and all(self._acknowledged.get(name, 0) >= epoch for name in sending):
+                self._say(f"critical: halted, epoch {epoch}")
                 self.epoch.acknowledge(epoch)
+                told = epoch
             await asyncio.sleep(EPOCH_EVERY_S)

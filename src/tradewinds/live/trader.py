@@ -12,36 +12,44 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal, Protocol
+from typing import Literal
 
 from tradewinds.core.broker import Broker
 from tradewinds.core.errors import TradewindsError, Transient
 from tradewinds.core.money import decimal
+from tradewinds.core.order import Intent
 from tradewinds.live.account import AccountLoop
 from tradewinds.live.answers import AccountView
 from tradewinds.trading.books import Books
-from tradewinds.trading.entry import Allot, BarsClosed, Entry, Input, Priced, Started
+from tradewinds.trading.entry import Allot, BarsClosed, Entry, Priced, Started
 
 AGAIN_S = (1.0, 2.0, 5.0, 15.0, 30.0)
 HELD_BACK_MAX = 100_000
 
 State = Literal["starting", "trading", "failed", "stopped"]
 Published = BarsClosed | Priced
-Listen = Callable[[Entry], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What an account tells the service: each durable step, an obeyed halt epoch, what its loop has to say, intents for others."""
+
+    listen: Callable[[Entry], None]
+    acknowledge: Callable[[int], None]
+    alert: Callable[[str, str], None]
+    route: Callable[[tuple[Intent, ...]], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """An account put together for one attempt: its loop, and the broker that the loop drives."""
+    """An account put together for one attempt: its loop, and the broker that the loop drives.
+
+    simulate: given closed bars before the strategies see them, where the broker is our own simulation.
+    """
 
     loop: AccountLoop
     broker: Broker
-
-
-class WarmUp(Protocol):
-    """History before a run."""
-
-    async def __call__(self) -> Sequence[BarsClosed]: ...
+    simulate: Callable[[BarsClosed], None] = lambda closed: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,7 @@ class TraderPlan:
     name: str
     mode: Literal["shadow", "paper", "live"]
     currency: str
-    make: Callable[[Listen], Parts]
+    make: Callable[[Hooks], Parts]
     strategies: Mapping[str, str] = field(default_factory=dict)
     wants: Mapping[str, frozenset[str]] = field(default_factory=dict)
     capital: Mapping[str, Decimal] = field(default_factory=dict)
@@ -66,17 +74,17 @@ class TraderPlan:
 class Trader:
     """Runs one `TraderPlan`. `say` tells a person, one line at a time; `is_up` is called whenever it begins to trade."""
 
-    def __init__(self, plan: TraderPlan, started: Started, listen: Listen, say: Callable[[str], None], is_up: Callable[[], None]) -> None:
+    def __init__(self, plan: TraderPlan, started: Started, hooks: Hooks, say: Callable[[str], None], is_up: Callable[[], None]) -> None:
         self.plan = plan
         self.state: State = "starting"
         self.failure = ""
         self.settled = asyncio.Event()  # trading, failed or stopped: no longer starting
         self._started = started
-        self._listen = listen
+        self._hooks = hooks
         self._say = say
         self._is_up = is_up
         self._parts: Parts | None = None
-        self._held_back: deque[Input] = deque()
+        self._held_back: deque[Published] = deque()
 
     @property
     def name(self) -> str:
@@ -91,6 +99,11 @@ class Trader:
         return self._parts
 
     @property
+    def can_send(self) -> bool:
+        """Whether anything could leave for the broker."""
+        return self._parts is not None and self.state in ("starting", "trading")
+
+    @property
     def books(self) -> Books:
         """What the journal says; empty before it was read."""
         return Books(self.name) if self._parts is None else self._parts.loop.engine.books
@@ -101,7 +114,7 @@ class Trader:
 
     def make(self) -> None:
         """Put the account together: the journal's lock is taken here. Raises what stands in the way."""
-        self._parts = self.plan.make(self._listen)
+        self._parts = self.plan.make(self._hooks)
 
     async def run(self) -> None:
         """Bring the account up and trade until cancelled; ends by itself only where it failed for good."""
@@ -112,7 +125,7 @@ class Trader:
                     self.make()
                 assert self._parts is not None
                 await self._parts.loop.start()
-                await self._begin(self._parts.loop)
+                await self._begin(self._parts)
                 await self._parts.loop.run()
             except Transient as error:
                 await self._let_go()
@@ -134,11 +147,10 @@ class Trader:
 
     def publish(self, given: Published) -> None:
         """Take what the feed brought, if this account wants it; kept back until the account is up."""
-        for one in self._wanted(given):
-            if self.state == "trading" and self._parts is not None:
-                self._parts.loop.put(one)
-            elif len(self._held_back) < HELD_BACK_MAX:
-                self._held_back.append(one)
+        if self.state == "trading" and self._parts is not None:
+            self._give(self._parts, given)
+        elif len(self._held_back) < HELD_BACK_MAX:
+            self._held_back.append(given)
 
     async def stop(self) -> None:
         """Let go of the broker and the journal; orders stay where they are."""
@@ -147,16 +159,15 @@ class Trader:
             self.state = "stopped"
         self.settled.set()
 
-    async def _begin(self, loop: AccountLoop) -> None:
+    async def _begin(self, parts: Parts) -> None:
+        loop = parts.loop
         loop.put(self._started)
         for strategy, amount in sorted(self.plan.capital.items()):
             loop.put(Allot(strategy, self.plan.currency, amount, "configuration"))
         for closed in await self.plan.warm_up() if self.plan.warm_up is not None else ():
-            for priced in self._prices(closed):
-                loop.put(priced)
-            loop.put(BarsClosed(closed.interval, closed.end_ns, closed.bars, is_warm_up=True))
+            self._give(parts, BarsClosed(closed.interval, closed.end_ns, closed.bars, is_warm_up=True))
         while self._held_back:
-            loop.put(self._held_back.popleft())
+            self._give(parts, self._held_back.popleft())
         self.state, self.failure = "trading", ""
         self.settled.set()
         self._say(f"account {self.name}: {self.plan.mode}, {len(loop.engine.books.open)} open orders, trading")
@@ -167,15 +178,21 @@ class Trader:
             parts, self._parts = self._parts, None
             await parts.loop.stop()
 
-    def _wanted(self, given: Published) -> Sequence[Input]:
+    def _give(self, parts: Parts, given: Published) -> None:
+        """What this account wants of it: fills of a simulation first, then prices, then the bars."""
         if isinstance(given, Priced):
-            return (given,) if any(given.instrument in names for names in self.plan.wants.values()) else ()
+            if given.instrument in self.plan.rates:
+                parts.loop.put(given)
+            return
         names = self.plan.wants.get(given.interval, frozenset())
         bars = tuple(one for one in given.bars if one.instrument in names)
         if not bars:
-            return ()
+            return
         closed = BarsClosed(given.interval, given.end_ns, bars, given.is_warm_up)
-        return (*self._prices(closed), closed)
+        parts.simulate(closed)
+        for priced in self._prices(closed):
+            parts.loop.put(priced)
+        parts.loop.put(closed)
 
     def _prices(self, closed: BarsClosed) -> list[Priced]:
         """The closes as prices, so that the gate knows them before it judges what is decided on these bars."""

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from decimal import Decimal
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 from tradewinds.core.errors import Rejected
-from tradewinds.core.money import decimal
 from tradewinds.jobs.config import AccountConfig, Config
-from tradewinds.risk.limits import Limits
+from tradewinds.risk.bounds import NAMES, Limits, limits_from
 from tradewinds.trading.declared import Mode, known
 
 CURRENCIES = {"binance": "USDT", "binance_um": "USDT"}
@@ -70,32 +68,11 @@ def check_mode(account: TradedAccount, mode: Mode, what: str) -> None:
 
 
 def limits_of(words: Mapping[str, Any], what: str) -> Limits:
-    """Limits from the words of a YAML file; each is a field of `risk.limits.Limits`. Raises Rejected naming key and value."""
-    hints = get_type_hints(Limits)
-    known(what, words, tuple(one.name for one in fields(Limits)))
-    return Limits(**{name: _limit(f"{what}: {name}", value, hints[name]) for name, value in words.items()})
+    """Limits from the words of a YAML file. Raises Rejected naming key (with the nearest known) and value."""
+    known(what, words, NAMES)
+    return limits_from(words, what)
 
 
 def journal_path(home: Path, account: str) -> Path:
     """Where an account's journal stands when it is on SQLite."""
     return home / "trade" / f"{account}.sqlite"
-
-
-def _limit(what: str, value: object, hint: Any) -> Any:
-    kinds = get_args(hint) or (hint,)
-    if value is None and type(None) in kinds:
-        return None
-    if Decimal in kinds and isinstance(value, int | float | str) and not isinstance(value, bool):
-        return decimal(repr(value) if isinstance(value, float) else value, what=what)
-    if bool in kinds and isinstance(value, bool):
-        return value
-    if int in kinds and isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if float in kinds and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if str in kinds and isinstance(value, str):
-        return value
-    if isinstance(value, list) and any(getattr(one, "__origin__", one) in (tuple, frozenset) for one in (hint, *kinds)):
-        made = tuple if "tuple" in str(hint) else frozenset
-        return made(str(one) for one in value)
-    raise Rejected(f"{what} {value!r}, expected {str(hint).replace('decimal.', '').replace(' | None', '')}")
