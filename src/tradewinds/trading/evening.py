@@ -2,7 +2,8 @@
 
 1. `day_of` reads a day out of the journal: orders that were alive in it, its fills.
 2. `breaks` compares with the statement: orders, fills, fees, cash, positions. Each difference is one break, named by kind and subject.
-3. No difference is too small to be named; money within `cash_tolerance` (a venue's own rounding) is none.
+3. Holdings are compared by `settlement.differences`. What recovery took over during the day without an explanation is a break too: the
+   books say what the venue says since, and nobody would see it otherwise.
 
 A break changes nothing. Recovery settles differences by rule while trading; the evening is the second look, by other eyes.
 """
@@ -17,11 +18,12 @@ from typing import Literal
 from tradewinds.core.account import ZERO, Fill
 from tradewinds.core.broker import Holdings, OrderReport
 from tradewinds.core.order import ENDED, ApprovedOrder, OrderState
-from tradewinds.trading.entry import Approved, Booked, Changed, Entry
+from tradewinds.trading.entry import Adjusted, Approved, Booked, Changed, Compare, Entry
+from tradewinds.trading.settlement import Difference
 
 BreakKind = Literal[
     "order unknown to the broker", "order unknown to us", "order state", "order filled", "fill unknown to the broker",
-    "fill unknown to us", "fill differs", "fee differs", "position", "cash",
+    "fill unknown to us", "fill differs", "fee differs", "position", "cash", "position taken over",
 ]  # fmt: skip
 
 
@@ -59,6 +61,8 @@ class OurDay:
     end_ns: int
     orders: Mapping[str, OurOrder] = field(default_factory=dict)
     fills: Mapping[tuple[str, str], Fill] = field(default_factory=dict)
+    taken_over: tuple[Adjusted, ...] = ()  # without an explanation; not what was there before the first start
+    moved: tuple[Adjusted, ...] = ()  # cash that moved without a fill: funding, interest, deposits
     entries: int = 0
 
 
@@ -76,11 +80,16 @@ def day_of(entries: Iterable[Entry], start_ns: int, end_ns: int) -> OurDay:
     """The day out of a journal that is read from its beginning; entries of later days are not looked at."""
     orders: dict[str, OurOrder] = {}
     fills: dict[tuple[str, str], Fill] = {}
-    count = 0
+    adjusted: list[Adjusted] = []
+    count, has_compared = 0, False
     for entry in entries:
         if entry.time_ns >= end_ns:
             break
-        count += entry.time_ns >= start_ns
+        is_in_it = entry.time_ns >= start_ns
+        count += is_in_it
+        if is_in_it and has_compared:
+            adjusted += [record for record in entry.records if isinstance(record, Adjusted)]
+        has_compared = has_compared or any(isinstance(record, Compare) for record in entry.records)
         for record in entry.records:
             if isinstance(record, Approved):
                 orders[record.order.client_order_id] = OurOrder(record.order, OrderState.INTENT, ZERO, entry.time_ns)
@@ -96,15 +105,16 @@ def day_of(entries: Iterable[Entry], start_ns: int, end_ns: int) -> OurDay:
                     filled = known.filled + record.fill.quantity
                     orders[record.fill.client_order_id] = OurOrder(known.approved, known.state, filled, entry.time_ns, True)
     alive = {name: one for name, one in orders.items() if one.state not in ENDED or one.changed_ns >= start_ns}
-    return OurDay(start_ns, end_ns, alive, fills, count)
+    taken_over = tuple(one for one in adjusted if one.kind == "position")
+    moved = tuple(one for one in adjusted if one.kind == "cash")
+    return OurDay(start_ns, end_ns, alive, fills, taken_over, moved, count)
 
 
-def breaks(ours: OurDay, theirs: Statement, held: Holdings | None, *, cash_tolerance: Decimal = Decimal("0.01")) -> tuple[Break, ...]:
-    """Every difference, in a fixed order. held: what our ledger holds, in the terms of the broker's statement."""
+def breaks(ours: OurDay, theirs: Statement, held: Iterable[Difference] = ()) -> tuple[Break, ...]:
+    """Every difference, in a fixed order. held: what `settlement.differences` says of the books and the statement's holdings."""
     found = [*_orders(ours, theirs), *_fills(ours, theirs)]
-    if held is not None and theirs.holdings is not None:
-        found += _held("position", held.positions, theirs.holdings.positions, ZERO)
-        found += _held("cash", held.cash, theirs.holdings.cash, cash_tolerance)
+    found += [Break(one.kind, one.what, str(one.expected), str(one.found)) for one in held]
+    found += [Break("position taken over", one.what, "", f"{one.quantity}: {one.reason}") for one in ours.taken_over]
     return tuple(found)
 
 
@@ -140,15 +150,6 @@ def _fills(ours: OurDay, theirs: Statement) -> Iterable[Break]:
     for key, one in sorted(said.items()):
         if key not in ours.fills:
             yield Break("fill unknown to us", key[1], "", _fill_text(one))
-
-
-def _held(
-    kind: Literal["position", "cash"], ours: Mapping[str, Decimal], theirs: Mapping[str, Decimal], tolerance: Decimal
-) -> Iterable[Break]:
-    for name in sorted({*ours, *theirs}):
-        mine, said = ours.get(name, ZERO), theirs.get(name, ZERO)
-        if abs(mine - said) > tolerance:
-            yield Break(kind, name, str(mine), str(said))
 
 
 def _fill_text(fill: Fill) -> str:
