@@ -17,7 +17,7 @@ from sqlalchemy.types import TypeEngine
 from tradewinds.core.money import plain
 
 VERSION_TABLE = "ledger_version"  # not Alembic's own name: Airflow's tables may share the database
-HEAD = "0003"
+HEAD = "0004"
 
 metadata = sa.MetaData(
     naming_convention={
@@ -293,4 +293,23 @@ backtest_performance = sa.Table(
     sa.Column("at_ns", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("day", sa.Date, nullable=False),
     *(sa.Column(name, sa.Double) for name in ("equity", "period_return", "drawdown", "gross", "net")),
+)
+
+# Limits of trading: changes are added, never altered. value: null takes the limit away. name: "" for the account itself.
+limit_change = sa.Table(
+    "limit_change",
+    metadata,
+    sa.Column("id", _number(), primary_key=True, autoincrement=True),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("scope", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("limit_name", sa.Text, nullable=False),
+    sa.Column("value", json_type()),
+    sa.Column("effective_ns", sa.BigInteger, nullable=False),
+    sa.Column("changed_ns", sa.BigInteger, nullable=False),
+    sa.Column("changed_by", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.CheckConstraint("scope IN ('account', 'strategy', 'instrument')", name="scope"),
+    sa.CheckConstraint("effective_ns >= changed_ns", name="not_back_dated"),
+    sa.Index("ix_limit_change_key", "account", "scope", "name", "limit_name", "effective_ns"),
 )
