@@ -151,7 +151,7 @@ class AccountLoop:
     def now_ns(self) -> int:
         """The clock's time; never earlier than what passed on the event loop since it was asked last."""
         at_s = asyncio.get_running_loop().time()
-        steady = self._last_ns + int((at_s - self._last_s) * NS)
+        steady = self._last_ns + round((at_s - self._last_s) * NS)
         self._last_ns, self._last_s = max(self._clock.now_ns(), steady), at_s
         return self._last_ns
 
