@@ -24,6 +24,8 @@ NS = 1_000_000_000
 START_NS = 1_800_000_000_000_000_000
 """The instant at which every simulation begins: 2027-01-15 08:00 UTC."""
 
+STEPS_MAX = 1_000_000
+
 T = TypeVar("T")
 
 
@@ -32,7 +34,7 @@ class Killed(BaseException):
 
 
 class Stalled(Exception):
-    """Nothing is ready and nothing is due: whatever is awaited will never come."""
+    """Whatever is awaited will never come: nothing is ready and nothing is due, or the program goes in circles."""
 
 
 class Process:
@@ -131,6 +133,8 @@ class VirtualLoop(base_events.BaseEventLoop):
             if not handle._cancelled and _may_run(handle._context):
                 self.steps += 1
                 handle._run()
+        if self.steps > STEPS_MAX:
+            raise Stalled(f"{self.steps} steps by {self._now_s} s: the program goes in circles")
 
     def _write_to_self(self) -> None:
         """Nobody sleeps who would have to be woken."""

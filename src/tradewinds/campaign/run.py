@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from tradewinds.campaign.chaos import Chaos, seeded
 from tradewinds.campaign.disk import Disk, DiskJournal
-from tradewinds.campaign.loop import Killed, Process, VirtualLoop, context_of, run_virtually
+from tradewinds.campaign.loop import Killed, Process, Stalled, VirtualLoop, context_of, run_virtually
 from tradewinds.campaign.oracle import Venue, Verdict, judge
 from tradewinds.campaign.record import Record
 from tradewinds.campaign.stage import Stage
@@ -35,6 +35,7 @@ QUIET_S = 300.0
 STEPS_OF_A_LIFE = (200, 6_000)
 SKEW_S = 0.4
 ERRORS_KEPT = 5
+SETTLED_LOOKS = 5
 HALTS = 0.25  # of the seeds have one
 HALT_S = 14.0
 HALT_GRACE_S = 9.0  # what read the epoch before the halt may arrive so late
@@ -101,7 +102,7 @@ class Simulation:
         self.stage.refuse_key(is_refused=False)
         await self._settle()
         self.graveyard += tasks
-        result = self._result()
+        result = self.judged()
         if self.process is not None:
             self.process.die()
         return result
@@ -208,10 +209,10 @@ class Simulation:
         """Quiet until nothing is open, or QUIET_S passed."""
         end_s = self.loop.time() + QUIET_S
         settled = 0
-        while self.loop.time() < end_s and settled < 3:
+        while self.loop.time() < end_s and settled < SETTLED_LOOKS:
             await asyncio.sleep(1.0)
             account = self.account
-            is_settled = account is not None and not account.engine.books.open and not self._working()
+            is_settled = account is not None and _is_settled(account.engine.books) and not self._working()
             settled = settled + 1 if is_settled else 0
             if account is not None and not is_settled:
                 account.put(CancelWanted("campaign", "the end"))
@@ -221,7 +222,7 @@ class Simulation:
 
     # The end
 
-    def _result(self) -> SeedResult:
+    def judged(self) -> SeedResult:
         """Judge what is on the disk."""
         books, entries = self._replayed()
         exchange, market = self.stage.exchange, self.stage.market
@@ -260,9 +261,17 @@ class Simulation:
         return books, entries
 
 
+def _is_settled(books: Books) -> bool:
+    return not (books.open or books.owing or books.waiting) and books.link == "up"
+
+
 def simulate(seed: int, broker: str, *, keeps_lines: bool = False) -> SeedResult:
     """One seed from beginning to end."""
     loop = VirtualLoop()
     simulation = Simulation(seed, broker, loop, keeps_lines=keeps_lines)
     loop.set_exception_handler(lambda _, context: simulation.found(context.get("exception") or context["message"]))
-    return run_virtually(simulation.main, loop)
+    try:
+        return run_virtually(simulation.main, loop)
+    except Stalled as error:
+        simulation.found(error)
+        return simulation.judged()
