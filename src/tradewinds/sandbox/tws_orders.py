@@ -203,7 +203,7 @@ def _new(session: Session, order_id: int, asked: Order) -> None:
     gateway.enter(ticket)
     question = gateway.asks(ticket) if gateway.asks is not None else None
     side = [one for one in gateway.working(None) if one.listed is listed and one.action == asked.action]
-    if len(side) > ACTIVE_A_SIDE_MAX:
+    if len(side) >= ACTIVE_A_SIDE_MAX:
         gateway.reject(ticket, "There are too many active orders on this side of the contract")
     elif asked.transmit != "1" or question is not None:
         code, ticket.warning = question or (0, "")
