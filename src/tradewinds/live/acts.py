@@ -1,6 +1,6 @@
 """What people and DAGs may ask of a running service, act by act; each answer is one JSON object.
 
-    reading   ping, status, orders, approvals, gains, report, reconcile
+    reading   ping, status, orders, approvals, gains, report, reconcile, statement
     acting    order, cancel, close, approve, deny, resume, override, decide
 
 Every order goes through the account's own gate and journal, as a strategy's does. `by` names who asked, and is journalled.
@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any, Protocol, cast
 
 from tradewinds.core.account import ZERO
+from tradewinds.core.broker import Holdings, OrderRef
 from tradewinds.core.errors import Late, Rejected, Transient
 from tradewinds.core.instant import parse, text
 from tradewinds.core.money import decimal
@@ -21,9 +22,11 @@ from tradewinds.core.order import SIDES, TIMES_IN_FORCE, Intent, OrderKind, Orde
 from tradewinds.live import answers
 from tradewinds.live.decisions import Decision, Verdict
 from tradewinds.live.service import TradingService
+from tradewinds.live.statement import statement
 from tradewinds.live.trader import Trader
 from tradewinds.trading.books import MANUAL
-from tradewinds.trading.entry import Approval, BarsClosed, CancelWanted, Controlled, Wanted
+from tradewinds.trading.entry import Approval, BarsClosed, CancelWanted, Compared, Controlled, Entry, Wanted
+from tradewinds.trading.journal import encode
 
 OVERRIDES = ("trade", "no trading", "close only", "reduce only")
 DECIDE_WITHIN_S = 30.0
@@ -52,7 +55,7 @@ class Acts:
         self._last_ns = 0
         self._acts: dict[str, Act] = {
             "ping": self._ping, "status": self._status, "orders": self._orders, "approvals": self._approvals, "gains": self._gains,
-            "report": self._report, "reconcile": self._reconcile, "order": self._order, "cancel": self._cancel, "close": self._close,
+            "report": self._report, "reconcile": self._reconcile, "statement": self._statement, "order": self._order, "cancel": self._cancel, "close": self._close,
             "approve": self._approve, "deny": self._deny, "resume": self._resume, "override": self._override, "decide": self._decide,
         }  # fmt: skip
 
@@ -113,6 +116,15 @@ class Acts:
         gone = [name for name, one in books.open.items() if name not in theirs and one.state.value in ("accepted", "partially filled")]
         breaks += [{"kind": "order unknown to the broker", "what": one, "ours": "working", "broker": None} for one in gone]
         return {"account": trader.name, "positions": len(held.positions), "orders": len(working), "breaks": breaks}
+
+    async def _statement(self, words: Words) -> Mapping[str, Any]:
+        """The broker's own statement of [start_ns, end_ns), as an entry of the journal's codec. orders: [our id, the venue's, instrument]."""
+        trader = self._service.trader(str(words["account"]))
+        refs = [OrderRef(*(str(one) for one in row)) for row in words.get("orders", [])]
+        asked_ns = self._service.clock.now_ns()
+        found = await statement(trader.parts.broker, trader.name, int(words["start_ns"]), int(words["end_ns"]), refs)
+        told = Compared(asked_ns, found.orders, found.fills, "", found.holdings or Holdings())
+        return {"entry": encode(Entry(asked_ns, told, ())).decode()}
 
     # Acting
 
