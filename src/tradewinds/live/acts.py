@@ -55,7 +55,8 @@ class Acts:
         self._last_ns = 0
         self._acts: dict[str, Act] = {
             "ping": self._ping, "status": self._status, "orders": self._orders, "approvals": self._approvals, "gains": self._gains,
-            "report": self._report, "reconcile": self._reconcile, "statement": self._statement, "order": self._order, "cancel": self._cancel, "close": self._close,
+            "report": self._report, "reconcile": self._reconcile, "statement": self._statement,
+            "order": self._order, "cancel": self._cancel, "close": self._close,
             "approve": self._approve, "deny": self._deny, "resume": self._resume, "override": self._override, "decide": self._decide,
         }  # fmt: skip
 
@@ -118,7 +119,7 @@ class Acts:
         return {"account": trader.name, "positions": len(held.positions), "orders": len(working), "breaks": breaks}
 
     async def _statement(self, words: Words) -> Mapping[str, Any]:
-        """The broker's own statement of [start_ns, end_ns), as an entry of the journal's codec. orders: [our id, the venue's, instrument]."""
+        """The broker's own statement of [start_ns, end_ns) as an entry of the journal. orders: [our id, the venue's, instrument]."""
         trader = self._service.trader(str(words["account"]))
         refs = [OrderRef(*(str(one) for one in row)) for row in words.get("orders", [])]
         asked_ns = self._service.clock.now_ns()

@@ -40,7 +40,7 @@ class Projector:
         self.books = Books(account.name, account.config.lots, instruments, account.currency)
 
     def catch_up(self) -> int:
-        """Project what is new; returns how many steps were. Raises Unreadable where the chain is broken, with nothing of that batch done."""
+        """Project what is new; returns how many steps were. Raises Unreadable where the chain is broken."""
         journal = journal_to_read(self._account, self._home)
         try:
             return sum(self._take(batch) for batch in _batches(journal, self._sequence, self._hash))
