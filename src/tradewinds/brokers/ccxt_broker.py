@@ -30,8 +30,6 @@ from tradewinds.core.errors import OutcomeUnknown, Rejected, Transient, Unreadab
 from tradewinds.core.instrument import Instrument, split_id
 from tradewinds.core.order import ApprovedOrder
 
-OPEN_ATTEMPTS_MAX = 6
-OPEN_AGAIN_S = 0.5
 TRADES_PAGE = 1_000
 PAGES_MAX = 1_000
 SYMBOLS_ASKED_MAX = 40
@@ -73,6 +71,7 @@ class CcxtBroker:
         self._names: dict[str, str] = {}
         self._traded: set[str] = set()
         self._paused_until_s = 0.0
+        self._is_ready = False
 
     def __repr__(self) -> str:
         return f"CcxtBroker({self.capability.name}, {self.dialect.exchange_id})"
@@ -80,26 +79,25 @@ class CcxtBroker:
     # Connecting
 
     async def open(self, hear: Hear) -> None:
+        """Ask what must be known before the first order, once; after a Transient it may be called again."""
+        await self.close()
         self._hear = hear
         self.exchange = make_exchange(self.dialect.exchange_id, self.given)
         # A session of ours, for aiohttp repeats a DELETE by itself when a kept connection turns out to be closed.
         self.exchange.session = (self.given.new_session or session_for(next(iter(self.given.urls.values()), "")))()
         self.exchange.session._retry_connection = False
-        for attempt in range(1, OPEN_ATTEMPTS_MAX + 1):
-            try:
-                await self._prepare()
-                break
-            except Transient as error:
-                if attempt == OPEN_ATTEMPTS_MAX:
-                    raise
-                wait_s = OPEN_AGAIN_S * 2 ** (attempt - 1) * (0.5 + self.random.random())
-                await asyncio.sleep(max(wait_s, error.retry_after_s or 0.0))
+        try:
+            await self._prepare()
+        except BaseException:
+            await self.close()
+            raise
+        self._is_ready = True
         if self._make_telling is not None:
             self._telling = self._make_telling(self)
             self._telling.start()
 
     async def close(self) -> None:
-        self._hear = None
+        self._hear, self._is_ready = None, False
         telling, self._telling = self._telling, None
         if telling is not None:
             await telling.stop()
@@ -121,7 +119,7 @@ class CcxtBroker:
             if not isinstance(said, dict) or _is_true(said.get("enableWithdrawals", True)):
                 raise Rejected(f"{self.capability.name}: the key may withdraw, expected one that may only read and trade")
         else:
-            await self.holdings()
+            await self._holdings()  # whether the key is accepted at all
 
     def _list_markets(self) -> None:
         by_id: dict[str, list[Fields]] = {}
@@ -142,6 +140,7 @@ class CcxtBroker:
     # Orders
 
     async def submit(self, order: ApprovedOrder) -> OrderReport:
+        self._check_ready()
         market = self._market_of(order.terms.instrument)
         asked = asked_of(order, market, self.exchange, self.capability.kinds)
         self._traded.add(market.instrument)
@@ -154,6 +153,7 @@ class CcxtBroker:
             return self._report(said, market, order)
 
     async def cancel(self, order: OrderRef) -> OrderReport:
+        self._check_ready()
         market = self._market_of(order.instrument)
         params: dict[str, Any] = {}
         if self.dialect.finds_by_client_id and order.client_order_id:
@@ -172,6 +172,7 @@ class CcxtBroker:
     async def replace(self, order: OrderRef, by: ApprovedOrder) -> OrderReport:
         if not self.capability.can_replace:
             raise Rejected(f"replace of {order.client_order_id}: {self.capability.name} has none, expected cancel and new")
+        self._check_ready()
         market = self._market_of(order.instrument)
         asked = asked_of(by, market, self.exchange, self.capability.kinds)
         if asked.type != "limit":
@@ -192,6 +193,7 @@ class CcxtBroker:
     # What the venue holds to be true
 
     async def find(self, order: OrderRef) -> OrderReport | None:
+        self._check_ready()
         market = self._market_of(order.instrument)
         self._traded.add(market.instrument)
         shown = await self._found(order, market)
@@ -204,6 +206,7 @@ class CcxtBroker:
         return _with_fills(report, fills)
 
     async def open_orders(self) -> tuple[OrderReport, ...]:
+        self._check_ready()
         said = await self.call("open orders", lambda: self.exchange.fetch_open_orders(None, None, None, self.dialect.open_orders_params))
         found = []
         with self._reading("open orders"):
@@ -219,6 +222,7 @@ class CcxtBroker:
 
         For an instrument without a cursor the venue's last page counts; older trades are history, not news.
         """
+        self._check_ready()
         asked_ns, cursors = self.clock.now_ns(), _cursors(since)
         if not since or len(self._by_instrument) <= SYMBOLS_ASKED_MAX:
             self._traded |= set(list(self._by_instrument)[:SYMBOLS_ASKED_MAX])
@@ -234,6 +238,10 @@ class CcxtBroker:
         return FillPage(tuple(found), json.dumps(cursors, sort_keys=True))
 
     async def holdings(self) -> Holdings:
+        self._check_ready()
+        return await self._holdings()
+
+    async def _holdings(self) -> Holdings:
         asked_ns = self.clock.now_ns()
         said = await self.call("balances", self.exchange.fetch_balance)
         with self._reading("balances"):
@@ -296,6 +304,10 @@ class CcxtBroker:
             TRACE.reset(token)
         await self._learn(fault)
         raise fault.error
+
+    def _check_ready(self) -> None:
+        if not self._is_ready:
+            raise Transient(f"{self.capability.name}: not open yet, expected open() to have ended")
 
     async def _learn(self, fault: Fault) -> None:
         """What an error tells beyond itself: a pause, a clock that differs, a key that is refused."""

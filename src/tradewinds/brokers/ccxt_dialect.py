@@ -89,7 +89,7 @@ BINANCE = Dialect(
     finds_by_client_id=True, counts_trades=True, has_time_window=True, absent_after_s=BINANCE_ABSENT_S, orders_per_second=10.0,
     key_check="sapiGetAccountApiRestrictions",
     options={
-        "fetchMarkets": {"types": ["spot"]}, "defaultType": "spot", "recvWindow": RECV_WINDOW_MS,
+        "fetchMarkets": {"types": ["spot"]}, "fetchMargins": False, "defaultType": "spot", "recvWindow": RECV_WINDOW_MS,
         "warnOnFetchOpenOrdersWithoutSymbol": False,
     },
 )  # fmt: skip

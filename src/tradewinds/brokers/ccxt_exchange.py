@@ -103,9 +103,13 @@ def _traced(exchange_id: str) -> Any:
     class Traced(base):  # type: ignore[misc, valid-type]  # ccxt's classes are made by a generator and carry no types
         async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
             trace = TRACE.get()
-            if trace is not None:
-                trace.is_sent, trace.status, trace.headers, trace.body = True, None, {}, ""
+            if trace is None:
+                return await super().fetch(url, method, headers, body)
+            trace.is_sent, trace.status, trace.headers, trace.body = True, None, {}, ""
             return await super().fetch(url, method, headers, body)
+
+        def __del__(self) -> None:
+            """The session is ours, and closed by us."""
 
         def handle_errors(self, code: int, reason: str, url: str, method: str, headers: Any, body: str, *rest: Any) -> Any:
             trace = TRACE.get()

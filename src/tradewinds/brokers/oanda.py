@@ -11,7 +11,6 @@ Tokens cannot withdraw: OANDA's interface has no withdrawal.
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -46,8 +45,6 @@ TIMES_IN_FORCE: frozenset[TimeInForce] = frozenset({"gtc", "day", "ioc", "fok"})
 # Orders were seen not to be found for half a second after they were taken (hootnot/oanda-api-v20#204); the venue states no receive window.
 ABSENT_AFTER_S = 5.0
 ORDERS_PER_SECOND = 50.0  # half of the hundred requests a second that one connection may send
-OPEN_ATTEMPTS_MAX = 6
-OPEN_AGAIN_S = 0.5
 LATEST_ORDERS = 500
 PAGE = 1_000
 PAGES_MAX = 1_000
@@ -83,7 +80,6 @@ class OandaBroker:
         self._account = account
         self._instruments = instruments
         self._clock = clock
-        self._random = random
         self._headers: dict[str, str | Secret] = {"Authorization": token.behind("Bearer "), "Accept-Datetime-Format": "RFC3339"}
         self._wire = HttpWire(url, what=name, new_session=new_session, timeout_s=timeout_s, secrets=(token,))
         self._stream = TransactionStream(
@@ -100,24 +96,23 @@ class OandaBroker:
     # Connecting
 
     async def open(self, hear: Hear) -> None:
+        """Ask for the account, once, and listen; after a Transient it may be called again."""
+        await self.close()
         self._hear = hear
         self._wire.open()
-        for attempt in range(1, OPEN_ATTEMPTS_MAX + 1):
-            try:
-                shown = await self._ask_json("GET", "/summary")
-                break
-            except Transient:
-                if attempt == OPEN_ATTEMPTS_MAX:
-                    raise
-                await asyncio.sleep(OPEN_AGAIN_S * 2 ** (attempt - 1) * (0.5 + self._random.random()))
-        with self._reading("/summary"):
-            summary = _mapping(shown, "account")
-            self._home = text(summary, "currency")
-            last = int(text(summary, "lastTransactionID"))
+        try:
+            shown = await self._ask_json("GET", "/summary")
+            with self._reading("/summary"):
+                summary = _mapping(shown, "account")
+                home, last = text(summary, "currency"), int(text(summary, "lastTransactionID"))
+        except BaseException:
+            await self.close()
+            raise
+        self._home = home
         self._stream.start(last)
 
     async def close(self) -> None:
-        self._hear = None
+        self._hear, self._home = None, ""
         await self._stream.stop()
         await self._wire.close()
 
@@ -182,6 +177,7 @@ class OandaBroker:
     # What the venue holds to be true
 
     async def find(self, order: OrderRef) -> OrderReport | None:
+        self._check_ready()
         shown = await self._looked_up(f"/orders/{_specifier(order)}")
         if shown is None and order.venue_order_id and order.client_order_id:
             shown = await self._looked_up(f"/orders/@{order.client_order_id}")
@@ -193,12 +189,14 @@ class OandaBroker:
         return None if shown is None else await self._reported(shown)
 
     async def open_orders(self) -> tuple[OrderReport, ...]:
+        self._check_ready()
         listed = await self._ask_json("GET", "/pendingOrders")
         with self._reading("/pendingOrders"):
             return tuple(self._seen(report_of(one)) for one in _list(listed, "orders"))
 
     async def fills(self, since: str) -> FillPage:
         """Fills of the transactions after the cursor, which is a transaction id."""
+        self._check_ready()
         found, last = [], since or "0"
         for transaction in await self.transactions(int(last)):
             self.note(transaction)
@@ -208,6 +206,7 @@ class OandaBroker:
         return FillPage(tuple(found), last)
 
     async def holdings(self) -> Holdings:
+        self._check_ready()
         asked_ns = self._clock.now_ns()
         said = await self._ask_json("GET", "")
         with self._reading(""):
@@ -299,8 +298,13 @@ class OandaBroker:
 
     # Requests
 
+    def _check_ready(self) -> None:
+        if not self._home:
+            raise Transient(f"{self.capability.name}: not open yet, expected open() to have ended")
+
     async def _change(self, method: str, path: str, body: Any) -> HttpAnswer:
         """Ask for a change; returns a 2xx answer."""
+        self._check_ready()
         answer = await self._wire.ask(method, self._below(path), headers=self._headers, body=body, changes=True)
         if 200 <= answer.status < 300:
             return answer
