@@ -67,7 +67,8 @@ class IbkrBroker:
     """`core.broker.Broker` for one account behind one gateway.
 
     address: host:port. account: "" for the only one. environment: a test account begins with D; the other kind is refused.
-    ids: kept beside the journal. Connections are made by the running loop's `create_connection`; time is the clock's and the loop's.
+    ids: kept beside the journal. may_send: asked at the last moment, for an order may have waited for its turn.
+    Connections are made by the running loop's `create_connection`; time is the clock's and the loop's.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class IbkrBroker:
         environment: str = "test",
         schedule: Schedule | None = None,
         patience: Patience | None = None,
+        may_send: Callable[[], bool] = lambda: True,
     ) -> None:
         self.capability = BrokerCapability(
             "ibkr", VENUE, frozenset(KINDS), frozenset(TIMES), can_replace=True, has_reduce_only=False, absent_after_s=ABSENT_AFTER_S,
@@ -90,6 +92,7 @@ class IbkrBroker:
         self._contracts = Contracts(instruments)
         self._clock = clock
         self._ids = ids
+        self._may_send = may_send
         self._hear: Hear | None = None
         self._waiting: dict[str, _Expected] = {}
         self._fills = FillBook(self._contracts, clock, self._tell)
@@ -131,6 +134,7 @@ class IbkrBroker:
         if order.terms.is_reduce_only:
             await self._check_it_reduces(order)
         line = await self._keeper.slot(what)
+        self._check_may_send(what)
         order_id = self._ids.take(line.next_id, order.client_order_id, self._clock.now_ns())
         expected = _Expected(order.client_order_id, order_id)
         return await self._asked(what, expected, line, lambda: line.place(order_id, contract, made))
@@ -151,6 +155,7 @@ class IbkrBroker:
         terms = replace(by.terms, quantity=by.terms.quantity + standing.filled)
         made = order_of(terms, by.client_order_id, self._keeper.account)
         line = await self._keeper.slot(what)
+        self._check_may_send(what)
         expected = _Expected(by.client_order_id, standing.order_id)
         return await self._asked(what, expected, line, lambda: line.place(standing.order_id, contract, made))
 
@@ -192,6 +197,10 @@ class IbkrBroker:
         return Holdings(positions, {currency: amount for currency, amount in cash.items() if amount}, self._clock.now_ns())
 
     # Sending
+
+    def _check_may_send(self, what: str) -> None:
+        if not self._may_send():
+            raise Transient(f"{what}: halted before it was sent")
 
     async def _asked(self, what: str, expected: _Expected, line: Line, send: Callable[[], None]) -> OrderReport:
         """Send, and wait for what the gateway says first."""

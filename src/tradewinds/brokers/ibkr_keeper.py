@@ -158,7 +158,7 @@ class Keeper:
         try:
             await line.connect(self._host, self._port, self.client_id, self.patience.connect_s)
             self._check_account(line)
-            await self._resume(line, "connected")
+            await self._resume_first(line)
         except BaseException as error:
             line.end(str(error))
             raise
@@ -183,6 +183,12 @@ class Keeper:
             self._up_ns = self._clock.now_ns()
             self._down_ns = None
             self._link("up", detail)
+
+    async def _resume_first(self, line: Line) -> None:
+        try:
+            await self._resume(line, "connected")
+        except Rejected as error:
+            raise Transient(str(error)) from error
 
     async def _resume_again(self, line: Line, detail: str) -> None:
         try:

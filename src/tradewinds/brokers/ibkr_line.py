@@ -12,15 +12,18 @@ decoder are used without that picture: what the gateway says is what is kept, in
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC
 from decimal import Decimal
+from functools import cache
 from typing import Any, NamedTuple, Protocol
 
 from ib_async.client import Client
 from ib_async.contract import Contract
+from ib_async.decoder import Decoder
 from ib_async.objects import CommissionReport, Execution, ExecutionFilter
 from ib_async.order import Order, OrderState
 
@@ -31,6 +34,7 @@ MESSAGES_A_SECOND_MAX = 45  # the gateway cuts the connection at more than fifty
 CLIENT_ID_TAKEN = 326
 ENDED = ("Filled", "Cancelled", "ApiCancelled")
 HELD = ("PendingSubmit", "ApiPending")
+_LOG = logging.getLogger("ib_async")
 
 
 @dataclass(slots=True)
@@ -99,6 +103,28 @@ class _Zone:
         self.TimezoneTWS = zone
 
 
+class QuickDecoder(Decoder):
+    """The library's decoder, which looks at every field of an order's class anew for each order, with that done once for each class."""
+
+    def __init__(self, line: Any) -> None:
+        super().__init__(line, 0)
+        if not _LOG.handlers:
+            # What it logs is told by `Link`; without a handler of anybody it would go to the standard error.
+            _LOG.addHandler(logging.NullHandler())
+
+    def parse(self, obj: Any) -> None:
+        values = obj.__dict__
+        for name, make, default in _typed(type(obj)):
+            value = values[name]
+            values[name] = make(value) if value else default
+
+
+@cache
+def _typed(kind: Any) -> tuple[tuple[str, Callable[[Any], Any], Any], ...]:
+    make: dict[type, Callable[[Any], Any]] = {int: int, float: float, bool: lambda value: bool(int(value))}
+    return tuple((one.name, make[type(one.default)], one.default) for one in fields(kind) if type(one.default) in make)
+
+
 class Line:
     """A connection of one client id. answer_s: how long a question may take."""
 
@@ -122,6 +148,7 @@ class Line:
         self._client: Any = make(self)
         # The library would hold orders back in a queue of its own, out of reach of a halt; `slot` paces instead.
         self._client.MaxRequests = 0
+        self._client.decoder = QuickDecoder(self)
         self._client.apiError += self._on_gone
 
     @property
