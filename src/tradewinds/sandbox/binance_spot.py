@@ -195,7 +195,7 @@ class BinanceSpot:
         if before is not None and before.is_working:
             raise Refused(-2010, "Duplicate order sent.")
         if order.stop is not None and is_touched(order, quote):
-            raise Refused(-2010, "Stop price would trigger immediately.")
+            raise Refused(-2010, "Order would trigger immediately.")
         if order.is_post_only and is_crossing(order, quote):
             raise Refused(-2010, "Order would immediately match and take.")
         if not self.wallet.can_pay(order):
