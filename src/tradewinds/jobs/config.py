@@ -117,7 +117,8 @@ class AccountConfig:
 
     broker: binance, binance_um, oanda, ibkr, client_portal, paper, or ccxt:<exchange>. url: instead of the broker's own address.
     currency: of its books, None for the broker's usual one. journal: `sqlite`, or a PostgreSQL address.
-    connection: an Airflow connection that holds the keys. limits: words of `risk.limits.Limits`. options: the adapter's own.
+    connection: an Airflow connection that holds the keys. instruments: traded by hand, besides those of the strategies.
+    limits: words of `risk.bounds.Limits`. options: the adapter's own.
     """
 
     __pydantic_config__: ClassVar[Any] = _STRICT
@@ -128,6 +129,7 @@ class AccountConfig:
     lots: Literal["fifo", "hifo", "average"] = "fifo"
     journal: str = "sqlite"
     connection: str | None = None
+    instruments: tuple[str, ...] = ()
     limits: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
 

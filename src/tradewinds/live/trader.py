@@ -182,7 +182,7 @@ class Trader:
         """What this account wants of it: fills of a simulation first, then prices, then the bars."""
         if isinstance(given, Priced):
             if given.instrument in self.plan.rates:
-                parts.loop.put(given)
+                parts.loop.put(Priced(given.instrument, given.price, given.price_ns, self.plan.rates[given.instrument]))
             return
         names = self.plan.wants.get(given.interval, frozenset())
         bars = tuple(one for one in given.bars if one.instrument in names)

@@ -1,0 +1,246 @@
+"""Puts the trading service together: brokers, journals, gates, hosts and feed of every account, and what stands around them.
+
+1. `assemble` makes everything and connects nothing; leases and journals are locked by `Assembled.lock`.
+2. Times: the machine's clock, or with `data` the clock of the bars that are replayed.
+3. An account's journal, gate and core are made anew for each attempt to bring it up, so that a failed one leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from tradewinds import __version__
+from tradewinds.core.broker import Broker
+from tradewinds.core.instant import text
+from tradewinds.core.instrument import Instrument
+from tradewinds.core.market import Interval
+from tradewinds.core.money import decimal
+from tradewinds.core.ports import Clock
+from tradewinds.live.account import AccountLoop
+from tradewinds.live.acts import Acts
+from tradewinds.live.control import ControlServer, control_path
+from tradewinds.live.epoch import HaltEpoch, open_epoch
+from tradewinds.live.guard_process import Heartbeat, service_path
+from tradewinds.live.lease import Leases
+from tradewinds.live.replay import BarClock, ReplayFeed
+from tradewinds.live.service import Feed, TradingService
+from tradewinds.live.shadow import ReadOnlyBroker
+from tradewinds.live.trader import Hooks, Parts, TraderPlan
+from tradewinds.risk.limits import Gate
+from tradewinds.trading.books import Books
+from tradewinds.trading.engine import Engine
+from tradewinds.trading.entry import Alerted, BarsClosed, Started
+from tradewinds.trading.host import Need, StrategyHost
+from tradewinds.trading.journal import JournalStore
+from tradewinds.wiring.accounts import TradedAccount, journal_path
+from tradewinds.wiring.brokers import BrokerParts, broker_of
+from tradewinds.wiring.keys import keys_of
+from tradewinds.wiring.trade import AccountPlan, Plan, TradedStrategy, hosted_of, instruments_for
+from tradewinds.wiring.trade_bars import MONTH_NS, HouseHistory, closed_of_files
+from tradewinds.wiring.trade_feed import feed_of
+
+if TYPE_CHECKING:
+    from tradewinds.wiring.house import House
+
+EPOCH_EVERY_S = 0.02
+BY_HAND = "1m"  # bars that price what no strategy trades
+
+MakeBroker = Callable[[BrokerParts], Broker]
+Say = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Assembled:
+    """A service that is ready to be locked and run, with everything that is to be let go of afterwards."""
+
+    home: Path
+    service: TradingService
+    acts: Acts
+    leases: Leases
+    accounts: tuple[str, ...]
+    strategies: tuple[str, ...]
+    _open: ExitStack = field(default_factory=ExitStack)
+
+    def lock(self) -> None:
+        """Take every lease and journal lock. Raises Rejected naming what is held, and by whom."""
+        self.leases.take("account", self.accounts)
+        self.leases.take("strategy", self.strategies)
+        self.leases.take("service", ["of this home"])
+        self.service.lock()
+
+    async def run(self, *, until_s: float | None = None) -> None:
+        """Serve until SIGTERM, SIGINT, the feed's end, or so many seconds."""
+        control = ControlServer(control_path(self.home), self.acts)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.service.stop)
+        timer = None if until_s is None else loop.call_later(until_s, self.service.stop)
+        await control.start()
+        try:
+            await self.service.run()
+        finally:
+            await control.close()
+            if timer is not None:
+                timer.cancel()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    def close(self) -> None:
+        """Give back leases and files."""
+        self.leases.release()
+        self._open.close()
+
+
+def assemble(
+    house: House, plan: Plan, *, data: Path | None = None, say: Say = lambda line: None, make_broker: MakeBroker = broker_of
+) -> Assembled:
+    """Everything that a plan needs. data: bars of files are replayed instead of a venue's feed.
+
+    Raises Rejected where an account cannot trade what it is asked to.
+    """
+    known = instruments_for([name for one in plan.accounts.values() for name in one.instruments], house)
+    stack = ExitStack()
+    epoch = stack.enter_context(open_epoch(house.home))
+    bars = None if data is None else closed_of_files(data, _needs(plan, known))
+    clock: Clock = house.clock if bars is None else BarClock(bars[0].end_ns - 1)
+    history = HouseHistory(house, {one.name: _need(one) for one in plan.strategies})
+    plans = [_trader(house, one, known, clock, epoch, history, bars, make_broker) for one in plan.accounts.values()]
+    run = f"{text(house.clock.now_ns())} {os.getpid()}"
+    feed: Feed | None = feed_of(house, plans, known, clock, say) if bars is None else ReplayFeed(bars, cast(BarClock, clock))
+    service = TradingService(
+        plans, clock=clock, epoch=epoch, pulse=Heartbeat(service_path(house.home)), feed=feed, say=say,
+        started=lambda one: Started(run, __version__, one.mode, one.strategies), alert=_alert_file(house.home),
+    )  # fmt: skip
+    if isinstance(feed, ReplayFeed):
+        feed.is_idle = partial(_is_at_rest, service)
+    leases = Leases(house.home / "trade" / "leases", {"pid": os.getpid(), "since": text(house.clock.now_ns())})
+    acts = Acts(service, history=history, troubles=plan.troubles)
+    return Assembled(house.home, service, acts, leases, tuple(plan.accounts), tuple(one.name for one in plan.strategies), stack)
+
+
+def journal_of(account: TradedAccount, home: Path) -> JournalStore:
+    """The account's journal for its one writer; raises Rejected while another process holds it."""
+    if account.config.journal == "sqlite":
+        from tradewinds.stores.journal import open_sqlite_journal
+
+        return open_sqlite_journal(journal_path(home, account.name), holder="tradewinds trade")
+    from tradewinds.stores.journal_postgres import open_postgres_journal
+
+    return open_postgres_journal(account.config.journal, account.name)
+
+
+def _trader(
+    house: House, plan: AccountPlan, known: Mapping[str, Instrument], clock: Clock, epoch: HaltEpoch, history: HouseHistory,
+    bars: Sequence[BarsClosed] | None, make_broker: MakeBroker,
+) -> TraderPlan:  # fmt: skip
+    account = plan.account
+    mine = {name: known[name] for name in plan.instruments}
+    rates = _rates(house, account, mine.values())
+    hosted = [hosted_of(one, known, rates) for one in plan.strategies]
+    host = StrategyHost(account.name, hosted)
+    wants = {need.interval: frozenset(need.instruments) for need in host.needs()}
+    finest = min(wants, key=lambda name: Interval(name).ns or MONTH_NS, default=BY_HAND)
+    wants[finest] = wants.get(finest, frozenset()) | frozenset(plan.account.config.instruments)
+    keys = keys_of(account.name, connection=account.config.connection)
+    parts = BrokerParts(account, keys, mine, clock, house.home / "trade", plan.setup, finest, rates)
+
+    def make(hooks: Hooks) -> Parts:
+        journal = journal_of(account, house.home)
+        try:
+            broker = make_broker(parts)
+        except BaseException:
+            journal.close()
+            raise
+        simulate = getattr(broker, "take", _nothing)
+        if plan.mode == "shadow":
+            broker, simulate = ReadOnlyBroker(broker), _nothing
+        gate = Gate(
+            account.limits, {one.name: one.limits for one in plan.strategies if not one.limits.is_empty}, currency=account.currency,
+            account=account.name, has_reduce_only=broker.capability.has_reduce_only,
+        )  # fmt: skip
+        engine = Engine(
+            Books(account.name, account.config.lots), gate, broker.capability, StrategyHost(account.name, hosted, broker.capability),
+            is_shadow=plan.mode == "shadow",
+        )  # fmt: skip
+        loop = AccountLoop(
+            engine, journal, broker, clock, epoch.epoch, listen=hooks.listen, acknowledge=hooks.acknowledge, epoch_every_s=EPOCH_EVERY_S,
+            alert=hooks.alert, route=hooks.route,
+        )  # fmt: skip
+        return Parts(loop, broker, simulate)
+
+    return TraderPlan(
+        account.name,
+        cast(Any, plan.mode),
+        account.currency,
+        make,
+        strategies=host.fingerprints(),
+        wants=wants,
+        capital={one.name: one.capital for one in plan.strategies},
+        rates={
+            name: one.multiplier * decimal(repr(rates.get(one.currency, 1.0)), what=f"rate of {one.currency}") for name, one in mine.items()
+        },
+        warm_up=None if bars is not None else _warm_up(history, host.needs(), clock),
+    )
+
+
+def _nothing(_: BarsClosed) -> None:
+    """The broker fills by itself."""
+
+
+def _warm_up(history: HouseHistory, needs: Sequence[Need], clock: Clock) -> Callable[[], Awaitable[Sequence[BarsClosed]]]:
+    async def bars() -> Sequence[BarsClosed]:
+        return await history.before(needs, clock.now_ns())
+
+    return bars
+
+
+def _rates(house: House, account: TradedAccount, instruments: Iterable[Instrument]) -> dict[str, float]:
+    """The account's currency per unit of every other one that is traded, as known now."""
+    foreign = [one for one in instruments if one.currency != account.currency]
+    if not foreign:
+        return {}
+    import numpy as np
+
+    from tradewinds.wiring.market import Wanted
+    from tradewinds.wiring.market_house import rates_of
+
+    found, _ = rates_of(house, account.currency, foreign, np.array([house.clock.now_ns()]), Wanted(currency=account.currency))
+    return {name: float(series[-1]) for name, series in found.items()}
+
+
+def _needs(plan: Plan, known: Mapping[str, Instrument]) -> tuple[Need, ...]:
+    return StrategyHost("replay", [hosted_of(one, known, _ones(known)) for one in plan.strategies]).needs()
+
+
+def _ones(known: Mapping[str, Instrument]) -> dict[str, float]:
+    return {one.currency: 1.0 for one in known.values()}
+
+
+def _need(one: TradedStrategy) -> Need:
+    strategy = one.strategy
+    return Need(strategy.interval, one.instruments, strategy.lookback_bars(strategy.params(one.parameters)))
+
+
+def _is_at_rest(service: TradingService) -> bool:
+    return service.is_idle() and all(one.settled.is_set() for one in service.traders.values())
+
+
+def _alert_file(home: Path) -> Callable[[str, Alerted, int], None]:
+    """Keeps alerts as JSON lines in `<home>/trade/alerts.jsonl`."""
+    path = home / "trade" / "alerts.jsonl"
+
+    def keep(account: str, alerted: Alerted, time_ns: int) -> None:
+        row = {"at": text(time_ns), "account": account, "severity": alerted.severity, "text": alerted.text}
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+    return keep
