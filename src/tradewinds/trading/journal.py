@@ -1,28 +1,31 @@
 """The journal's codec: entries to bytes and back, chained by hash so that tampering shows. Pure; `stores/journal.py` keeps the bytes.
 
-1. A value becomes JSON with its class under "is"; Decimals become text, enums their value.
-2. hash(n) = SHA-256(hash(n-1) + sequence + bytes(n)); the first follows 32 zero bytes.
+1. An entry is JSON: [format, time_ns, [kind, fields], [[kind, fields], ...]], the input first, then its records. A kind is the name of its
+   class in `entry.py`; Decimals are text, enums their value, a float that is no number is null.
+2. Fields with a default may be added and are absent in older entries. Anything else needs a new format, and what reads the old one.
+3. hash(n) = SHA-256(hash(n-1) + sequence + bytes(n)); the first follows 32 zero bytes.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
-import types
+import math
 import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from enum import Enum
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any, Protocol
 
-from tradewinds.core import account, broker, order
-from tradewinds.core.errors import Unreadable
-from tradewinds.trading import entry as words
-from tradewinds.trading.entry import Entry
+import msgspec
 
+from tradewinds.core.account import Fill
+from tradewinds.core.broker import Link, OrderReport
+from tradewinds.core.errors import TradewindsError, Unreadable
+from tradewinds.trading import entry as words
+from tradewinds.trading.entry import Bar, BarsClosed, Entry, Heard
+
+FORMAT = 1
 GENESIS = bytes(32)
 
 
@@ -86,65 +89,94 @@ def read(kept: Iterable[Chained], sequence: int = 0, last: bytes = GENESIS) -> I
 
 def encode(entry: Entry) -> bytes:
     """JSON bytes, the same for equal entries."""
-    return json.dumps(_plain(entry), separators=(",", ":"), ensure_ascii=False).encode()
+    given = entry.input
+    return _ENCODER.encode(
+        [FORMAT, entry.time_ns, [type(given).__name__, _plain(given)], [[type(one).__name__, one] for one in entry.records]]
+    )
 
 
 def decode(body: bytes) -> Entry:
-    """The entry; raises Unreadable for what is none."""
+    """The entry; raises Unreadable for what is none, and for one that a later version wrote."""
     try:
-        found = _value(json.loads(body), Entry)
-    except (ValueError, KeyError, TypeError, ArithmeticError) as error:
+        number, time_ns, given, records = _OUTER.decode(body)
+        if number != FORMAT:
+            raise Unreadable(f"journal entry {body[:80]!r}: format {number}, expected {FORMAT}; a later version wrote it")
+        return Entry(time_ns, _value(*given), tuple([_value(*one) for one in records]))
+    except msgspec.MsgspecError as error:
+        raise Unreadable(f"journal entry {body[:80]!r}: {error}, expected an entry") from error
+    except Unreadable:
+        raise
+    except (TradewindsError, ValueError, ArithmeticError) as error:
         raise Unreadable(f"journal entry {body[:80]!r}: {type(error).__name__} {error}, expected an entry") from error
-    assert isinstance(found, Entry)
-    return found
 
 
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {"is": type(value).__name__} | {name: _plain(getattr(value, name)) for name in _fields(type(value))}
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, Enum):
-        return value.value
+class _RawBar(msgspec.Struct, array_like=True):
+    instrument: str
+    open: float | None
+    high: float | None
+    low: float | None
+    close: float | None
+    volume: float | None
+    known_ns: int
+
+
+class _RawBars(msgspec.Struct):
+    interval: str
+    end_ns: int
+    bars: list[_RawBar]
+    is_warm_up: bool = False
+
+
+def _other(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in sorted(value.items())}
-    if isinstance(value, tuple | list):
-        return [_plain(one) for one in value]
-    return value
+        return dict(value)
+    raise TypeError(f"journal: a {type(value).__name__}, expected what `entry.py` declares")
 
 
-def _value(given: Any, kind: Any) -> Any:
-    if isinstance(given, dict) and "is" in given:
-        made = _classes()[given["is"]]
-        hints = _hints(made)
-        return made(**{name: _value(given[name], hints[name]) for name in _fields(made) if name in given})
-    origin = typing.get_origin(kind)
-    if given is None:
-        return None
-    if origin in (typing.Union, types.UnionType):
-        return _value(given, next(one for one in typing.get_args(kind) if one is not type(None)))
-    if kind is Decimal:
-        return Decimal(given)
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return kind(given)
-    if isinstance(given, list):
-        return tuple(_value(one, typing.get_args(kind)[0]) for one in given)
-    if isinstance(given, dict):
-        return {key: _value(one, typing.get_args(kind)[1]) for key, one in given.items()}
+_ENCODER = msgspec.json.Encoder(enc_hook=_other, order="deterministic")
+_OUTER = msgspec.json.Decoder(tuple[int, int, tuple[str, msgspec.Raw], list[tuple[str, msgspec.Raw]]])
+_BARS = msgspec.json.Decoder(_RawBars)
+_TOLD = msgspec.json.Decoder(tuple[str, msgspec.Raw])
+_TELLS: dict[str, msgspec.json.Decoder[Any]] = {kind.__name__: msgspec.json.Decoder(kind) for kind in (OrderReport, Fill, Link)}
+
+
+def _plain(given: Any) -> Any:
+    """An input as it is written: what is told carries its kind, and bars are short."""
+    if isinstance(given, Heard):
+        return [type(given.told).__name__, given.told]
+    if isinstance(given, BarsClosed):
+        bars = [[*(getattr(one, name) for name in _BAR_FIELDS)] for one in given.bars]
+        return {"interval": given.interval, "end_ns": given.end_ns, "bars": bars, "is_warm_up": given.is_warm_up}
     return given
 
 
-@lru_cache(maxsize=1)
-def _classes() -> dict[str, type]:
-    rooms = (words, broker, account, order)
-    return {name: one for room in rooms for name, one in vars(room).items() if isinstance(one, type) and dataclasses.is_dataclass(one)}
+def _value(kind: str, body: msgspec.Raw) -> Any:
+    if kind == "Heard":
+        told, inner = _TOLD.decode(body)
+        if told not in _TELLS:
+            raise Unreadable(f"journal: something told of the kind {told!r}, expected one of {', '.join(_TELLS)}")
+        return Heard(_TELLS[told].decode(inner))
+    if kind == "BarsClosed":
+        found = _BARS.decode(body)
+        bars = tuple(
+            Bar(one.instrument, _f(one.open), _f(one.high), _f(one.low), _f(one.close), _f(one.volume), one.known_ns) for one in found.bars
+        )
+        return BarsClosed(found.interval, found.end_ns, bars, found.is_warm_up)
+    return _decoder(kind).decode(body)
+
+
+def _f(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 @cache
-def _fields(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(kind))
+def _decoder(kind: str) -> msgspec.json.Decoder[Any]:
+    known = {one.__name__: one for one in (*typing.get_args(words.Input), *typing.get_args(words.Record))}
+    if kind not in known:
+        raise Unreadable(
+            f"journal: an entry of the kind {kind!r}, which this version does not know; expected one of {', '.join(sorted(known))}"
+        )
+    return msgspec.json.Decoder(known[kind])
 
 
-@cache
-def _hints(kind: type) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
+_BAR_FIELDS = tuple(field.name for field in dataclasses.fields(Bar))
