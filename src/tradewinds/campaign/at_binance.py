@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache
 from random import Random
+from typing import Any
 
+from tradewinds.brokers.ccxt_accounts import binance
+from tradewinds.brokers.ccxt_broker import CcxtBroker
 from tradewinds.brokers.http import NewSession
 from tradewinds.campaign.chaos import Chaos, seeded
-from tradewinds.campaign.loop import Loop, Process
+from tradewinds.campaign.loop import Loop, Process, VirtualLoop, run_virtually
 from tradewinds.campaign.network import Network
+from tradewinds.campaign.record import Record
 from tradewinds.campaign.sessions import memory_session
 from tradewinds.campaign.stage import Market, Traded, market_of
 from tradewinds.campaign.web import Front
@@ -22,9 +27,11 @@ from tradewinds.sandbox.binance_spot import BinanceSpot, spot_venue
 from tradewinds.sandbox.clock import VenueClock
 from tradewinds.sandbox.config import SandboxConfig
 from tradewinds.sandbox.faults import FaultBook
+from tradewinds.sandbox.keys import ApiKey
 from tradewinds.sandbox.listings import listings
 from tradewinds.sandbox.market import SeededMarket
 from tradewinds.sandbox.world import World
+from tradewinds.wire.secret import Secret
 
 HOST = "binance.local"
 PORT = 80
@@ -47,6 +54,57 @@ def _traded(symbol: str, base: str, price: str) -> Traded:
     return Traded(instrument, symbol, Decimal(price), TICK, LOT)
 
 
+def _adapter(
+    host: str,
+    port: int,
+    clock: Clock,
+    random: Random,
+    new_session: NewSession | None,
+    key: ApiKey,
+    instruments: Mapping[str, Instrument],
+    markets: Mapping[str, Any] | None,
+) -> CcxtBroker:
+    return binance(
+        key=Secret(key.key), secret=Secret(key.secret), instruments=instruments, clock=clock, random=random,
+        url=f"http://{host}:{port}", ws_url=f"ws://{host}:{port}/ws-api/v3", new_session=new_session, markets=markets,
+    )  # fmt: skip
+
+
+_known: dict[str, Any] = {}
+
+
+def _markets() -> Mapping[str, Any]:
+    """What ccxt makes of the venue's exchangeInfo, asked once in a world of its own without faults."""
+    if not _known:
+        _known["asking"] = {}
+        loop = VirtualLoop()
+        chaos = Chaos(0, Record(loop.now_ns), ())
+        chaos.is_on = False
+        stage = BinanceStage(loop, chaos)
+
+        async def ask(loop: VirtualLoop) -> Mapping[str, Any]:
+            random = seeded("markets", 0)
+            made = _adapter(HOST, PORT, StageClock(loop), random, memory_session, stage.key, stage.market.instruments, None)
+            await made.open(lambda told: None)
+            markets: Mapping[str, Any] = made.exchange.markets
+            await made.close()
+            return markets
+
+        _known["markets"] = run_virtually(ask, loop)
+    markets: Mapping[str, Any] = _known.get("markets", {})
+    return markets
+
+
+class StageClock:
+    """The world's time, as an adapter asks for it."""
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+
+    def now_ns(self) -> int:
+        return self._loop.now_ns()
+
+
 class BinanceStage:
     """Binance spot."""
 
@@ -67,13 +125,14 @@ class BinanceStage:
         self.place = Front(self.venue, loop, chaos).connection
         self.network = Network(loop, chaos, HOST, self.place)
         self._show()
+        _markets()
 
     def broker(self, process: Process, clock: Clock) -> Broker:
         return self.adapter(HOST, PORT, clock, seeded(process.name, self.chaos.seed), memory_session)
 
     def adapter(self, host: str, port: int, clock: Clock, random: Random, new_session: NewSession | None) -> Broker:
-        """The adapter for this venue at an address."""
-        raise NotImplementedError
+        """The adapter for this venue at an address; the markets are known beforehand, as they are the same for every seed."""
+        return _adapter(host, port, clock, random, new_session, self.key, self.market.instruments, _markets())
 
     def tick(self) -> None:
         self._show()
@@ -81,6 +140,10 @@ class BinanceStage:
 
     def order_by_hand(self, one: Traded, side: Side, quantity: Decimal, limit: Decimal | None) -> None:
         self.venue.place_by_hand(self.account, one.symbol, side, quantity, limit)
+
+    def positions(self) -> dict[str, Decimal]:
+        wallet = self.venue.wallet
+        return {one.id: wallet.total(self.account, one.instrument.base or "") for one in self.market.traded.values()}
 
     def restart(self) -> None:
         self.network.cut_all(self.chaos.random.uniform(*DOWN_S))

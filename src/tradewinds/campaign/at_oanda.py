@@ -11,7 +11,7 @@ from tradewinds.campaign.chaos import Chaos, seeded
 from tradewinds.campaign.loop import Loop, Process
 from tradewinds.campaign.network import Network
 from tradewinds.campaign.sessions import memory_session
-from tradewinds.campaign.stage import Market, Traded, market_of
+from tradewinds.campaign.stage import Market, Traded, executed_positions, market_of
 from tradewinds.campaign.web import Front
 from tradewinds.core.broker import Broker
 from tradewinds.core.instrument import Instrument
@@ -65,6 +65,9 @@ class OandaStage:
 
     def order_by_hand(self, one: Traded, side: Side, quantity: Decimal, limit: Decimal | None) -> None:
         self.venue.place_by_hand(self.account, one.symbol, quantity if side == "buy" else -quantity, limit)
+
+    def positions(self) -> dict[str, Decimal]:
+        return executed_positions(self)
 
     def restart(self) -> None:
         self.venue.restart()

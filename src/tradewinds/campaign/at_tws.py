@@ -6,10 +6,12 @@ import asyncio
 from decimal import Decimal
 from random import Random
 
+from tradewinds.brokers.ibkr import IbkrBroker
+from tradewinds.brokers.ibkr_ids import IdStore, MemoryIds
 from tradewinds.campaign.chaos import Chaos, seeded
 from tradewinds.campaign.loop import Loop, Process
 from tradewinds.campaign.network import Network
-from tradewinds.campaign.stage import Market, Traded, market_of
+from tradewinds.campaign.stage import Market, Traded, executed_positions, market_of
 from tradewinds.core.broker import Broker
 from tradewinds.core.instrument import Instrument, InstrumentKind
 from tradewinds.core.order import Side
@@ -53,6 +55,7 @@ class TwsStage:
         catalogue = Catalogue([share("AAPL", "NASDAQ", "Apple Inc"), pair("EUR", "USD")])
         self.gateway = Gateway(self.exchange, catalogue, self.account, loop.now_ns, loop.time)
         self.gateway.commission_delay_ns = int(COMMISSION_S * 1e9) if chaos.random.random() < 0.5 else 0
+        self.ids: IdStore = MemoryIds()  # kept beside the journal: it outlives the process
         self.chaos = chaos
         self.loop = loop
         self.network = Network(loop, chaos, HOST, self.place)
@@ -66,7 +69,7 @@ class TwsStage:
 
     def adapter(self, host: str, port: int, clock: Clock, random: Random, new_session: object = None) -> Broker:
         """The adapter for this venue at an address."""
-        raise NotImplementedError
+        return IbkrBroker(f"{host}:{port}", instruments=self.market.instruments, clock=clock, ids=self.ids, account=self.account)
 
     def tick(self) -> None:
         self.gateway.tick()
@@ -77,6 +80,9 @@ class TwsStage:
     def order_by_hand(self, one: Traded, side: Side, quantity: Decimal, limit: Decimal | None) -> None:
         kind = "market" if limit is None else "limit"
         self.gateway.by_hand(VenueOrder(self.account, "", one.symbol, side, kind, quantity, limit))  # type: ignore[arg-type]  # read as str
+
+    def positions(self) -> dict[str, Decimal]:
+        return executed_positions(self)
 
     def restart(self) -> None:
         self.gateway.go_down()

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from tradewinds.campaign.chaos import Chaos
 from tradewinds.campaign.loop import Loop, Process, context_of
-from tradewinds.campaign.stage import Market, Traded, market_of
+from tradewinds.campaign.stage import Market, Traded, executed_positions, market_of
 from tradewinds.core.broker import BrokerCapability, FillPage, Hear, Holdings, Link, OrderRef, OrderReport, Told
 from tradewinds.core.errors import OutcomeUnknown, Rejected, Transient
 from tradewinds.core.instrument import Instrument
@@ -76,6 +76,9 @@ class DirectStage:
     def order_by_hand(self, one: Traded, side: Side, quantity: Decimal, limit: Decimal | None) -> None:
         kind: OrderKind = "market" if limit is None else "limit"
         self.exchange.place(VenueOrder(self.account, "", one.symbol, side, kind, quantity, limit, by_hand=True))
+
+    def positions(self) -> dict[str, Decimal]:
+        return executed_positions(self)
 
     def restart(self) -> None:
         for one in self.brokers:

@@ -224,7 +224,6 @@ def _be_venue(broker: str, seed: int, listening: socket.socket, asked: socket.so
 
 def _told(stage: Any) -> dict[str, Any]:
     exchange, account = stage.exchange, stage.account
-    ids = {one.symbol: one.id for one in stage.market.traded.values()}
     return {
         "orders": [
             [one.id, one.client_id, one.symbol, one.side, one.kind, str(one.quantity), one.status, str(one.filled), one.by_hand]
@@ -236,7 +235,7 @@ def _told(stage: Any) -> dict[str, Any]:
             for one in exchange.executions
             if one.account == account
         ],
-        "positions": {ids[symbol]: str(size) for (owner, symbol), size in exchange.positions.items() if owner == account},
+        "positions": {name: str(size) for name, size in stage.positions().items()},
     }
 
 

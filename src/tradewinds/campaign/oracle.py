@@ -59,7 +59,8 @@ def judge(books: Books, entries: list[Entry], venue: Venue, instruments: dict[st
         if len(placed) > 1:
             verdict.duplicated.append(f"order {name} is at the venue {len(placed)} times")
         _judge_fills(name, [fill for one in placed for fill in executed[one.id]], booked.get(name, []), verdict)
-    for name in sorted(booked.keys() - ours.keys() - {""}):
+    hands = {one.client_id for one in venue.orders if one.by_hand}
+    for name in sorted(booked.keys() - ours.keys() - hands - {""}):
         verdict.unexplained.append(f"order {name} has fills in the ledger, and is not at the venue")
     for name, order in sorted(books.orders.items()):
         _judge_end(name, order.state, ours.get(name, []), verdict)
@@ -113,7 +114,7 @@ def _judge_end(name: str, state: OrderState, placed: list[VenueOrder], verdict: 
 
 def _judge_positions(books: Books, venue: Venue, instruments: dict[str, str], verdict: Verdict) -> None:
     for instrument in sorted(instruments.values()):
-        here = books.whole.quantity(instrument) + books.adjusted.get(instrument, ZERO)
+        here = books.whole.quantity(instrument)
         there = venue.positions.get(instrument, ZERO)
         if here != there:
             verdict.unexplained.append(f"position {instrument}: {here} in the ledger, {there} at the venue")

@@ -19,7 +19,7 @@ from tradewinds.campaign.record import Record
 from tradewinds.campaign.stage import Stage
 from tradewinds.campaign.stages import make_stage
 from tradewinds.campaign.work import Work
-from tradewinds.core.errors import TradewindsError, Transient
+from tradewinds.core.errors import Rejected, Transient
 from tradewinds.live.account import AccountLoop
 from tradewinds.risk.limits import Gate
 from tradewinds.trading.books import Books
@@ -134,7 +134,12 @@ class Simulation:
             engine = Engine(self._books(), Gate(), broker.capability)
             account = AccountLoop(engine, DiskJournal(self.disk, process, self.chaos, self.loop), broker, self.clock, lambda: self.epoch)
             process.kept.append(account)
-            await account.start()
+            try:
+                await account.start()
+            except Rejected as error:  # a key that is refused at the start ends the service; it is started again
+                self.record.note("refused", process.name, str(error))
+                process.die()
+                return
             self.account = account
             await account.run()
         except (Killed, Transient):
@@ -230,7 +235,7 @@ class Simulation:
         venue = Venue(
             tuple(one for one in exchange.orders.values() if one.account == self.stage.account),
             tuple(one for one in exchange.executions if one.account == self.stage.account and not exchange.orders[one.order_id].by_hand),
-            {instruments[symbol]: size for (account, symbol), size in exchange.positions.items() if account == self.stage.account},
+            self.stage.positions(),
         )
         verdict = judge(books, entries, venue, instruments)
         for one in venue.orders:
@@ -256,7 +261,7 @@ class Simulation:
             for _, entry in read(self.disk.rows):
                 books.apply(entry.time_ns, entry.records)
                 entries.append(entry)
-        except TradewindsError as error:
+        except Exception as error:  # noqa: BLE001 - a planted bug may write anything; whatever cannot be replayed is a finding
             self.found(error)
         return books, entries
 

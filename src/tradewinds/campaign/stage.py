@@ -101,6 +101,10 @@ class Stage(Protocol):
         """A person trades the account at the venue's own screen."""
         ...
 
+    def positions(self) -> dict[str, Decimal]:
+        """What the venue says that the account holds: signed units by our instrument id."""
+        ...
+
     def restart(self) -> None:
         """The venue goes down and comes back: connections are gone, its book is not."""
         ...
@@ -108,3 +112,9 @@ class Stage(Protocol):
     def refuse_key(self, *, is_refused: bool) -> None:
         """The venue takes our key no more, or again."""
         ...
+
+
+def executed_positions(stage: Stage) -> dict[str, Decimal]:
+    """Where an account begins with nothing: the sum of its executions."""
+    ids = {one.symbol: one.id for one in stage.market.traded.values()}
+    return {ids[symbol]: size for (account, symbol), size in stage.exchange.positions.items() if account == stage.account}

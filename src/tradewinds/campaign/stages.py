@@ -12,6 +12,8 @@ from tradewinds.core.errors import Rejected
 
 STAGES = {
     "direct": "tradewinds.campaign.direct:DirectStage",
+    "binance": "tradewinds.campaign.at_binance:BinanceStage",
+    "ibkr": "tradewinds.campaign.at_tws:TwsStage",
     "oanda": "tradewinds.campaign.at_oanda:OandaStage",
 }
 BROKERS = tuple(STAGES)
