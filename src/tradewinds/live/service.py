@@ -106,9 +106,11 @@ class TradingService:
                 if all(task.done() for task in tasks):
                     break
                 if fed is not None and fed.done():
-                    fed.result()
-                    await self.ready()
-                    break
+                    if fed.exception() is None:
+                        await self.ready()
+                        break
+                    self._blind(fed)
+                    fed = None
             if fed is not None:
                 fed.cancel()
             await self.until(self.is_idle, SETTLE_WITHIN_S)
@@ -237,6 +239,12 @@ class TradingService:
                 self._warn(intent.account, Alerted("critical", words), self.clock.now_ns())
             elif intent.client_order_id not in self.decisions.verdicts:
                 target.parts.loop.put(Wanted((intent,), f"strategy {intent.strategy}"))
+
+    def _blind(self, fed: asyncio.Task[None]) -> None:
+        """The feed ended for good: orders are looked after, decisions that are asked for go on, nothing else is decided."""
+        words = f"the feed ended: {type(fed.exception()).__name__}: {fed.exception()}; strategies see no bars any more"
+        for name in self.traders:
+            self._warn(name, Alerted("critical", words), self.clock.now_ns())
 
     async def _beat(self) -> None:
         while True:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from tradewinds.core.errors import Rejected
-from tradewinds.trading.strategy import Choice, Float, Int, Parameter, Strategy
+from tradewinds.trading.strategy import Choice, Float, Int, Model, Parameter, Strategy
 
 Value = str | int | float | bool
 Score = float | None  # None: the configuration failed
@@ -250,6 +250,8 @@ def space_of(strategy: Strategy, grid: Mapping[str, Sequence[Value]] | None = No
 
 def grid_values(text: str, declared: Parameter) -> Sequence[Value]:
     """The values of `LOW:HIGH:STEP` (both ends included), `LOW:HIGH` or `a,b,c`. Raises Rejected where it is none of them."""
+    if isinstance(declared, Model):
+        return tuple(text.split(","))
     if ":" in text and not isinstance(declared, Choice):
         parts = [_number(part, text) for part in text.split(":")]
         if len(parts) not in (2, 3):
@@ -272,6 +274,8 @@ def _checked_axis(strategy: Strategy, name: str, declared: Parameter, values: Se
 
 
 def _declared_values(declared: Parameter) -> Sequence[Value]:
+    if isinstance(declared, Model):
+        return (declared.default,)
     if isinstance(declared, Choice):
         return declared.options
     return _steps(declared.low, declared.high, declared.step or 1, is_whole=isinstance(declared, Int))

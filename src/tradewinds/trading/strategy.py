@@ -80,7 +80,20 @@ class Choice:
         raise Rejected(f"{what}: {value!r}, expected one of {list(self.options)}")
 
 
-Parameter = Int | Float | Choice
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model of the registry by name, such as `models:/trend@champion`; a run is given the version that it stood for, `models:/trend/7`."""
+
+    default: str
+
+    def checked(self, what: str, value: object) -> str:
+        """The name; raises Rejected where it is none."""
+        if not isinstance(value, str) or not value.startswith("models:/"):
+            raise Rejected(f"{what}: {value!r}, expected a model's name such as models:/trend@champion")
+        return value
+
+
+Parameter = Int | Float | Choice | Model
 
 
 class Params(SimpleNamespace):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tradewinds.core.errors import Rejected
-from tradewinds.jobs.config import Config
+from tradewinds.trading.strategy import Strategy
 
 PREFIX = "models:/"
 
@@ -32,9 +32,7 @@ class PinnedModel:
 Resolve = Callable[[str], PinnedModel]
 
 
-def with_models(
-    parameters: Mapping[str, Any], config: Config | None, *, resolve: Resolve | None = None
-) -> tuple[dict[str, Any], dict[str, str]]:
+def with_models(parameters: Mapping[str, Any], *, resolve: Resolve | None = None) -> tuple[dict[str, Any], dict[str, str]]:
     """The parameters with each model's name pinned (`models:/x/7`), and parameter -> SHA-256. Without such names nothing is asked.
 
     Raises Rejected where a model is named and no registry can be reached or none is configured.
@@ -45,6 +43,11 @@ def with_models(
     ask = resolve or _registry(next(iter(named.values())))
     found = {key: ask(uri) for key, uri in named.items()}
     return {**parameters, **{key: one.version for key, one in found.items()}}, {key: one.sha256 for key, one in found.items()}
+
+
+def pinned(strategy: Strategy, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a run, checked, with every model's name pinned; see `with_models`."""
+    return with_models(strategy.params(given).as_dict())[0]
 
 
 def folder_hash(folder: Path) -> str:

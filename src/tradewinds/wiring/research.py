@@ -26,6 +26,7 @@ from tradewinds.trading.strategy import Choice, Float, Int, Strategy
 from tradewinds.wiring.bars import Reading
 from tradewinds.wiring.market import Prepared, Wanted, market_of_files, market_of_house
 from tradewinds.wiring.market_corrections import corrections_of
+from tradewinds.wiring.models import pinned
 from tradewinds.wiring.setup import setup_of
 from tradewinds.wiring.strategy_file import load_strategy, split_place
 
@@ -89,7 +90,7 @@ def plan(asked: Asked) -> Plan:
     else:
         strategy = load_strategy(place_beside(path, found.strategy) if path.suffix in YAML else found.strategy)
         given = {**found.parameters, **{key: _typed(strategy, key, value) for key, value in asked.parameters.items()}}
-        books = (PlannedBook(found.name or strategy.name, strategy, strategy.params(given).as_dict()),)
+        books = (PlannedBook(found.name or strategy.name, strategy, pinned(strategy, given)),)
         name = books[0].name
     names = [book.name for book in books]
     if len(set(names)) < len(names):
@@ -232,7 +233,7 @@ def _book(one: DeclaredBook, folder: Path, terms: Terms) -> PlannedBook:
     if one.universe is not None and one.universe != terms.universe:
         raise Rejected(f"portfolio: universe {one.universe!r} of {one.place}, expected the portfolio's key universe to name it for all")
     own = instruments or (() if terms.instruments or terms.universe else strategy.instruments)
-    return PlannedBook(name or strategy.name, strategy, strategy.params(parameters).as_dict(), one.allocation, own)
+    return PlannedBook(name or strategy.name, strategy, pinned(strategy, parameters), one.allocation, own)
 
 
 def _over(first: Terms, then: Terms) -> Terms:

@@ -25,6 +25,7 @@ from tradewinds.trading.hosted import Hosted
 from tradewinds.trading.own_book import Conversion
 from tradewinds.trading.strategy import Strategy
 from tradewinds.wiring.accounts import TradedAccount, account_of, check_mode, limits_of
+from tradewinds.wiring.assumed import with_habits
 from tradewinds.wiring.market_facts import calendar_of, instrument_of, with_lots
 from tradewinds.wiring.models import with_models
 from tradewinds.wiring.research import YAML, place_beside, read_declared
@@ -144,7 +145,7 @@ def instruments_for(names: Iterable[str], house: House | None) -> dict[str, Inst
     """The rules of instruments: the ledger's, else what is assumed of one that nobody registered."""
     wanted = list(dict.fromkeys(names))
     known = {one.id: one for one in house.ledger.instruments(ids=wanted)} if house is not None else {}
-    with_rules, _ = with_lots([known.get(name) or instrument_of(name) for name in wanted])
+    with_rules, _ = with_lots([known.get(name) or with_habits(instrument_of(name)) for name in wanted])
     return {one.id: one for one in with_rules}
 
 
@@ -192,8 +193,7 @@ def _of_file(file: Path, config: Config, house: House | None) -> list[TradedStra
         strategy = load_strategy(place_beside(base, inner.strategy))
         interval = terms.interval or inner.terms.interval or strategy.interval
         strategy = replace(strategy, interval=interval)
-        given, models = with_models({**inner.parameters, **book.parameters}, config)
-        parameters = strategy.params(given).as_dict()
+        parameters, models = with_models(strategy.params({**inner.parameters, **book.parameters}).as_dict())
         names = _instruments(file, book, inner.terms, terms, strategy, house)
         name = book.name or inner.name or strategy.name
         share = decimal(repr(float(book.allocation)), what=f"{file.name}: allocation")

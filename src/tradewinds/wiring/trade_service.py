@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import signal
@@ -108,6 +109,7 @@ def assemble(
     Raises Rejected where an account cannot trade what it is asked to.
     """
     known = instruments_for([name for one in plan.accounts.values() for name in one.instruments], house)
+    (house.home / "trade").mkdir(mode=0o700, parents=True, exist_ok=True)
     stack = ExitStack()
     epoch = stack.enter_context(open_epoch(house.home))
     bars = None if data is None else closed_of_files(data, _needs(plan, known))
@@ -182,7 +184,7 @@ def _trader(
         cast(Any, plan.mode),
         account.currency,
         make,
-        strategies=host.fingerprints(),
+        strategies=_pinned(host.fingerprints(), plan.strategies),
         wants=wants,
         capital={one.name: one.capital for one in plan.strategies},
         rates={
@@ -190,6 +192,14 @@ def _trader(
         },
         warm_up=None if bars is not None else _warm_up(history, host.needs(), clock),
     )
+
+
+def _pinned(fingerprints: Mapping[str, str], strategies: Iterable[TradedStrategy]) -> dict[str, str]:
+    """What makes each strategy decide as it does, the bytes of its models included."""
+    models = {one.name: json.dumps(dict(one.models), sort_keys=True) for one in strategies if one.models}
+    return {
+        name: hashlib.sha256((one + models[name]).encode()).hexdigest() if name in models else one for name, one in fingerprints.items()
+    }
 
 
 def _nothing(_: BarsClosed) -> None:
