@@ -82,7 +82,8 @@ def make_exchange(exchange_id: str, given: ExchangeOptions) -> Any:
     exchange.has["fetchCurrencies"] = False
     if given.markets is not None:
         exchange.set_markets(given.markets)
-    exchange.own_session = False
+    # The session is made by whoever opens; reading the certificates for one of ccxt's own takes longer than an order.
+    exchange.own_session, exchange.ssl_context = False, False
     return exchange
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+import ccxt
+
 from tradewinds.core.account import ZERO, Fill
 from tradewinds.core.broker import OrderReport
 from tradewinds.core.errors import Rejected, Unreadable
@@ -178,8 +180,11 @@ def number(fields: Fields, name: str) -> Decimal | None:
 
 
 def _exact(what: str, name: str, value: Decimal, symbol: str, rounded: Any) -> str:
-    shown = str(rounded(symbol, plain(value)))
-    if Decimal(shown) != value:
+    try:
+        shown = str(rounded(symbol, plain(value)))
+    except ccxt.InvalidOrder:
+        shown = "nothing"
+    if shown == "nothing" or Decimal(shown) != value:
         raise Rejected(f"{what}: {name} {plain(value)} would become {shown}, expected a multiple of the market's step")
     return shown
 
