@@ -35,6 +35,7 @@ JOBS: Mapping[str, str] = {
     "calendar_coverage": "tradewinds.jobs.maintenance:calendar_coverage",
     "marts": "tradewinds.jobs.marts:run",
     "warehouse": "tradewinds.jobs.marts:warehouse",
+    "evening": "tradewinds.jobs.evening:run",
 }
 
 READY: Mapping[str, str] = {
@@ -55,7 +56,22 @@ def function(registry: Mapping[str, str], name: str) -> Callable[..., Any]:
 def plans(config: Config) -> list[Plan]:
     """The plans this configuration asks for, by name. Pure: reads no file, opens no store, asks no clock."""
     found = [*_crypto(config), *_equities(config), *_fx(config), *_datasets(config), _maintenance(config), _marts(config)]
+    found += _evenings(config)
     return sorted(found, key=lambda plan: plan.name)
+
+
+def _evenings(config: Config) -> list[Plan]:
+    return [
+        Plan(
+            f"evening_{name}",
+            f"The day of account {name} beside its broker's own statement, signed",
+            _cron(config, f"evening_{name}", "10 0 * * *"),
+            (Step("reconcile", "evening", {"account": name}),),
+            freshness_hours=6,
+            tags=("trading",),
+        )
+        for name in config.accounts
+    ]
 
 
 def _cron(config: Config, name: str, default: str) -> Cron:

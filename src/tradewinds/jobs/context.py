@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any, Protocol
 
 from tradewinds.core.observation import Table
 from tradewinds.core.ports import Clock, Lake, RawStore, Vendor
@@ -16,12 +19,32 @@ def _silent(message: str) -> None:
     return None
 
 
+class Evening(Protocol):
+    """What came of an evening: breaks, each with kind, subject, ours and theirs; parity's verdict, None where it was not asked for."""
+
+    @property
+    def orders(self) -> int: ...
+
+    @property
+    def fills(self) -> int: ...
+
+    @property
+    def breaks(self) -> Sequence[Any]: ...
+
+    @property
+    def parity(self) -> Mapping[str, Any] | None: ...
+
+    @property
+    def file(self) -> Path: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """Everything a job may touch. `vendor(name)` builds the vendor configured under that name.
 
     `job` and `partition` name the run, so that a job can write a row for each symbol of it. `pack(table, as_of_ns)` makes a new vintage
-    of a table's pack and returns its name; `marts` and `warehouse` build and load what BI tools read and say what they wrote.
+    of a table's pack and returns its name; `marts` and `warehouse` build and load what BI tools read and say what they wrote;
+    `evening(account, day)` reconciles a day of trading with the broker's own statement.
     """
 
     config: Config
@@ -38,6 +61,7 @@ class Context:
     pack: Callable[[Table, int], str] | None = None
     marts: Callable[[int], Mapping[str, int]] | None = None
     warehouse: Callable[[Table], int] | None = None
+    evening: Callable[[str, date], Evening] | None = None
     opened: dict[str | None, int] = field(default_factory=dict, repr=False, compare=False)  # rows of symbols that have no end yet
 
     def open_subjects(self, subjects: Iterable[str]) -> dict[str | None, int]:

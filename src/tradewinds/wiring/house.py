@@ -14,6 +14,7 @@ import os
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ from tradewinds.wiring.clock import FileClock, ReplayClock, SystemClock
 from tradewinds.wiring.settings import find_config, load_config, secret_of
 
 if TYPE_CHECKING:
+    from tradewinds.jobs.context import Evening
     from tradewinds.stores.ledger import Ledger
     from tradewinds.wire.http import HttpClient
 
@@ -118,7 +120,13 @@ class House:
             pack=self._pack,
             marts=self._marts,
             warehouse=self._warehouse if self.config.storage.warehouse else None,
+            evening=self._evening,
         )
+
+    def _evening(self, account: str, day: date) -> Evening:
+        from tradewinds.wiring.evening import evening
+
+        return evening(self, account, day)
 
     def _marts(self, as_of_ns: int) -> Mapping[str, int]:
         from tradewinds.stores.marts import build
