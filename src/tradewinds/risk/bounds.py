@@ -57,7 +57,7 @@ class Limits:
     duplicate_window_s: Decimal | None = None
 
     def __post_init__(self) -> None:
-        for name in NUMBERS + COUNTS:
+        for name in (*NUMBERS, *COUNTS):
             _check(name, getattr(self, name))
         for name in FRACTIONS:
             value = getattr(self, name)
@@ -75,7 +75,7 @@ NUMBERS = (
     "net_max", "leverage_max", "concentration_max", "day_loss_max", "day_loss_fraction_max", "drawdown_max", "cooldown_s",
     "messages_window_s", "repeats_window_s", "duplicate_window_s",
 )  # fmt: skip
-COUNTS = ("cooldown_losses", "messages_max", "repeats_max")
+COUNTS = {"cooldown_losses": 256, "messages_max": 10_000, "repeats_max": 1_000}  # and the most that is remembered
 FLAGS = ("is_long_only", "is_in_hours_only", "does_count_cancels")
 FRACTIONS = ("collar", "day_loss_fraction_max", "drawdown_max")
 _ABOVE_ZERO = ("price_age_max_s", "approval_wait_s", "cooldown_losses", "cooldown_s", "messages_window_s", "repeats_window_s")
@@ -91,6 +91,8 @@ def _check(name: str, value: object) -> None:
         raise Rejected(f"limit {name}: {value}, expected a finite number")
     if value < 0 or (name in _ABOVE_ZERO and value == 0):
         raise Rejected(f"limit {name}: {value}, expected {'more than zero' if name in _ABOVE_ZERO else 'zero or more'}")
+    if isinstance(value, int) and value > COUNTS[name]:
+        raise Rejected(f"limit {name}: {value}, expected at most {COUNTS[name]}")
 
 
 NO_LIMITS = Limits()

@@ -20,8 +20,8 @@ from tradewinds.core.account import Fill
 from tradewinds.core.order import ApprovedOrder, Hold, Intent, OrderTerms, Refusal
 from tradewinds.risk import static
 from tradewinds.risk.bounds import NO_LIMITS, NS, Limits, limits_from
-from tradewinds.risk.memory import Exits, Marks, Memory, scope_keys
-from tradewinds.risk.rules import Case, IsOpen, Rule, View, active, shown
+from tradewinds.risk.memory import Exits, Marks, Memory, decision_of, scope_keys
+from tradewinds.risk.rules import Case, IsOpen, Part, Rule, View, active, shown
 from tradewinds.risk.situation import ZERO, Situation, WideSituation, wide
 from tradewinds.risk.standing import EXACT, Standing
 
@@ -73,7 +73,7 @@ class Gate:
         asked, what = wide(situation), _named(intent)
         if self.is_halted:
             return Refusal(intent, "halt", f"{what}: trading is halted")
-        if intent.client_order_id in self.memory.orders:
+        if decision_of(intent) in self.memory.decisions:
             return Refusal(intent, "duplicate", f"{what}: it was approved before as {intent.client_order_id}")
         why = self._overridden(intent, asked, replaces)
         if why is not None:
@@ -82,13 +82,17 @@ class Gate:
         if not scopes:
             return ApprovedOrder(intent, now_ns)
         case = self._case(intent, asked, now_ns)
+        parts: dict[str | None, Part] = {}
         waits: tuple[str, int] | None = None
         for kind, name, owner, limits, rules in scopes:
-            part = intent.strategy if kind == "strategy" else None
-            view = self._view((kind, name), owner, limits, part, case, replaces)
+            strategy = intent.strategy if kind == "strategy" else None
+            part = parts.get(strategy)
+            if part is None:
+                part = parts[strategy] = self._part(case, strategy, replaces)
+            view = View((kind, name), owner, limits, part, part.is_exit)
             for rule, breaks in rules:
-                reason = None if rule == "approval" and is_allowed else breaks(case, view)
-                if reason is None:
+                reason = breaks(case, view)
+                if reason is None or (rule == "approval" and is_allowed):
                     continue
                 if rule != "approval":
                     return Refusal(intent, rule, f"{what}: {reason}")
@@ -181,24 +185,28 @@ class Gate:
         terms = intent.terms
         price, rate = situation.price(terms.instrument), situation.rate(terms.instrument)
         unit = None if price is None or rate is None else EXACT.multiply(price, rate)
-        worth = unit
+        notional = None
         if rate is not None:
             prices = [one for one in (price, terms.limit, terms.stop) if one is not None]
-            worth = EXACT.multiply(max(prices), rate) if prices else None
-        day_start_ns = self._day_start_ns(now_ns)
+            notional = abs(EXACT.multiply(terms.quantity, EXACT.multiply(max(prices), rate))) if prices else None
         return Case(
-            intent.strategy, terms, now_ns, day_start_ns, situation, self.memory, self.currency, self.is_open, price, unit, worth
+            intent.strategy, terms, now_ns, self._day_start_ns(now_ns), situation, self.memory, self.currency, self.is_open, price, unit,
+            notional, terms.side == "buy", terms.signed, self.memory.recent.get((intent.strategy, terms)),
         )  # fmt: skip
 
-    def _view(self, key: tuple[str, str], owner: str, limits: Limits, part: str | None, case: Case, replaces: str | None) -> View:
-        terms, held = case.terms, case.situation.held(case.terms.instrument, part)
-        buys, sells = case.situation.pending(terms.instrument, part)
-        pending = _pending(case.situation, terms, part, replaces)
-        before = EXACT.add(held, pending)
-        after = static.position_after(held, pending, terms.signed)
+    def _part(self, case: Case, strategy: str | None, replaces: str | None) -> Part:
+        asked, terms = case.situation, case.terms
+        held = asked.held(terms.instrument, strategy)
+        buys, sells = asked.pending(terms.instrument, strategy)
+        pending = _pending(asked, terms, strategy, replaces)
+        after = static.position_after(held, pending, case.signed)
         is_exit = static.is_reducing(held, after) or self._is_reduced_there(terms, held)
-        return View(
-            key, owner, limits, part, held, before, after, EXACT.add(held, buys), EXACT.subtract(held, sells), is_exit
+        high, low = EXACT.add(held, buys), EXACT.subtract(held, sells)
+        unit = ZERO if case.unit is None else abs(case.unit)
+        here = static.worst_size(high, low) * unit
+        there = (static.worst_size(after, low) if case.is_buy else static.worst_size(high, after)) * unit
+        return Part(
+            strategy, EXACT.add(held, pending), after, high, low, is_exit, here, there, asked.exposure(strategy), asked.equity(strategy)
         )  # fmt: skip
 
     def _is_reduced_there(self, terms: OrderTerms, held: Decimal) -> bool:

@@ -10,33 +10,33 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from tradewinds.core.order import ApprovedOrder, OrderTerms
+from tradewinds.core.order import ApprovedOrder, Intent, OrderTerms
+from tradewinds.risk.bounds import COUNTS
 from tradewinds.risk.situation import ZERO
 
+Decision = tuple[str, int, str, int, int]  # what a client order id is made of, within one account
 ScopeKey = tuple[str, str]  # ("account", ""), ("strategy", name) or ("instrument", id)
 
 ORDERS_MAX = 100_000
-MESSAGES_MAX = 10_000
-REPEATS_MAX = 1_000
-LOSSES_MAX = 256
+MESSAGES_MAX = COUNTS["messages_max"]
+REPEATS_MAX = COUNTS["repeats_max"]
+LOSSES_MAX = COUNTS["cooldown_losses"]
 UNSENT_S = 10  # an approved order that was never sent stops counting as about to be sent
 
 
 @dataclass(slots=True)
 class Messages:
-    """Orders and cancels of one scope. sent: (time_ns, whether a cancel), rising. unsent: approved at, by id, rising."""
+    """Orders, and orders with cancels, of one scope: when they were sent, rising. unsent: approved at, by id, rising."""
 
-    sent: deque[tuple[int, bool]] = field(default_factory=lambda: deque(maxlen=MESSAGES_MAX))
+    orders: deque[int] = field(default_factory=lambda: deque(maxlen=MESSAGES_MAX))
+    every: deque[int] = field(default_factory=lambda: deque(maxlen=MESSAGES_MAX))
     unsent: dict[str, int] = field(default_factory=dict)
 
-    def count(self, since_ns: int, unsent_since_ns: int, *, with_cancels: bool) -> int:
-        """Sent after `since_ns`, and approved after `unsent_since_ns` and about to be sent."""
-        found = sum(1 for at in self.unsent.values() if at > unsent_since_ns)
-        for at, is_cancel in reversed(self.sent):
-            if at <= since_ns:
-                break
-            found += with_cancels or not is_cancel
-        return found
+    def is_full(self, limit: int, since_ns: int, unsent_since_ns: int, *, with_cancels: bool) -> bool:
+        """Whether `limit` were sent after `since_ns`, counting those approved after `unsent_since_ns` that are about to be sent."""
+        room = limit - sum(1 for at in self.unsent.values() if at > unsent_since_ns) if self.unsent else limit
+        sent = self.every if with_cancels else self.orders
+        return room <= 0 or (len(sent) >= room and sent[-room] > since_ns)
 
 
 @dataclass(slots=True)
@@ -104,21 +104,24 @@ class Memory:
     messages: dict[ScopeKey, Messages] = field(default_factory=dict)
     exits: dict[ScopeKey, Exits] = field(default_factory=dict)
     marks: dict[str | None, Marks] = field(default_factory=dict)
-    orders: OrderedDict[str, tuple[str, OrderTerms]] = field(default_factory=OrderedDict)
+    orders: OrderedDict[str, tuple[str, OrderTerms, Decision]] = field(default_factory=OrderedDict)
+    decisions: set[Decision] = field(default_factory=set)
     recent: OrderedDict[tuple[str, OrderTerms], int] = field(default_factory=OrderedDict)
     repeats: dict[tuple[str, str, str], deque[tuple[int, str]]] = field(default_factory=dict)
 
     def approve(self, order: ApprovedOrder) -> None:
         """An order was approved; the same one twice counts once."""
-        name, strategy, terms = order.client_order_id, order.intent.strategy, order.terms
+        name, strategy, terms, decision = order.client_order_id, order.intent.strategy, order.terms, decision_of(order.intent)
         if name in self.orders:
             return
-        self.orders[name] = (strategy, terms)
+        self.orders[name] = (strategy, terms, decision)
+        self.decisions.add(decision)
         self.recent[strategy, terms] = order.approved_ns
         self.recent.move_to_end((strategy, terms))
-        for kept in (self.orders, self.recent):
-            if len(kept) > ORDERS_MAX:
-                kept.popitem(last=False)
+        if len(self.recent) > ORDERS_MAX:
+            self.recent.popitem(last=False)
+        if len(self.orders) > ORDERS_MAX:
+            self.decisions.discard(self.orders.popitem(last=False)[1][2])
         for key in scope_keys(strategy, terms.instrument):
             unsent = self.messages.setdefault(key, Messages()).unsent
             unsent[name] = order.approved_ns
@@ -131,9 +134,10 @@ class Memory:
         keys: Iterable[ScopeKey] = (("account", ""),) if found is None else scope_keys(found[0], found[1].instrument)
         for key in keys:
             messages = self.messages.setdefault(key, Messages())
+            messages.every.append(time_ns)
             if not is_cancel:
                 messages.unsent.pop(client_order_id, None)
-            messages.sent.append((time_ns, is_cancel))
+                messages.orders.append(time_ns)
 
     def execute(self, client_order_id: str, strategy: str, instrument: str, side: str, time_ns: int) -> None:
         """An order was filled, in part or whole: its first fill counts."""
@@ -141,9 +145,15 @@ class Memory:
         if all(name != client_order_id for _, name in done):
             done.append((time_ns, client_order_id))
 
-    def repeat_count(self, strategy: str, terms: OrderTerms, since_ns: int) -> int:
-        """Executed orders of this strategy, instrument and side after `since_ns`."""
-        return sum(1 for at, _ in self.repeats.get((strategy, terms.instrument, terms.side), ()) if at > since_ns)
+    def is_repeated(self, strategy: str, terms: OrderTerms, limit: int, since_ns: int) -> bool:
+        """Whether `limit` orders of this strategy, instrument and side were executed after `since_ns`."""
+        done = self.repeats.get((strategy, terms.instrument, terms.side), ())
+        return limit <= 0 or (len(done) >= limit and done[-limit][0] > since_ns)
+
+
+def decision_of(intent: Intent) -> Decision:
+    """What makes an intent the same one: equal exactly when the client order ids of one account are."""
+    return intent.strategy, intent.decision_ns, intent.terms.instrument, intent.leg, intent.revision
 
 
 def scope_keys(strategy: str, instrument: str) -> tuple[ScopeKey, ScopeKey, ScopeKey]:

@@ -21,9 +21,12 @@ from tradewinds.risk.standing import EXACT
 IsOpen = Callable[[str, int], bool | None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as View: made for each judgement, and a frozen one takes three times as long to make
 class Case:
-    """One order before the gate. unit: base currency per unit at the last price; worth: at the dearer of last and own price."""
+    """One order before the gate. unit: base currency per unit at the last price. notional: at the dearest of last and own prices.
+
+    approved_ns: when the very same order was last approved.
+    """
 
     strategy: str
     terms: OrderTerms
@@ -35,33 +38,40 @@ class Case:
     is_open: IsOpen | None
     price: Decimal | None
     unit: Decimal | None
-    worth: Decimal | None
-
-    @property
-    def notional(self) -> Decimal | None:
-        return None if self.worth is None else abs(EXACT.multiply(self.terms.quantity, self.worth))
-
-    @property
-    def is_buy(self) -> bool:
-        return self.terms.side == "buy"
+    notional: Decimal | None
+    is_buy: bool
+    signed: Decimal
+    approved_ns: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """The order as one scope sees it. owner: whose limit it is, in words. part: None for the account. Units, signed where not said.
+@dataclass(slots=True)
+class Part:
+    """The account (strategy None) or a strategy's part of it as the order finds it. Units, signed.
 
-    before, after: the position when everything on the order's side filled, without it and with it. high, low: without it.
+    before, after: the position when everything on the order's side filled, without it and with it. high, low: without it, when everything
+    bought filled, or everything sold. here, there: what the instrument adds to gross exposure, without the order and with it.
     """
 
-    key: ScopeKey
-    owner: str
-    limits: Limits
-    part: str | None
-    held: Decimal
+    strategy: str | None
     before: Decimal
     after: Decimal
     high: Decimal
     low: Decimal
+    is_exit: bool
+    here: Decimal
+    there: Decimal
+    exposure: Exposure | None
+    equity: Decimal | None
+
+
+@dataclass(slots=True)
+class View:
+    """The order as one scope sees it. owner: whose limit it is, in words."""
+
+    key: ScopeKey
+    owner: str
+    limits: Limits
+    part: Part
     is_exit: bool
 
     @property
@@ -80,7 +90,7 @@ def restricted(case: Case, view: View) -> str | None:
 
 def duplicate(case: Case, view: View) -> str | None:
     window = view.limits.duplicate_window_s
-    before = case.memory.recent.get((case.strategy, case.terms))
+    before = case.approved_ns
     if window is None or before is None or case.now_ns - before >= int(window * NS):
         return None
     return f"the same order was approved at {text(before)}, {view.owner} allows it again after {shown(window)} s"
@@ -144,23 +154,23 @@ def notional(case: Case, view: View) -> str | None:
 
 
 def long_only(case: Case, view: View) -> str | None:
-    if case.is_buy or view.is_exit or view.after >= 0:
+    if case.is_buy or view.is_exit or view.part.after >= 0:
         return None
-    return f"it would leave {shown(view.after)} units, {view.owner} may only be long"
+    return f"it would leave {shown(view.part.after)} units, {view.owner} may only be long"
 
 
 def position(case: Case, view: View) -> str | None:
     limit = view.limits.position_max
     assert limit is not None
-    if view.is_exit or not static.is_beyond(view.after, view.before, limit):
+    if view.is_exit or not static.is_beyond(view.part.after, view.part.before, limit):
         return None
-    return f"position of {shown(view.after)} units with what works, the limit of {view.owner} is {shown(limit)}"
+    return f"position of {shown(view.part.after)} units with what works, the limit of {view.owner} is {shown(limit)}"
 
 
 def gross(case: Case, view: View) -> str | None:
     limit = view.limits.gross_max
     assert limit is not None
-    return _size(case, view, "gross exposure", limit, money(case, limit))
+    return _size(case, view, "gross exposure", limit, lambda: money(case, limit))
 
 
 def net(case: Case, view: View) -> str | None:
@@ -171,7 +181,7 @@ def net(case: Case, view: View) -> str | None:
     found, unknown = _exposure(case, view)
     if found is None or case.unit is None:
         return f"net exposure is not known ({unknown}), the limit of {view.owner} is {money(case, limit)}"
-    after = EXACT.add(found.high if case.is_buy else found.low, EXACT.multiply(case.terms.signed, case.unit))
+    after = EXACT.add(found.high if case.is_buy else found.low, EXACT.multiply(case.signed, case.unit))
     if not static.is_net_beyond(after, 1 if case.is_buy else -1, limit):
         return None
     return f"net exposure {money(case, after)}, the limit of {view.owner} is {money(case, limit)}"
@@ -182,11 +192,13 @@ def leverage(case: Case, view: View) -> str | None:
     assert limit is not None
     if view.is_exit:
         return None
-    equity = case.situation.equity(view.part)
+    equity = view.part.equity
     if equity is None:
         return f"equity is not known, the leverage of {view.owner} may be {shown(limit)}"
     room = EXACT.multiply(max(equity, Decimal(0)), limit)
-    return _size(case, view, "exposure", room, f"{money(case, room)}, {shown(limit)} times its equity of {money(case, equity)}")
+    return _size(
+        case, view, "exposure", room, lambda: f"{money(case, room)}, {shown(limit)} times its equity of {money(case, equity)}"
+    )  # fmt: skip
 
 
 def concentration(case: Case, view: View) -> str | None:
@@ -194,20 +206,19 @@ def concentration(case: Case, view: View) -> str | None:
     assert share is not None
     if view.is_exit:
         return None
-    equity = case.situation.equity(view.part)
+    equity = view.part.equity
     if equity is None or case.unit is None:
         return f"its share of equity is not known, the limit of {view.owner} is {percent(share)}"
     limit = EXACT.multiply(max(equity, Decimal(0)), share)
-    before, after = _here(case, view)
-    if not static.is_beyond(after, before, limit):
+    if not static.is_beyond(view.part.there, view.part.here, limit):
         return None
-    return f"{money(case, after)} in one instrument, the limit of {view.owner} is {percent(share)} of {money(case, equity)}"
+    return f"{money(case, view.part.there)} in one instrument, the limit of {view.owner} is {percent(share)} of {money(case, equity)}"
 
 
 def day_loss(case: Case, view: View) -> str | None:
     if view.is_exit:
         return None
-    equity = case.situation.equity(view.part)
+    equity = view.part.equity
     first = _marks(case, view).day_equity(case.day_start_ns)
     if equity is None or first is None:
         return f"the day's result of {view.owner} is not known, it has a loss limit"
@@ -226,7 +237,7 @@ def drawdown(case: Case, view: View) -> str | None:
         return None
     limit = view.limits.drawdown_max
     assert limit is not None
-    equity, peak = case.situation.equity(view.part), _marks(case, view).peak
+    equity, peak = view.part.equity, _marks(case, view).peak
     if equity is None or peak is None:
         return f"the drawdown of {view.owner} is not known, it has a limit"
     below = EXACT.subtract(peak, equity)
@@ -252,7 +263,7 @@ def messages(case: Case, view: View) -> str | None:
     window = int(view.limits.messages_window_s * NS)
     sent = case.memory.messages.get(view.key) or Messages()
     unsent_since = case.now_ns - max(window, UNSENT_S * NS)
-    if sent.count(case.now_ns - window, unsent_since, with_cancels=view.limits.does_count_cancels) < limit:
+    if not sent.is_full(limit, case.now_ns - window, unsent_since, with_cancels=view.limits.does_count_cancels):
         return None
     return f"{limit} messages in the last {shown(view.limits.messages_window_s)} s, which is the limit of {view.owner}"
 
@@ -261,7 +272,7 @@ def repeats(case: Case, view: View) -> str | None:
     limit = view.limits.repeats_max
     assert limit is not None
     window = view.limits.repeats_window_s
-    if view.is_exit or case.memory.repeat_count(case.strategy, case.terms, case.now_ns - int(window * NS)) < limit:
+    if view.is_exit or not case.memory.is_repeated(case.strategy, case.terms, limit, case.now_ns - int(window * NS)):
         return None
     return f"{limit} such orders were executed in the last {shown(window)} s, which is the limit of {view.owner}"
 
@@ -325,7 +336,7 @@ def money(case: Case, amount: Decimal) -> str:
 
 
 def _marks(case: Case, view: View) -> Marks:
-    return case.memory.marks.get(view.part) or Marks()
+    return case.memory.marks.get(view.part.strategy) or Marks()
 
 
 def _exposure(case: Case, view: View) -> tuple[Exposure | None, str]:
@@ -333,31 +344,22 @@ def _exposure(case: Case, view: View) -> tuple[Exposure | None, str]:
     if view.is_instrument:
         if case.unit is None:
             return None, "it has no price"
-        high, low = EXACT.multiply(view.high, case.unit), EXACT.multiply(view.low, case.unit)
+        high, low = EXACT.multiply(view.part.high, case.unit), EXACT.multiply(view.part.low, case.unit)
         return Exposure(static.worst_size(high, low), high, low), ""
-    found = case.situation.exposure(view.part)
+    found = view.part.exposure
     if found is None:
         return None, "nobody keeps count"
     return (None, f"{found.unpriced} has no price") if found.unpriced else (found, "it has no price")
 
 
-def _here(case: Case, view: View) -> tuple[Decimal, Decimal]:
-    """What the instrument adds to the gross exposure of the scope, before and after the order."""
-    assert case.unit is not None
-    unit = abs(case.unit)
-    high, low = (view.after, view.low) if case.is_buy else (view.high, view.after)
-    return EXACT.multiply(static.worst_size(view.high, view.low), unit), EXACT.multiply(static.worst_size(high, low), unit)
-
-
-def _size(case: Case, view: View, what: str, limit: Decimal, told: str) -> str | None:
+def _size(case: Case, view: View, what: str, limit: Decimal, told: Callable[[], str]) -> str | None:
     """The gross exposure of the scope against an amount."""
     if view.is_exit:
         return None
     found, unknown = _exposure(case, view)
     if found is None or case.unit is None:
-        return f"{what} is not known ({unknown}), the limit of {view.owner} is {told}"
-    here, there = _here(case, view)
-    after = EXACT.add(found.gross, EXACT.subtract(there, here))
+        return f"{what} is not known ({unknown}), the limit of {view.owner} is {told()}"
+    after = EXACT.add(found.gross, EXACT.subtract(view.part.there, view.part.here))
     if not static.is_beyond(after, found.gross, limit):
         return None
-    return f"{what} {money(case, after)}, the limit of {view.owner} is {told}"
+    return f"{what} {money(case, after)}, the limit of {view.owner} is {told()}"
