@@ -176,6 +176,11 @@ def test_a_request_is_valid_for_its_window(main: Any, late_ms: int, window: int 
     assert (status, body.get("code")) == ((200, None) if code is None else (400, code))
 
 
+def test_a_venue_in_a_hurry_takes_timestamps_of_any_time(signed: Any) -> None:
+    config = SandboxConfig(now_ns=1_741_955_696_000_000_000, symbols=("BTCUSDT",), checks_time=False)
+    assert signed(spot_venue(make_world(config))).ask("GET", "/api/v3/account", late_ms=86_400_000)[0] == 200
+
+
 def test_what_is_not_signed_is_refused(main: Any, venue: BinanceSpot, signed: Any) -> None:
     wrong = signed(venue, secret="guess")
     assert wrong.ask("GET", "/api/v3/account") == (400, {"code": -1022, "msg": "Signature for this request is not valid."})

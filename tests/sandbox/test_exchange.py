@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tradewinds.core.instant import NS_PER_DAY, NS_PER_SECOND, parse
+from tradewinds.core.order import ApprovedOrder, Intent, OrderState, OrderTerms
+from tradewinds.sandbox.direct import DirectBroker
 from tradewinds.sandbox.exchange import Exchange, Quote, VenueOrder
 
 D = Decimal
@@ -131,6 +134,16 @@ def test_a_trailing_stop_follows_the_best_price_and_never_back(place: Place) -> 
     place.at(103, 104)
     place.later()
     assert (order.status, place.exchange.executions[0].price) == ("filled", D(103))
+
+
+def test_the_direct_broker_hands_a_trailing_stop_on_with_its_distance(place: Place) -> None:
+    terms = OrderTerms("X", "sell", D(3), "trailing_stop", trail=D(5))
+    order = ApprovedOrder(Intent("main", "trend", 1, terms), 2)
+    report = asyncio.run(DirectBroker(place.exchange, "main").submit(order))
+    found = place.exchange.named("main", order.client_order_id)
+    assert report.state is OrderState.ACCEPTED
+    assert found is not None
+    assert (found.trail, found.stop, found.status) == (D(5), D(95), "new")
 
 
 def test_a_trailing_stop_by_rate_waits_for_its_activation(place: Place) -> None:

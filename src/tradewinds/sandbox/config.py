@@ -28,6 +28,7 @@ class SandboxConfig:
     weight_limit: Binance request weight a minute. coingecko_limit: CoinGecko calls a minute. *_token: what the venue accepts.
     zip_cache_bytes: the bound of the cache of made archive files. api_keys: of the venues that trade. balances: by account and asset, what
     the Binance accounts begin with on the spot venue, and futures_balances on the futures venue. order_id_first: of Binance orders.
+    checks_time: whether Binance refuses timestamps outside of their window; not where the venues' clock runs faster than their clients'.
     """
 
     seed: int = 7
@@ -47,6 +48,7 @@ class SandboxConfig:
     balances: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: USUAL_BALANCES)
     futures_balances: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: USUAL_FUTURES_BALANCES)
     order_id_first: int = 1_000_001
+    checks_time: bool = True
 
     def __post_init__(self) -> None:
         if self.now_ns is not None:

@@ -58,6 +58,7 @@ class DirectBroker:
                 terms.stop,
                 terms.time_in_force,
                 terms.is_reduce_only,
+                trail=terms.trail,
             )
         )
         return self._report(placed)
