@@ -107,7 +107,11 @@ def _traced(exchange_id: str) -> Any:
             if trace is None:
                 return await super().fetch(url, method, headers, body)
             trace.is_sent, trace.status, trace.headers, trace.body = True, None, {}, ""
-            return await super().fetch(url, method, headers, body)
+            answer = await super().fetch(url, method, headers, body)
+            if not isinstance(answer, dict | list):
+                # ccxt gives half a body on as text, out of which its readers make empty balances and no orders.
+                raise library.BadResponse(f"{exchange_id} {method}: {type(answer).__name__}, expected JSON")
+            return answer
 
         def __del__(self) -> None:
             """The session is ours, and closed by us."""

@@ -8,6 +8,7 @@ from random import Random
 
 from tradewinds.brokers.ibkr import IbkrBroker
 from tradewinds.brokers.ibkr_ids import IdStore, MemoryIds
+from tradewinds.brokers.ibkr_keeper import Patience
 from tradewinds.campaign.chaos import Chaos, seeded
 from tradewinds.campaign.loop import Loop, Process
 from tradewinds.campaign.network import Network
@@ -25,10 +26,12 @@ HOST, PORT = "tws.local", 80
 DOWN_S = (0.3, 4.0)
 CUT_S = (0.5, 5.0)
 HELD_S = 0.4
+REST_NS = 12_000_000_000  # one connection carries all; cut more often, nobody would trade
 COMMISSION_S = 0.4
 LOST = ("timeout_not_accepted",)
 TOLD_OF_ORDERS = (b"3\0", b"5\0", b"11\0", b"59\0")
 PLACE_ORDER = b"3\0"
+PATIENCE = Patience(connect_s=2.0, question_s=2.0, order_s=2.0, heartbeat_s=10.0, again_s=0.2, again_s_max=1.0)
 HEAD = 4
 
 
@@ -57,6 +60,7 @@ class TwsStage:
         self.gateway.commission_delay_ns = int(COMMISSION_S * 1e9) if chaos.random.random() < 0.5 else 0
         self.ids: IdStore = MemoryIds()  # kept beside the journal: it outlives the process
         self.chaos = chaos
+        chaos.rest_ns = REST_NS
         self.loop = loop
         self.network = Network(loop, chaos, HOST, self.place)
 
@@ -69,7 +73,9 @@ class TwsStage:
 
     def adapter(self, host: str, port: int, clock: Clock, random: Random, new_session: object = None) -> Broker:
         """The adapter for this venue at an address."""
-        return IbkrBroker(f"{host}:{port}", instruments=self.market.instruments, clock=clock, ids=self.ids, account=self.account)
+        return IbkrBroker(
+            f"{host}:{port}", instruments=self.market.instruments, clock=clock, ids=self.ids, account=self.account, patience=PATIENCE
+        )
 
     def tick(self) -> None:
         self.gateway.tick()

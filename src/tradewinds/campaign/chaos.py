@@ -30,6 +30,7 @@ KINDS = (
     "journal_full",
     "journal_slow",
 )
+CUTS = frozenset({"disconnect", "drop", "venue_restart", "revoked_key", "server_error"})
 SHARE_OF_KINDS = 0.7
 CHANCE_LEAST, CHANCE_MOST = 0.01, 0.08
 
@@ -46,6 +47,8 @@ class Chaos:
         self.seed = seed
         self.is_on = True
         self.record = record
+        self.rest_ns = 0  # between two cuts, for a venue that has one connection only
+        self._last_cut_ns = 0
         self.random = seeded("chaos", seed)
         self.chances = {
             kind: self.random.uniform(CHANCE_LEAST, CHANCE_MOST) if self.random.random() < SHARE_OF_KINDS else 0.0
@@ -58,6 +61,11 @@ class Chaos:
         chance = self.chances.get(kind, 0.0)
         if not self.is_on or chance == 0.0 or self.random.random() >= chance * weight:
             return False
+        if self.rest_ns and kind in CUTS:
+            now_ns = self.record.now_ns()
+            if now_ns - self._last_cut_ns < self.rest_ns:
+                return False
+            self._last_cut_ns = now_ns
         self.record.fault(kind, source)
         return True
 

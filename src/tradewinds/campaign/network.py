@@ -80,7 +80,10 @@ class End(asyncio.Transport):
         return not self.is_open
 
     def can_write_eof(self) -> bool:
-        return False
+        return True
+
+    def write_eof(self) -> None:
+        """Nothing is half open here: the link goes when it is closed."""
 
     def get_write_buffer_size(self) -> int:
         return 0

@@ -114,7 +114,7 @@ def _judge_end(name: str, state: OrderState, placed: list[VenueOrder], verdict: 
 
 def _judge_positions(books: Books, venue: Venue, instruments: dict[str, str], verdict: Verdict) -> None:
     for instrument in sorted(instruments.values()):
-        here = books.whole.quantity(instrument)
+        here = _held(books, instrument)
         there = venue.positions.get(instrument, ZERO)
         if here != there:
             verdict.unexplained.append(f"position {instrument}: {here} in the ledger, {there} at the venue")
@@ -123,3 +123,12 @@ def _judge_positions(books: Books, venue: Venue, instruments: dict[str, str], ve
             verdict.unexplained.append(
                 f"position {instrument}: {parts} in the strategies' books, {books.whole.quantity(instrument)} in the account's"
             )
+
+
+def _held(books: Books, instrument: str) -> Decimal:
+    """Units in the ledger; of a spot pair with the cash in its base, which commissions are paid from."""
+    rules = books.instruments.get(instrument)
+    units = books.whole.quantity(instrument)
+    if rules is None or rules.kind != "spot" or rules.base is None:
+        return units
+    return units + books.whole.cash.get(rules.base, ZERO)

@@ -14,14 +14,14 @@ class Record:
         self.lines: list[str] = []
         self.faults: Counter[str] = Counter()
         self.sequence = 0
-        self._now_ns = now_ns
+        self.now_ns = now_ns
         self._keeps_lines = keeps_lines
         self._digest = hashlib.sha256()
 
     def note(self, kind: str, source: str, detail: str = "") -> None:
         """One event."""
         self.sequence += 1
-        line = f"{self._now_ns()}\x1f{kind}\x1f{source}\x1f{self.sequence}\x1f{detail}\n"
+        line = f"{self.now_ns()}\x1f{kind}\x1f{source}\x1f{self.sequence}\x1f{detail}\n"
         self._digest.update(line.encode())
         if self._keeps_lines:
             self.lines.append(line[:-1])

@@ -92,6 +92,7 @@ class Simulation:
         self.epoch = 0
         self.halts: list[tuple[int, int]] = []
         self.is_halted = False
+        self.is_judged = False
 
     async def main(self, _: VirtualLoop) -> SeedResult:
         tasks = [self.loop.create_task(one) for one in (self._live(), self._move(), self._strike(), self._halt())]
@@ -103,6 +104,7 @@ class Simulation:
         await self._settle()
         self.graveyard += tasks
         result = self.judged()
+        self.is_judged = True
         if self.process is not None:
             self.process.die()
         return result
@@ -150,7 +152,7 @@ class Simulation:
 
     def found(self, error: object) -> None:
         """An exception that nobody caught."""
-        if not isinstance(error, Killed) and len(self.errors) < ERRORS_KEPT:
+        if not self.is_judged and not isinstance(error, Killed) and len(self.errors) < ERRORS_KEPT:
             self.errors.append(f"{type(error).__name__}: {error}")
 
     # The world
