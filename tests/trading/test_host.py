@@ -226,8 +226,8 @@ def test_history_told_as_warm_up_decides_nothing_and_makes_the_first_bar_decide(
         hand.engine.handle(one.end_ns, one)
     hand.see(bars, range(need.bars, need.bars + 1))
 
-    assert (need.interval, need.instruments, need.bars) == ("1m", ("I0.XNAS",), 80)
-    assert [one.decision_ns for one in hand.records if isinstance(one, Decided)] == [int(bars.event_ns[80])]
+    assert (need.interval, need.instruments, need.bars) == ("1m", ("I0.XNAS",), 120)
+    assert [one.decision_ns for one in hand.records if isinstance(one, Decided)] == [int(bars.event_ns[120])]
 
 
 def test_a_missing_bar_is_nan_and_a_late_one_rewrites_no_decision() -> None:

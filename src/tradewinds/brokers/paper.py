@@ -36,6 +36,10 @@ from tradewinds.trading.following import TARGET
 from tradewinds.trading.own_book import Conversion, lot_of
 
 VENUE = "PAPER"
+CAPABILITY = BrokerCapability(
+    "paper", VENUE, frozenset(ORDER_KINDS), frozenset(TIMES_IN_FORCE), can_replace=False, has_reduce_only=True, absent_after_s=1.0,
+    holds="positions",
+)  # fmt: skip
 _DIGITS = 50
 _STATES = {
     "waiting": OrderState.ACCEPTED, "working": OrderState.ACCEPTED, "filled": OrderState.FILLED, "cancelled": OrderState.CANCELLED,
@@ -63,10 +67,7 @@ class PaperBroker:
         ends_session: Callable[[int, int], bool] | None = None,
         rows: int = ROWS,
     ) -> None:
-        self.capability = BrokerCapability(
-            "paper", VENUE, frozenset(ORDER_KINDS), frozenset(TIMES_IN_FORCE), can_replace=False, has_reduce_only=True,
-            absent_after_s=1.0, holds="positions",
-        )  # fmt: skip
+        self.capability = CAPABILITY
         self._instruments = {one.id: one for one in instruments}
         self._columns = {one.id: at for at, one in enumerate(instruments)}
         self._simulation = GrowingSimulator(instruments, setup, rows=rows)

@@ -17,7 +17,7 @@ from tradewinds.trading.rhythm import rhythm
 from tradewinds.trading.strategy import Params, Strategy
 from tradewinds.trading.window import BAR_FIELDS
 
-WARM_UP_LOOKBACKS = 9  # a recursive average of the lookback's length then forgets how it began to 2e-9
+WARM_UP_LOOKBACKS = 14  # a recursive average of the lookback's length then forgets how it began to 1e-12
 WARM_UP_BARS_MAX = 5000
 
 
@@ -27,7 +27,7 @@ class Hosted:
 
     currency: the account's; its capital is what `Allot` gave its book. conversions: of the other currencies that its instruments have.
     calendar: of its sessions, needed for every rhythm but "every bar". warm_up_bars: history before the lookback that a decision sees,
-    so that recursive indicators forget how they began; None: nine lookbacks.
+    so that recursive indicators forget how they began; None: fourteen lookbacks.
     """
 
     name: str
