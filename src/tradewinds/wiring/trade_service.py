@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from tradewinds import __version__
-from tradewinds.core.broker import Broker
+from tradewinds.core.broker import Broker, BrokerCapability
 from tradewinds.core.instant import text
 from tradewinds.core.instrument import Instrument
 from tradewinds.core.market import Interval
@@ -41,6 +41,7 @@ from tradewinds.trading.books import Books
 from tradewinds.trading.engine import Engine
 from tradewinds.trading.entry import Alerted, BarsClosed, Started
 from tradewinds.trading.host import Need, StrategyHost
+from tradewinds.trading.hosted import Hosted
 from tradewinds.trading.journal import JournalStore
 from tradewinds.wiring.accounts import TradedAccount, journal_path
 from tradewinds.wiring.brokers import BrokerParts, broker_of
@@ -146,7 +147,7 @@ def _trader(
 ) -> TraderPlan:  # fmt: skip
     account = plan.account
     mine = {name: known[name] for name in plan.instruments}
-    rates = _rates(house, account, mine.values())
+    rates = rates_now(house, account, mine.values())
     hosted = [hosted_of(one, known, rates) for one in plan.strategies]
     host = StrategyHost(account.name, hosted)
     wants = {need.interval: frozenset(need.instruments) for need in host.needs()}
@@ -165,14 +166,7 @@ def _trader(
         simulate = getattr(broker, "take", _nothing)
         if plan.mode == "shadow":
             broker, simulate = ReadOnlyBroker(broker), _nothing
-        gate = Gate(
-            account.limits, {one.name: one.limits for one in plan.strategies if not one.limits.is_empty}, currency=account.currency,
-            account=account.name, has_reduce_only=broker.capability.has_reduce_only,
-        )  # fmt: skip
-        engine = Engine(
-            Books(account.name, account.config.lots), gate, broker.capability, StrategyHost(account.name, hosted, broker.capability),
-            is_shadow=plan.mode == "shadow",
-        )  # fmt: skip
+        engine = engine_of(plan, hosted, broker.capability)
         loop = AccountLoop(
             engine, journal, broker, clock, epoch.epoch, listen=hooks.listen, acknowledge=hooks.acknowledge, epoch_every_s=EPOCH_EVERY_S,
             alert=hooks.alert, route=hooks.route,
@@ -184,7 +178,7 @@ def _trader(
         cast(Any, plan.mode),
         account.currency,
         make,
-        strategies=_pinned(host.fingerprints(), plan.strategies),
+        strategies=pinned(host.fingerprints(), plan.strategies),
         wants=wants,
         capital={one.name: one.capital for one in plan.strategies},
         rates={
@@ -194,7 +188,18 @@ def _trader(
     )
 
 
-def _pinned(fingerprints: Mapping[str, str], strategies: Iterable[TradedStrategy]) -> dict[str, str]:
+def engine_of(plan: AccountPlan, hosted: Sequence[Hosted], capability: BrokerCapability) -> Engine:
+    """The core of an account as the service runs it; parity makes it the same way."""
+    account = plan.account
+    gate = Gate(
+        account.limits, {one.name: one.limits for one in plan.strategies if not one.limits.is_empty}, currency=account.currency,
+        account=account.name, has_reduce_only=capability.has_reduce_only,
+    )  # fmt: skip
+    host = StrategyHost(account.name, hosted, capability)
+    return Engine(Books(account.name, account.config.lots), gate, capability, host, is_shadow=plan.mode == "shadow")
+
+
+def pinned(fingerprints: Mapping[str, str], strategies: Iterable[TradedStrategy]) -> dict[str, str]:
     """What makes each strategy decide as it does, the bytes of its models included."""
     models = {one.name: json.dumps(dict(one.models), sort_keys=True) for one in strategies if one.models}
     return {
@@ -213,7 +218,7 @@ def _warm_up(history: HouseHistory, needs: Sequence[Need], clock: Clock) -> Call
     return bars
 
 
-def _rates(house: House, account: TradedAccount, instruments: Iterable[Instrument]) -> dict[str, float]:
+def rates_now(house: House, account: TradedAccount, instruments: Iterable[Instrument]) -> dict[str, float]:
     """The account's currency per unit of every other one that is traded, as known now."""
     foreign = [one for one in instruments if one.currency != account.currency]
     if not foreign:
