@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from tradewinds.core.instant import text
@@ -14,7 +15,7 @@ from tradewinds.core.order import OrderTerms
 from tradewinds.live.decisions import Decisions, Verdict
 from tradewinds.trading.books import MANUAL, Books, Order
 
-__all__ = ["AccountView", "gains", "line", "orders", "positions", "report", "status", "waiting"]
+__all__ = ["AccountView", "gains", "line", "number", "orders", "positions", "report", "status", "waiting"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,8 @@ def positions(view: AccountView) -> list[dict[str, Any]]:
     for instrument, whole in sorted(books.whole.positions.items()):
         parts = {name or None: part.quantity(instrument) for name, part in sorted(books.parts.items()) if part.quantity(instrument)}
         if whole.quantity or parts:
-            held = [{"strategy": name, "quantity": str(quantity)} for name, quantity in parts.items()]
-            rows.append({"instrument": instrument, "quantity": str(whole.quantity), "parts": held})
+            held = [{"strategy": name, "quantity": number(quantity)} for name, quantity in parts.items()]
+            rows.append({"instrument": instrument, "quantity": number(whole.quantity), "parts": held})
     return rows
 
 
@@ -75,7 +76,7 @@ def orders(view: AccountView, *, strategy: str | None = None, is_every: bool = F
     return ours + [
         {"account": view.name, "id": None, "venue_id": report.venue_order_id, "strategy": None, "instrument": report.instrument}
         | ({} if report.terms is None else _terms(report.terms))
-        | {"state": report.state.value, "filled": None if report.filled is None else str(report.filled), "reason": "not ours"}
+        | {"state": report.state.value, "filled": None if report.filled is None else number(report.filled), "reason": "not ours"}
         for report in books.foreign.values()
     ]
 
@@ -123,15 +124,27 @@ def line(terms: OrderTerms) -> str:
     prices = [
         f"{name} {value}" for name, value in (("limit", terms.limit), ("stop", terms.stop), ("trail", terms.trail)) if value is not None
     ]
-    words = [terms.side, f"{terms.quantity:f}", terms.instrument, terms.kind, *prices, *(["reduce only"] if terms.is_reduce_only else [])]
+    words = [
+        terms.side,
+        f"{number(terms.quantity)}",
+        terms.instrument,
+        terms.kind,
+        *prices,
+        *(["reduce only"] if terms.is_reduce_only else []),
+    ]
     return " ".join(words)
+
+
+def number(value: Decimal) -> str:
+    """As a person writes it: no exponent, no zeros behind."""
+    return format(value.normalize() + 0, "f")
 
 
 def _judged(one: Verdict, books: Mapping[str, Books]) -> dict[str, Any]:
     found = books[one.account].orders.get(one.intent.client_order_id) if one.account in books else None
     told = {"id": one.intent.client_order_id, "account": one.account, "text": line(one.intent.terms)}
     if found is not None:
-        return told | {"state": found.state.value, "filled": str(found.filled), "reason": found.reason or None}
+        return told | {"state": found.state.value, "filled": number(found.filled), "reason": found.reason or None}
     return told | {"rule": one.rule or None, "why": one.why or None}
 
 
@@ -153,16 +166,18 @@ def _order(account: str, one: Order) -> dict[str, Any]:
         "strategy": intent.strategy if intent.strategy != MANUAL else None,
         "instrument": intent.terms.instrument,
     }
-    rest = {"state": one.state.value, "filled": str(one.filled), "reason": one.reason or None, "since": text(one.since_ns)}
+    rest = {"state": one.state.value, "filled": number(one.filled), "reason": one.reason or None, "since": text(one.since_ns)}
     return told | _terms(intent.terms) | rest
 
 
 def _terms(terms: OrderTerms) -> dict[str, Any]:
-    limit = None if terms.limit is None else str(terms.limit)
-    return {"side": terms.side, "quantity": str(terms.quantity), "kind": terms.kind, "limit": limit}
+    limit = None if terms.limit is None else number(terms.limit)
+    return {"side": terms.side, "quantity": number(terms.quantity), "kind": terms.kind, "limit": limit}
 
 
 def _plain(name: str, value: object) -> Any:
     if name.endswith("_ns") and isinstance(value, int):
         return text(value)
+    if isinstance(value, Decimal):
+        return number(value)
     return value if value is None or isinstance(value, bool | int) else str(value)

@@ -82,7 +82,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model of the registry by name, such as `models:/trend@champion`; a run is given the version that it stood for, `models:/trend/7`."""
+    """A model of the registry, such as `models:/trend@champion`; a run is given the version that the name stood for, `models:/trend/7`."""
 
     default: str
 
