@@ -158,7 +158,8 @@ def _matched(held: Position, fill: Fill, method: LotMethod) -> tuple[tuple[Lot, 
     """The lots after the fill, and what it closed."""
     signed = fill.signed
     if held.quantity * signed >= 0:
-        return (*held.lots, Lot(signed, fill.price, fill.event_ns)), ()
+        # A fill may be told after a later one: it stands where its time says.
+        return tuple(sorted((*held.lots, Lot(signed, fill.price, fill.event_ns)), key=lambda lot: lot.opened_ns)), ()
     lots = list(held.lots)
     average = held.average_price if method == "average" else None
     if method == "hifo":

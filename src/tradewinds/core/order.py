@@ -16,6 +16,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Literal
 
 from tradewinds.core.errors import Invariant, Rejected
@@ -31,6 +32,7 @@ TIMES_IN_FORCE: tuple[TimeInForce, ...] = ("gtc", "day", "ioc", "fok")
 WHENS: tuple[When, ...] = ("any", "open", "close")
 
 CLIENT_ORDER_ID_CHARS_MAX = 36
+IDS_KEPT = 65_536  # names computed last: one step asks for the same one a dozen times
 _CLIENT_ORDER_ID = re.compile(r"[A-Za-z0-9-]{1,36}")
 _NEEDS_LIMIT = ("limit", "stop_limit", "take_profit")
 _NEEDS_STOP = ("stop", "stop_limit")
@@ -194,6 +196,7 @@ class Hold:
     until_ns: int
 
 
+@lru_cache(maxsize=IDS_KEPT)
 def client_order_id(account: str, strategy: str, decision_ns: int, instrument: str, leg: int, revision: int) -> str:
     """`tw` and 26 letters and digits of the SHA-256 of the decision; every venue we know takes it."""
     parts = (account, strategy, str(decision_ns), instrument, str(leg), str(revision))

@@ -240,7 +240,7 @@ class AccountLoop:
             self._sequence, self._hash = new[-1].sequence, new[-1].hash
         if self._unwritten:
             try:
-                self._journal.append(self._unwritten)
+                self._append()
             except Transient as error:
                 if not self.is_stalled:
                     self.is_stalled = True
@@ -257,6 +257,20 @@ class AccountLoop:
                 self._listen(one.entry)
             for command in one.commands:
                 self._carry_out(command)
+
+    def _append(self) -> None:
+        """Write what is not written. After a failure the journal is asked how far it got: a commit may have been done all the same."""
+        try:
+            if self.is_stalled:
+                written, _ = self._journal.last()
+                self._unwritten = [one for one in self._unwritten if one.sequence > written]
+            if self._unwritten:
+                self._journal.append(self._unwritten)
+        except Transient:
+            raise
+        except Exception as error:
+            self._die(f"the journal: {type(error).__name__} {error}")
+            raise
 
     def _release(self) -> None:
         """Decisions that waited."""

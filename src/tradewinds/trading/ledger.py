@@ -124,11 +124,9 @@ class Holding:
     def _insert_late(self, lot: Lot) -> None:
         """A fill that was told after a later one: it stands where its time says; at the average, costs are averaged first."""
         if self.method == "average":
-            self._average_all()
             with localcontext(prec=_DIGITS):
-                cost = self._cost_at_average() + lot.quantity * lot.price
-                self._averaged += lot.quantity
-                self._average = cost / self._averaged
+                self._newer_cost += lot.quantity * lot.price
+            self._average_all()
         insort(self._lots, lot, key=lambda one: one.opened_ns)
 
     def _cost_at_average(self) -> Decimal:
