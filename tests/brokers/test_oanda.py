@@ -310,6 +310,21 @@ def test_a_transaction_that_the_stream_lost_is_asked_for_after_the_next_heartbea
     run(work())
 
 
+def test_a_transaction_that_the_stream_lost_is_asked_for_when_a_later_one_is_heard(venues: Sandbox, approve: Approve, heard: Any) -> None:
+    async def work() -> None:
+        async with opened(venues, heard) as broker:
+            await heard.until(lambda one: "up" in one.links)
+            (stream,) = venue(venues).streams
+            line, stream.send = stream.send, lambda data: None
+            await broker.submit(approve(EUR_USD, "buy", "10"))
+            stream.send = line
+            await broker.submit(approve(EUR_USD, "buy", "20"))
+            await heard.until(lambda one: len({fill.id for fill in one.fills}) == 2)
+            assert {fill.quantity for fill in heard.fills} == {Decimal(10), Decimal(20)}
+
+    run(work())
+
+
 def test_the_venue_going_down_is_told_and_so_is_its_return(venues: Sandbox, heard: Any) -> None:
     async def work() -> None:
         async with opened(venues, heard):

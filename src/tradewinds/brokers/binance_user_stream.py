@@ -24,7 +24,7 @@ from tradewinds.brokers.ccxt_messages import Listed, number, original_id, text
 from tradewinds.brokers.http import BROKEN, NewSession
 from tradewinds.core.account import ZERO, Fill
 from tradewinds.core.broker import OrderReport, Told
-from tradewinds.core.errors import Rejected, Transient, Unreadable
+from tradewinds.core.errors import Rejected, TradewindsError, Transient, Unreadable
 from tradewinds.core.order import OrderState
 from tradewinds.core.ports import Clock
 from tradewinds.wire.secret import Secret
@@ -118,8 +118,9 @@ class BinanceUserStream:
             except Rejected as error:
                 said, wait_s = str(error), REFUSED_AGAIN_S
                 self._owner.say("refused key", said)
-            except (Transient, Unreadable) as error:
-                said, wait_s = str(error), getattr(error, "retry_after_s", None) or 0.0
+            except Exception as error:  # noqa: BLE001 - whatever happens, the stream comes back and says so
+                said = str(error) if isinstance(error, TradewindsError) else f"{type(error).__name__} {error}"
+                wait_s = getattr(error, "retry_after_s", None) or 0.0
             if self._is_up is not False:
                 self._is_up = False
                 self._owner.say("down", said)

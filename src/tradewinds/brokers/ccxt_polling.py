@@ -6,7 +6,6 @@ import asyncio
 from typing import Any, Protocol
 
 from tradewinds.core.broker import FillPage, OrderRef, OrderReport, Told
-from tradewinds.core.errors import Rejected, Transient
 
 POLL_S = 5.0
 
@@ -53,7 +52,7 @@ class Polling:
                 if not self._is_up:
                     self._is_up = True
                     self._broker.say("up", "asked again and again")
-            except (Transient, Rejected) as error:
+            except Exception as error:  # noqa: BLE001 - whatever happens, the next round asks again
                 wait_s = max(wait_s, getattr(error, "retry_after_s", None) or 0.0)
                 if self._is_up is not False:
                     self._is_up = False

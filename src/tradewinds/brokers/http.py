@@ -114,7 +114,7 @@ class HttpWire:
                 return HttpAnswer(answer.status, {name.lower(): value for name, value in answer.headers.items()}, await _body(answer))
         except UNSENT as error:
             raise Transient(self._said(method, path, error, "a connection")) from None
-        except BROKEN as error:
+        except (*BROKEN, RuntimeError) as error:  # RuntimeError: a body that aiohttp finds closed when it is read
             said = self._said(method, path, error, "a whole answer")
             raise (OutcomeUnknown(said) if changes else Transient(said)) from None
 
@@ -138,6 +138,8 @@ class HttpWire:
             raise Transient(self._said("GET", path, error, "the stream to go on")) from None
         except ValueError as error:
             raise Transient(self._said("GET", path, error, f"lines of at most {LINE_BYTES_MAX} bytes")) from None
+        except RuntimeError as error:  # what aiohttp raises of a stream that it finds closed when it is read
+            raise Transient(self._said("GET", path, error, "the stream to go on")) from None
 
     def fault(self, method: str, path: str, error: Exception | str) -> str:
         """A message about a request, with secrets hidden."""

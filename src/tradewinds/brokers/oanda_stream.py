@@ -1,6 +1,6 @@
 """OANDA's transaction stream: connects, listens, connects again, and says what it heard and whether it hears.
 
-The venue sends a heartbeat every five seconds with the id of its last transaction; one that was not heard is asked for by REST. No line
+Ids of transactions rise by one, and a heartbeat every five seconds names the last: one that was not heard is asked for by REST. No line
 for `silence_s` is a dead connection. After each connection `Link("up")` makes the core ask for what it missed.
 """
 
@@ -17,7 +17,7 @@ from tradewinds.brokers.http import HttpWire
 from tradewinds.brokers.oanda_messages import Fields, ending, report_of, text, time_ns
 from tradewinds.core.account import Fill
 from tradewinds.core.broker import Link, OrderReport
-from tradewinds.core.errors import Rejected, Transient, Unreadable
+from tradewinds.core.errors import Rejected, TradewindsError, Transient, Unreadable
 from tradewinds.core.ports import Clock
 from tradewinds.wire.secret import Secret
 
@@ -87,8 +87,8 @@ class TransactionStream:
                 said, wait_s = str(error), REFUSED_AGAIN_S
                 self._say("refused key", said)
                 self._is_up = False
-            except (Transient, Unreadable) as error:
-                said, wait_s = str(error), 0.0
+            except Exception as error:  # noqa: BLE001 - whatever happens, the stream comes back and says so
+                said, wait_s = _words(error), 0.0
             if self._is_up is not False:
                 self._is_up = False
                 self._say("down", said)
@@ -121,13 +121,18 @@ class TransactionStream:
             raise Unreadable(self._wire.fault("GET", self._path, f"{error}, expected JSON in each line")) from None
         if not isinstance(said, dict):
             raise Unreadable(self._wire.fault("GET", self._path, f"a {type(said).__name__}, expected an object in each line"))
-        if said.get("type") != "HEARTBEAT":
+        if said.get("type") == "HEARTBEAT":
+            await self._catch_up(str(said.get("lastTransactionID", "")), 0)
+        elif not await self._catch_up(text(said, "id"), 1):
             self._tell(said)
-            return
-        last = str(said.get("lastTransactionID", ""))
-        if last.isdigit() and int(last) > self._heard_id:
-            for missed in await self._listener.transactions(self._heard_id):
-                self._tell(missed)
+
+    async def _catch_up(self, last: str, ahead: int) -> bool:
+        """Ask for what was not heard, where `last` is more than `ahead` further than what was; ids rise by one."""
+        if not last.isdigit() or int(last) <= self._heard_id + ahead:
+            return False
+        for missed in await self._listener.transactions(self._heard_id):
+            self._tell(missed)
+        return True
 
     def _tell(self, said: Mapping[str, Any]) -> None:
         """One transaction, told as fills and reports."""
@@ -153,3 +158,7 @@ class TransactionStream:
 
     def _say(self, state: Any, detail: str) -> None:
         self._listener.hear(Link(state, detail, self._clock.now_ns()))
+
+
+def _words(error: Exception) -> str:
+    return str(error) if isinstance(error, TradewindsError) else f"{type(error).__name__} {error}"
