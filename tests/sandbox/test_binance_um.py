@@ -80,6 +80,19 @@ def test_margin_follows_leverage(main: Any, venue: BinanceUm) -> None:
     assert main.ask("POST", "/fapi/v1/leverage", symbol="BTCUSDT", leverage=126)[1]["code"] == -4028
 
 
+def test_an_order_that_would_close_holds_margin_once_the_position_is_gone(main: Any, venue: BinanceUm) -> None:
+    main.ask("POST", "/fapi/v1/leverage", symbol="BTCUSDT", leverage=10)
+    main.ask("POST", ORDER, **BUY)
+    main.ask("POST", ORDER, **{**LIMIT, "side": "SELL", "price": "61000"})
+    assert venue.margin.ordered("main") == 0
+    main.ask("POST", ORDER, **SELL)
+    assert venue.margin.ordered("main") == D("0.1") * 61000 / 10
+    main.ask("POST", "/fapi/v1/leverage", symbol="BTCUSDT", leverage=20)
+    assert venue.margin.ordered("main") == D("0.1") * 61000 / 20
+    main.ask("DELETE", "/fapi/v1/allOpenOrders", symbol="BTCUSDT")
+    assert venue.margin.ordered("main") == 0
+
+
 @pytest.mark.parametrize(
     ("changes", "code"),
     [

@@ -172,6 +172,7 @@ class UmAccount:
         if leverage is None or not 1 <= leverage <= LEVERAGE_MAX:
             raise Refused(-4028, f"Leverage {leverage} is not valid")
         self._margin.leverage[asked.account, symbol] = leverage
+        self._margin.recount(asked.account, symbol)
         return {"leverage": leverage, "maxNotionalValue": str(NOTIONAL_MAX), "symbol": symbol}
 
     def set_margin_type(self, asked: Asked) -> dict[str, Any]:

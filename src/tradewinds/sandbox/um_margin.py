@@ -54,6 +54,8 @@ class UmMargin:
         self.leverage: dict[tuple[str, str], int] = {}
         self.is_isolated: dict[tuple[str, str], bool] = {}
         self.incomes: list[Income] = []
+        self._ordered: dict[str, Decimal] = {}
+        self._of_order: dict[int, Decimal] = {}
         exchange.listeners.append(self.hear)
 
     def wallet(self, account: str) -> Decimal:
@@ -85,8 +87,8 @@ class UmMargin:
         return self.leverage.get((account, symbol), LEVERAGE_USUAL)
 
     def ordered(self, account: str) -> Decimal:
-        """Margin that working orders hold."""
-        return sum((self.needs(one) for one in self._exchange.working(account)), ZERO)
+        """Margin that working orders hold, counted when they, the position or the leverage last changed."""
+        return self._ordered.get(account, ZERO)
 
     def needs(self, order: VenueOrder) -> Decimal:
         """Margin that an order would hold: of the part that opens or adds, nothing where it only reduces."""
@@ -114,13 +116,21 @@ class UmMargin:
         self.incomes.append(Income(len(self.incomes) + 1, account, symbol, kind, amount, self._exchange.now_ns(), trade_id))
 
     def hear(self, order: VenueOrder, done: Execution | None) -> None:
-        """Book what a fill realised and cost."""
+        """Follow one change of an order: what it holds, what a fill realised and cost."""
         if done is None:
+            self._hold(order)
             return
+        self._hold(order)
+        self.recount(order.account, order.symbol)
         if done.realised:
             self.credit(order.account, order.symbol, "REALIZED_PNL", done.realised, done.id)
         if done.commission:
             self.credit(order.account, order.symbol, "COMMISSION", -done.commission, done.id)
+
+    def recount(self, account: str, symbol: str) -> None:
+        """Count anew what the working orders of a symbol hold."""
+        for order in self._exchange.working(account, symbol):
+            self._hold(order)
 
     def fund(self, symbol: str, rate: Decimal) -> list[tuple[str, Decimal]]:
         """Settle funding of a symbol: longs pay the rate of their value where it is positive. Returns (account, amount) of each."""
@@ -137,5 +147,16 @@ class UmMargin:
         return dict(self.wallets)
 
     def restore(self, taken: Mapping[str, Decimal]) -> None:
-        """Return to a snapshot."""
+        """Return to a snapshot; call it after the exchange's own, whose working orders say what is held."""
         self.wallets = dict(taken)
+        self._ordered.clear()
+        self._of_order.clear()
+        for order in self._exchange.orders.values():
+            self._hold(order)
+
+    def _hold(self, order: VenueOrder) -> None:
+        before = self._of_order.pop(order.id, ZERO)
+        after = self.needs(order) if order.is_working else ZERO
+        if after:
+            self._of_order[order.id] = after
+        self._ordered[order.account] = self._ordered.get(order.account, ZERO) + after - before
