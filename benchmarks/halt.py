@@ -1,7 +1,7 @@
 """`tradewinds halt` against a trade process that is stopped with SIGSTOP: how long until no order works, and whether it sends on SIGCONT.
 
 Real processes over the loopback: a venue, a guard, and for each round a trade process that rests orders without end. Every second round
-the process is continued while the halt is under way, the others after it.
+the process is continued after the epoch rose and while the halt is under way, otherwise after it has ended.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from urllib.request import urlopen
 import numpy as np
 
 from benchmarks import market_data as market
+from tradewinds.live.epoch import open_epoch
 
 SEED = 20_270_115
 OPEN_ORDERS = 20
@@ -81,9 +82,11 @@ def until(holds: Callable[[], bool], within_s: float = WAIT_S) -> None:
 
 
 def one_round(stage: Stage, *, continue_after_s: float | None) -> dict[str, Any]:
-    """Start, let orders rest, stop, halt, continue; what came of it. continue_after_s: while the halt is under way; None: after it."""
+    """Start, let orders rest, stop, halt, continue; what came of it. continue_after_s: after the epoch rose; None: after all."""
     trade = stage.start("trade", str(stage.home), str(stage.port))
     until(lambda: len(stage.ask("/open")) >= OPEN_ORDERS)
+    with open_epoch(stage.home) as epoch:
+        before = epoch.epoch()
     os.kill(trade.pid, signal.SIGSTOP)
     time.sleep(0.02)  # what it had put on the wire arrives
     begun_ns = time.time_ns()
@@ -91,6 +94,8 @@ def one_round(stage: Stage, *, continue_after_s: float | None) -> dict[str, Any]
     halt = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     continued_ns = None
     if continue_after_s is not None:
+        with open_epoch(stage.home) as epoch:
+            until(lambda: epoch.epoch() > before)
         time.sleep(continue_after_s)
         continued_ns = time.time_ns()
         trade.send_signal(signal.SIGCONT)
@@ -113,7 +118,7 @@ def one_round(stage: Stage, *, continue_after_s: float | None) -> dict[str, Any]
         "epoch_to_all_cancelled_s": (cancelled_ns - raised_ns) / 1e9,
         "to_end_s": (ended_ns - begun_ns) / 1e9,
         "open": len(stage.ask("/open")),
-        "sent_after": sum(one["created_ns"] > max(continued_ns, raised_ns) for one in mine),
+        "sent_after": sum(one["created_ns"] > continued_ns for one in mine),
         "killed": "killed" in report["service"],
         "is_clear": bool(report["is_clear"]),
     }
@@ -135,7 +140,7 @@ def run(quick: bool = False) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="bench-halt-") as folder:
         stage = open_stage(Path(folder))
         try:
-            rounds = [one_round(stage, continue_after_s=chance.uniform(0.0, 0.4) if number % 2 else None) for number in range(count)]
+            rounds = [one_round(stage, continue_after_s=chance.uniform(0.0, 0.3) if number % 2 else None) for number in range(count)]
         finally:
             stage.stop()
     taken = np.array([one["to_all_cancelled_s"] for one in rounds])

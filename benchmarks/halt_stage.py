@@ -8,7 +8,7 @@ python -m benchmarks.halt_stage guard HOME PORT  guards that account
 from __future__ import annotations
 
 import asyncio
-import dataclasses
+import itertools
 import json
 import sys
 import time
@@ -19,7 +19,6 @@ from urllib.parse import parse_qsl, urlsplit
 
 import aiohttp
 
-from tradewinds.core.account import ZERO
 from tradewinds.core.broker import BrokerCapability, FillPage, Hear, Holdings, Link, OrderRef, OrderReport
 from tradewinds.core.errors import OutcomeUnknown, Rejected
 from tradewinds.core.order import ORDER_KINDS, TIMES_IN_FORCE, ApprovedOrder, Intent, OrderState, OrderTerms
@@ -39,6 +38,7 @@ ACCOUNT = "main"
 INSTRUMENT = "ABC.LOCAL"
 SEND_EVERY_S = 0.005
 HALT_LOOK_S = 0.01
+BEAT_EVERY_S = 0.25
 
 
 class Clock:
@@ -188,30 +188,24 @@ async def trade(home: Path, port: int) -> None:
     """Send without end; halt, when told, as the trading service does."""
     broker, clock, epoch = HttpBroker(port), Clock(), open_epoch(home)
     journal = open_sqlite_journal(home / "trade" / f"{time.time_ns()}.sqlite")
-    loop = AccountLoop(Engine(Books(ACCOUNT), Gate(), broker.capability), journal, broker, clock, epoch.epoch)
+    loop = AccountLoop(
+        Engine(Books(ACCOUNT), Gate(), broker.capability), journal, broker, clock, epoch.epoch, acknowledge=epoch.acknowledge,
+        epoch_every_s=HALT_LOOK_S,
+    )  # fmt: skip
     heartbeat = Heartbeat(service_path(home))
     heartbeat.beat()
     await loop.start()
     loop.put(Controlled("resume", "stage", "a new round", epoch=epoch.epoch()))
     running = asyncio.create_task(loop.run())
-    number, wanted = 0, OrderTerms(INSTRUMENT, "buy", Decimal(1), "limit", Decimal(50))
-    halted, looked = False, 0.0
-    while not running.done():
+    wanted, beaten = OrderTerms(INSTRUMENT, "buy", Decimal(1), "limit", Decimal(50)), 0.0
+    for number in itertools.count():
         await asyncio.sleep(SEND_EVERY_S)
-        if time.monotonic() - looked > HALT_LOOK_S:
-            looked = time.monotonic()
+        if running.done():
+            break
+        if time.monotonic() - beaten > BEAT_EVERY_S:
+            beaten = time.monotonic()
             heartbeat.beat({"orders": number})
-            if epoch.epoch() > loop.engine.books.epoch and not halted:
-                halted = True
-                loop.put(Controlled("halt", "guard", "the halt epoch was raised", epoch=epoch.epoch()))
-            elif epoch.epoch() == loop.engine.books.epoch:
-                epoch.acknowledge(epoch.epoch())
-        loop.put(
-            Wanted(
-                (Intent(ACCOUNT, "stage", clock.now_ns(), dataclasses.replace(wanted, quantity=Decimal(1) + ZERO), leg=number),), "stage"
-            )
-        )
-        number += 1
+        loop.put(Wanted((Intent(ACCOUNT, "stage", clock.now_ns(), wanted, leg=number),), "stage"))
     running.result()
 
 

@@ -45,6 +45,7 @@ from tradewinds.trading.hosted import Hosted
 from tradewinds.trading.journal import JournalStore
 from tradewinds.wiring.accounts import TradedAccount, journal_path
 from tradewinds.wiring.brokers import BrokerParts, broker_of
+from tradewinds.wiring.guard import claims_of
 from tradewinds.wiring.keys import keys_of
 from tradewinds.wiring.trade import AccountPlan, Plan, TradedStrategy, hosted_of, instruments_for
 from tradewinds.wiring.trade_bars import MONTH_NS, HouseHistory, closed_of_files
@@ -171,6 +172,9 @@ def _trader(
             engine, journal, broker, clock, epoch.epoch, listen=hooks.listen, acknowledge=hooks.acknowledge, epoch_every_s=EPOCH_EVERY_S,
             alert=hooks.alert, route=hooks.route,
         )  # fmt: skip
+        claims = claims_of(house.home, account.name)
+        if claims is not None:
+            loop.put(claims)  # before the first comparison with the venue, which then finds the guard's orders to be ours
         return Parts(loop, broker, simulate)
 
     return TraderPlan(
