@@ -124,14 +124,9 @@ def line(terms: OrderTerms) -> str:
     prices = [
         f"{name} {value}" for name, value in (("limit", terms.limit), ("stop", terms.stop), ("trail", terms.trail)) if value is not None
     ]
-    words = [
-        terms.side,
-        f"{number(terms.quantity)}",
-        terms.instrument,
-        terms.kind,
-        *prices,
-        *(["reduce only"] if terms.is_reduce_only else []),
-    ]
+    kind = [] if terms.kind in ("limit", "stop") else [terms.kind]  # otherwise its price says so
+    reduces = ["reduce only"] if terms.is_reduce_only else []
+    words = [terms.side, number(terms.quantity), terms.instrument, *kind, *prices, *reduces]
     return " ".join(words)
 
 
