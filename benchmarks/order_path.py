@@ -1,0 +1,255 @@
+"""From a closed bar to its order on the wire: service, strategy, gate, durable journal and the ccxt adapter, at a local venue.
+
+1. A bar is published; the clock stops when aiohttp has written the order's request to the socket.
+2. The floors stand beside it, taken in turns within the same run: one durable SQLite commit of an entry of that size, one bare aiohttp
+   POST to the same venue until it is written, and one order of the adapter by itself, until it is written and until it is answered.
+
+The venue is a process of its own; the journal lies in the folder for temporary files (its disk counts).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import tempfile
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import aiohttp
+import numpy as np
+
+from benchmarks import market_data as market
+from tradewinds.brokers.ccxt_accounts import binance
+from tradewinds.core.instrument import Instrument
+from tradewinds.core.order import ApprovedOrder, Intent, OrderTerms
+from tradewinds.live.account import AccountLoop
+from tradewinds.live.service import TradingService
+from tradewinds.live.trader import Hooks, Parts, TraderPlan
+from tradewinds.risk.limits import Gate, Limits
+from tradewinds.stores.journal import open_sqlite_journal
+from tradewinds.trading.books import Books
+from tradewinds.trading.engine import Engine
+from tradewinds.trading.entry import Bar, BarsClosed, Started
+from tradewinds.trading.host import StrategyHost
+from tradewinds.trading.hosted import Hosted
+from tradewinds.trading.journal import chained
+from tradewinds.trading.strategy import vector
+from tradewinds.wire.clock import SystemClock
+from tradewinds.wire.secret import Secret
+from tradewinds.wiring.sandbox import start
+
+BTC = "BTCUSDT.BINANCE"
+INSTRUMENT = Instrument(BTC, "spot", "USDT", "24/7", base="BTC", tick=Decimal("0.01"), lot=Decimal("0.00001"))
+KEY, SECRET = "sandbox-trading-key", "sandbox-trading-secret"  # the local venue's own, written in its documents
+MINUTE_NS = 60_000_000_000
+LIMITS = Limits(quantity_max=Decimal(1), position_max=Decimal(5), notional_max=Decimal(1_000_000), messages_max=1_000)
+ORDERS_IN_TEN_SECONDS = 90  # below the venue's limit of 100
+
+
+@vector(lookback=2, targets="units", interval="1m")
+def flips(panel: Any, params: Any) -> Any:
+    """Wants 0.001 after every other bar, nothing after the others: one order a bar."""
+    return np.where((panel.times // MINUTE_NS) % 2 == 0, 0.001, 0.0).reshape(-1, 1)
+
+
+class Wire:
+    """Sessions that note when the request of an order was written."""
+
+    def __init__(self) -> None:
+        self.written: list[int] = []
+
+    def session(self) -> aiohttp.ClientSession:
+        trace = aiohttp.TraceConfig()
+        trace.on_request_end.append(self._ended)
+        trace.on_request_chunk_sent.append(self._sent)
+        return aiohttp.ClientSession(trace_configs=[trace])
+
+    async def _sent(self, session: Any, context: Any, chunk: Any) -> None:
+        if chunk.method == "POST" and chunk.url.path.endswith("/order"):
+            self.written.append(time.perf_counter_ns())
+
+    async def _ended(self, session: Any, context: Any, end: Any) -> None:
+        return
+
+
+def run(quick: bool = False) -> dict[str, object]:
+    """Figures, floors and reaches. quick: 80 bars."""
+    with tempfile.TemporaryDirectory(prefix="bench-order-path-") as folder:
+        venue = start({"seed": 7, "weight_limit": 10_000_000, "symbols": ["BTCUSDT"]})
+        try:
+            taken = asyncio.run(_measured(Path(folder), venue.urls["binance_rest"], rounds=80 if quick else 300))
+        finally:
+            venue.stop()
+    path = sorted(taken["bar_to_wire_ms"])
+    p50, p99 = median(path), path[min(len(path) - 1, int(len(path) * 0.99))]
+    peers = {f"{name}_p50": round(median(values), 3) for name, values in taken.items() if name != "bar_to_wire_ms"}
+    return {
+        "figures": {"bar_to_wire_ms_p50": round(p50, 3), "bar_to_wire_ms_p99": round(p99, 3), "orders": len(path)},
+        "peers": peers,
+        "reach": {"bar_to_wire_ms_p50": market.reach(p50, 2.0), "bar_to_wire_ms_p99": market.reach(p99, 10.0)},
+        "machine": market.machine() | {"orders": len(path)},
+    }
+
+
+async def _measured(folder: Path, url: str, rounds: int) -> dict[str, list[float]]:
+    wire = Wire()
+    service = TradingService(
+        [_plan(folder, url, wire)],
+        clock=SystemClock(),
+        epoch=_Epoch(),
+        pulse=_Pulse(),
+        started=lambda plan: Started("bench", "", plan.mode),
+    )
+    service.lock()
+    running = asyncio.create_task(service.run())
+    await service.ready()
+    taken: dict[str, list[float]] = {
+        name: []
+        for name in ("bar_to_wire_ms", "sqlite_full_commit_ms", "aiohttp_post_to_wire_ms", "ccxt_order_to_wire_ms", "ccxt_order_ms")
+    }
+    broker = service.broker("main")
+    floor = _Commits(folder / "floor.sqlite", service.traders["main"].parts.loop)
+    async with wire.session() as session:
+        for number in range(rounds + 12):
+            is_counted = number >= 12  # the first ones compile and connect
+            await _paced(number)
+            for name, value in (await _one_bar(service, wire, number)).items():
+                taken[name] += [value] if is_counted else []
+            taken["sqlite_full_commit_ms"] += [floor.commit()] if is_counted else []
+            taken["aiohttp_post_to_wire_ms"] += [await _bare(session, wire, url)] if is_counted else []
+            if number % 10 == 0 and is_counted:
+                to_wire, whole = await _adapter_alone(broker, wire, number)
+                taken["ccxt_order_to_wire_ms"].append(to_wire)
+                taken["ccxt_order_ms"].append(whole)
+    service.stop()
+    await running
+    floor.close()
+    return taken
+
+
+async def _one_bar(service: TradingService, wire: Wire, number: int) -> dict[str, float]:
+    price = 60_000.0 + number
+    end_ns = (SystemClock().now_ns() // MINUTE_NS + number) * MINUTE_NS
+    before = len(wire.written)
+    begin = time.perf_counter_ns()
+    service.publish(BarsClosed("1m", end_ns, (Bar(BTC, price, price, price, price, 1.0, end_ns),)))
+    limit = begin + 2_000_000_000
+    while len(wire.written) == before and time.perf_counter_ns() < limit:
+        await asyncio.sleep(0)
+    while not service.is_idle():
+        await asyncio.sleep(0.001)
+    return {"bar_to_wire_ms": (wire.written[before] - begin) / 1e6} if len(wire.written) > before else {}
+
+
+async def _bare(session: aiohttp.ClientSession, wire: Wire, url: str) -> float:
+    """A POST of that size to the venue, refused there for want of a signature."""
+    before = len(wire.written)
+    begin = time.perf_counter_ns()
+    async with session.post(f"{url}/api/v3/order", data="x" * 220, headers={"X-MBX-APIKEY": KEY}) as answer:
+        await answer.read()
+    return (wire.written[before] - begin) / 1e6
+
+
+async def _adapter_alone(broker: Any, wire: Wire, number: int) -> tuple[float, float]:
+    """An order of the adapter, without service, core and journal: far from the market, and cancelled again."""
+    terms = OrderTerms(BTC, "buy", Decimal("0.001"), "limit", Decimal("40000"))
+    order = Gate().judge(Intent("main", "floor", SystemClock().now_ns() + number, terms), _NOTHING, 0)
+    assert isinstance(order, ApprovedOrder)
+    before, begin = len(wire.written), time.perf_counter_ns()
+    report = await broker.submit(order)
+    end = time.perf_counter_ns()
+    from tradewinds.core.broker import OrderRef
+
+    await broker.cancel(OrderRef(order.client_order_id, report.venue_order_id, BTC))
+    return (wire.written[before] - begin) / 1e6, (end - begin) / 1e6
+
+
+async def _paced(number: int) -> None:
+    """Not faster than the venue allows."""
+    await asyncio.sleep(10 / ORDERS_IN_TEN_SECONDS)
+
+
+def _plan(folder: Path, url: str, wire: Wire) -> TraderPlan:
+    hosted = Hosted("flips", flips, (INSTRUMENT,), "USDT")
+
+    def make(hooks: Hooks) -> Parts:
+        broker = binance(
+            key=Secret(KEY), secret=Secret(SECRET), instruments={BTC: INSTRUMENT}, clock=SystemClock(), random=random.Random(1), url=url,
+            ws_url=url.replace("http", "ws", 1) + "/ws-api/v3", new_session=wire.session,
+        )  # fmt: skip
+        engine = Engine(Books("main"), Gate(LIMITS, currency="USDT"), broker.capability, StrategyHost("main", [hosted], broker.capability))
+        journal = open_sqlite_journal(folder / "main.sqlite")
+        loop = AccountLoop(engine, journal, broker, SystemClock(), lambda: 0, listen=hooks.listen, epoch_every_s=0.02)
+        return Parts(loop, broker)
+
+    return TraderPlan("main", "paper", "USDT", make, {"flips": ""}, {"1m": frozenset({BTC})}, {"flips": Decimal(10_000)}, {BTC: Decimal(1)})
+
+
+class _Commits:
+    """Durable commits of entries as large as a bar's."""
+
+    def __init__(self, path: Path, loop: AccountLoop) -> None:
+        self._journal = open_sqlite_journal(path)
+        self._last = (0, bytes(32))
+        self._loop = loop
+
+    def commit(self) -> float:
+        end_ns = SystemClock().now_ns()
+        outcome = self._loop.engine.books.steps
+        bars = BarsClosed("1m", end_ns + outcome, tuple(Bar(BTC, 1.0, 1.0, 1.0, 1.0, 1.0, end_ns) for _ in range(6)))
+        from tradewinds.trading.entry import Entry
+
+        rows = chained([Entry(end_ns, bars, ())], *self._last)
+        begin = time.perf_counter_ns()
+        self._journal.append(rows)
+        took = (time.perf_counter_ns() - begin) / 1e6
+        self._last = (rows[-1].sequence, rows[-1].hash)
+        return took
+
+    def close(self) -> None:
+        self._journal.close()
+
+
+class _Epoch:
+    def epoch(self) -> int:
+        return 0
+
+    def acknowledge(self, epoch: int) -> None:
+        return
+
+
+class _Pulse:
+    def beat(self, detail: Any = None) -> None:
+        return
+
+    def rest(self) -> None:
+        return
+
+
+class _Nothing:
+    """A situation in which nothing is held."""
+
+    def position(self, instrument: str) -> Decimal:
+        return Decimal(0)
+
+    working: Callable[..., Decimal] = position
+
+    def price(self, instrument: str) -> Decimal | None:
+        return None
+
+    def price_ns(self, instrument: str) -> int | None:
+        return None
+
+    rate: Callable[..., Decimal | None] = price
+
+
+_NOTHING = _Nothing()
+
+
+if __name__ == "__main__":
+    print(json.dumps(run()))
