@@ -87,7 +87,8 @@ def _broker(house: House, name: str, instruments: Mapping[str, Instrument]) -> A
     if not keys and account.config.broker not in NEEDS_NO_KEY:
         wanted = f"TRADEWINDS_GUARD__{name.upper()}__KEY and __SECRET"
         raise Rejected(f"account {name}: the guard has no key, expected one of its own under {wanted}")
-    folder = house.home / "guard"
+    # With the connection it takes over the order ids that were used under it.
+    folder = house.home / ("trade" if account.config.broker in ONE_LINE else "guard")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return broker_of(BrokerParts(account, keys, instruments, house.clock, folder))
 
