@@ -66,7 +66,7 @@ class Bench:
     def want(self, quantity: str = "10", side: Side = "buy", name: str = "ABC.LOCAL", strategy: str = "trend", **terms: Any) -> Order:
         """Want an order; it passes the gate."""
         self.now_ns += 1
-        kind = {"kind": "limit", "limit": Decimal(100)} | terms
+        kind: dict[str, Any] = {"kind": "limit", "limit": Decimal(100)} | terms
         intent = Intent("main", strategy, self.now_ns, OrderTerms(name, side, Decimal(quantity), **kind))
         self.do(Wanted((intent,), "test"))
         return self.books.orders[intent.client_order_id]

@@ -183,8 +183,8 @@ class Controlled:
 
 
 Input = (
-    Restarted | Started | BarsClosed | Priced | Wanted | CancelWanted | ReplaceWanted | Approval | Allot | Claimed | Answered | Heard | Compared
-    | Ticked | Controlled
+    Restarted | Started | BarsClosed | Priced | Wanted | CancelWanted | ReplaceWanted | Approval | Allot | Claimed | Answered | Heard
+    | Compared | Ticked | Controlled
 )  # fmt: skip
 
 
