@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
+from ib_async.contract import Contract
 from ib_async.objects import CommissionReport
 
 from tradewinds.brokers.ibkr_contract import KINDS, TIMES, Contracts, order_of, terms_of
@@ -185,14 +186,18 @@ class IbkrBroker:
         """A currency pair counts as a position, not as cash of its base too."""
         line = self._keeper.up("holdings")
         positions: dict[str, Decimal] = {}
+        bases: dict[str, str] = {}
         values = await line.account_values(self._keeper.account)
         cash = {currency: Decimal(value) for tag, value, currency in values if tag == "CashBalance" and currency != "BASE"}
         for account, contract, quantity in await line.positions():
-            if account != self._keeper.account or not quantity:
-                continue
-            positions[self._contracts.instrument(contract)] = quantity
-            if contract.secType == "CASH":
-                cash[contract.symbol] = cash.get(contract.symbol, Decimal(0)) - quantity
+            if account == self._keeper.account:
+                positions[self._contracts.instrument(contract)] = quantity
+                bases[self._contracts.instrument(contract)] = contract.symbol if contract.secType == "CASH" else ""
+        positions = {name: quantity for name, quantity in positions.items() if quantity}
+        for name, quantity in positions.items():
+            self._fills.explains(name, quantity)
+            if bases[name]:
+                cash[bases[name]] = cash.get(bases[name], Decimal(0)) - quantity
         self._keeper.up("holdings")
         return Holdings(positions, {currency: amount for currency, amount in cash.items() if amount}, self._clock.now_ns())
 
@@ -323,6 +328,11 @@ class IbkrBroker:
     def on_commission(self, report: CommissionReport) -> None:
         """The gateway told what an execution cost."""
         self._fills.paid(report)
+
+    def on_position(self, account: str, contract: Contract, quantity: Decimal) -> None:
+        """The gateway told of a position that changed."""
+        if account == self._keeper.account and not self._fills.explains(self._contracts.instrument(contract), quantity):
+            self._keeper.look_soon()
 
     def on_said(self, said: Said) -> None:
         """The gateway told an error or a warning."""

@@ -38,6 +38,8 @@ class FillBook:
         self._told: dict[str, int] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._executed: dict[int, dict[str, Decimal]] = {}
+        self._held: dict[str, Decimal] = {}
+        self._moved: dict[str, Decimal] = {}
 
     def heard(self, one: Executed) -> None:
         """An execution, perhaps once more, perhaps corrected."""
@@ -48,6 +50,9 @@ class FillBook:
         if known is None:
             sizes = self._executed.setdefault(one.execution.permId, {})
             sizes[one.execution.orderRef] = sizes.get(one.execution.orderRef, Decimal(0)) + number(one.execution.shares)
+            instrument = self._contracts.instrument(one.contract)
+            signed = number(one.execution.shares) if one.execution.side == "BOT" else -number(one.execution.shares)
+            self._moved[instrument] = self._moved.get(instrument, Decimal(0)) + signed
         self._known[base] = revision, one
         if base in self._told:
             self._correct(base, revision)
@@ -62,6 +67,12 @@ class FillBook:
         base, _ = split(report.execId)
         if base in self._known and base not in self._told:
             self._say(base)
+
+    def explains(self, instrument: str, quantity: Decimal) -> bool:
+        """Whether a position that the gateway tells follows from the one before and the executions heard since."""
+        held = self._held.get(instrument, Decimal(0)) + self._moved.pop(instrument, Decimal(0))
+        self._held[instrument] = quantity
+        return held == quantity
 
     def page(self, rows: Sequence[Executed], since: str) -> FillPage:
         """Of all executions that the gateway listed: those from an hour before the cursor on, unless their commission is still awaited."""

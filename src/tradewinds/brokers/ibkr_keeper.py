@@ -8,8 +8,10 @@ or locked out, nothing is sent, and nothing that the gateway remembers is taken 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from tradewinds.brokers.ibkr_line import Ears, Line, Said
 from tradewinds.brokers.ibkr_schedule import Schedule
@@ -20,21 +22,24 @@ from tradewinds.core.ports import Clock
 NS = 1_000_000_000
 CONNECTIVITY_LOST = (1100, 2110)
 RESTORED_DATA_LOST, RESTORED = 1101, 1102
+LOOK_SOON_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
     """Seconds: of a connection, a question, an order's first answer, between signs of life, between attempts to connect.
 
-    locked_out_s: without a connection, or cut off from IB, for so long, a person has to look.
+    look_s: between questions for executions that nobody told. locked_out_s: without a connection, or cut off from IB, for so long, a
+    person has to look.
     """
 
     connect_s: float = 10.0
     question_s: float = 10.0
     order_s: float = 5.0
     heartbeat_s: float = 30.0
-    again_s: float = 1.0
-    again_s_max: float = 30.0
+    look_s: float = 60.0
+    again_s: float = 0.5
+    again_s_max: float = 5.0
     locked_out_s: float = 600.0
 
 
@@ -54,6 +59,7 @@ class Keeper:
         self._ears = ears
         self._tell = tell
         self._tasks: list[asyncio.Task[None]] = []
+        self._look: asyncio.TimerHandle | None = None
         self._state: LinkState | None = None
         self._up_ns = 0
         self._down_ns: int | None = None
@@ -74,6 +80,9 @@ class Keeper:
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
         await asyncio.gather(*tasks, return_exceptions=True)
         if self.line is not None:
             self.line.end("closed")
@@ -114,8 +123,7 @@ class Keeper:
         line.is_cut = False
         if said.code == RESTORED_DATA_LOST:
             self._link("data lost", detail)
-        self._tasks = [one for one in self._tasks if not one.done()]
-        self._tasks.append(asyncio.get_running_loop().create_task(self._resume_again(line, detail)))
+        self._spawn(self._resume_again(line, detail))
         return True
 
     async def _keep(self) -> None:
@@ -140,15 +148,38 @@ class Keeper:
         if error is not None:
             self._link("down", f"the keeper of the connection failed: {error!r}; restart the service")
 
+    def look_soon(self) -> None:
+        """Something was traded that nobody told us of (what hands do in TWS is told to client 0 alone): ask for executions."""
+        line = self.line
+        if self._look is None and line is not None:
+            self._look = asyncio.get_running_loop().call_later(LOOK_SOON_S, self._look_now, line)
+
+    def _look_now(self, line: Line) -> None:
+        self._look = None
+        if line.is_open:
+            self._spawn(self._asked(line))
+
+    async def _asked(self, line: Line) -> None:
+        with suppress(TradewindsError):  # the line is gone; the next one begins by asking
+            await line.executions()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks = [one for one in self._tasks if not one.done()]
+        self._tasks.append(asyncio.get_running_loop().create_task(work))
+
     async def _watch(self, line: Line) -> None:
         """Until the line is gone: one question every while, and the state of a long cut."""
+        loop = asyncio.get_running_loop()
+        look_at = loop.time() + self.patience.look_s
         while not line.gone.done():
             await asyncio.wait({line.gone}, timeout=self.patience.heartbeat_s)
             if not line.gone.done():
                 try:
-                    await line.time()
+                    await (line.executions() if loop.time() >= look_at and not line.is_cut else line.time())
                 except TradewindsError:
                     line.end("no sign of life")
+            if loop.time() >= look_at:
+                look_at = loop.time() + self.patience.look_s
             if self._state not in (None, "up") and not line.gone.done():
                 self._lost("still without Interactive Brokers")
 
@@ -179,6 +210,7 @@ class Keeper:
         """What happened while we did not hear, then up."""
         await line.open_orders()
         await line.executions()
+        await line.positions()
         if not line.is_cut and line.is_open:
             self._up_ns = self._clock.now_ns()
             self._down_ns = None

@@ -31,6 +31,7 @@ from tradewinds.brokers.ibkr_contract import number
 from tradewinds.core.errors import Rejected, Transient
 
 MESSAGES_A_SECOND_MAX = 45  # the gateway cuts the connection at more than fifty
+SLOT_S_LEAST = 0.001
 CLIENT_ID_TAKEN = 326
 ENDED = ("Filled", "Cancelled", "ApiCancelled")
 HELD = ("PendingSubmit", "ApiPending")
@@ -81,6 +82,8 @@ class Ears(Protocol):
 
     def on_commission(self, report: CommissionReport) -> None: ...
 
+    def on_position(self, account: str, contract: Contract, quantity: Decimal) -> None: ...
+
     def on_said(self, said: Said) -> None: ...
 
 
@@ -113,8 +116,8 @@ class QuickDecoder(Decoder):
             _LOG.addHandler(logging.NullHandler())
 
     def parse(self, obj: Any) -> None:
-        values = obj.__dict__
-        for name, make, default in _typed(type(obj)):
+        values, kind = obj.__dict__, obj.__class__
+        for name, make, default in _typed(kind):
             value = values[name]
             values[name] = make(value) if value else default
 
@@ -185,12 +188,13 @@ class Line:
         loop = asyncio.get_running_loop()
         while True:
             now = loop.time()
-            while self._times and now - self._times[0] >= 1.0:
+            while self._times and self._times[0] + 1.0 <= now:
                 self._times.popleft()
             if len(self._times) < MESSAGES_A_SECOND_MAX:
                 self._times.append(now)
                 return
-            await asyncio.sleep(self._times[0] + 1.0 - now)
+            # At least a moment: a rest too small to move the clock would be waited for for ever.
+            await asyncio.sleep(max(SLOT_S_LEAST, self._times[0] + 1.0 - now))
 
     # Orders: sent at once, after `slot`
 
@@ -222,11 +226,8 @@ class Line:
         return await self._ask("executions", lambda: self._client.reqExecutions(request, ExecutionFilter()), request)
 
     async def positions(self) -> list[tuple[str, Contract, Decimal]]:
-        """(account, contract, signed units)."""
-        rows = await self._ask("positions", self._client.reqPositions)
-        if self.is_open:
-            self._client.cancelPositions()
-        return rows
+        """(account, contract, signed units), the latest last; from then on `Ears.on_position` hears every change."""
+        return await self._ask("positions", self._client.reqPositions)
 
     async def account_values(self, account: str) -> list[tuple[str, str, str]]:
         """(tag, value, currency)."""
@@ -357,7 +358,8 @@ class Line:
         self._ears.on_commission(report)
 
     def position(self, account: str, contract: Contract, quantity: float, average: float) -> None:
-        self._row("positions", (account, contract, number(quantity)))
+        if not self._row("positions", (account, contract, number(quantity))):
+            self._ears.on_position(account, contract, number(quantity))
 
     def positionEnd(self) -> None:
         self._finish("positions")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tradewinds.sandbox.exchange import ZERO
 from tradewinds.sandbox.tws_contracts import Asked, Listed
-from tradewinds.sandbox.tws_wire import contract_row, frame
+from tradewinds.sandbox.tws_wire import frame
 
 if TYPE_CHECKING:
     from tradewinds.sandbox.tws_gateway import Gateway
@@ -19,13 +19,17 @@ BASE = "USD"
 
 
 def positions(session: Session, fields: list[str]) -> None:
-    """Message 61; the subscription that it begins is not kept."""
+    """Message 61: all, and from then on each that changes."""
     gateway = session.gateway
+    session.hears_positions = True
     for listed, held in _held(gateway):
-        session.send(
-            frame(61, 3, gateway.account, *contract_row(listed), held, gateway.exchange.average(gateway.account, listed.instrument))
-        )
+        session.send(gateway.position(listed, held))
     session.send(frame(62, 1))
+
+
+def end_positions(session: Session, fields: list[str]) -> None:
+    """Message 64."""
+    session.hears_positions = False
 
 
 def account_updates(session: Session, fields: list[str]) -> None:
@@ -140,7 +144,8 @@ def nothing(session: Session, fields: list[str]) -> None:
 ACCOUNT_REQUESTS: dict[int, Callable[[Session, list[str]], None]] = {
     6: account_updates, 9: contract_details, 14: nothing, 17: managed_accounts, 49: current_time, 61: positions, 62: account_summary,
     63: nothing,
-    64: nothing, 76: account_updates_multi, 77: nothing, 81: matching_symbols, 92: profit, 93: nothing, 94: profit_of_one, 95: nothing,
+    64: end_positions, 76: account_updates_multi, 77: nothing, 81: matching_symbols, 92: profit, 93: nothing, 94: profit_of_one,
+    95: nothing,
     104: user_info,
 }  # fmt: skip
 

@@ -18,7 +18,7 @@ from typing import Literal
 from tradewinds.sandbox.conversation import Close, Send
 from tradewinds.sandbox.exchange import ZERO, Exchange, Execution, VenueOrder
 from tradewinds.sandbox.tws_bars import BarFeed, Pacing
-from tradewinds.sandbox.tws_contracts import Catalogue
+from tradewinds.sandbox.tws_contracts import Catalogue, Listed
 from tradewinds.sandbox.tws_session import Session
 from tradewinds.sandbox.tws_wire import Ticket, contract_row, frame, moment, open_order, order_status
 
@@ -77,6 +77,7 @@ class Gateway:
     _placing: Ticket | None = None
     _last_perm: int = 1_800_000_000
     _day_ns: int = 0
+    _cut_ns: int = 0
     _late: list[tuple[int, Execution]] = field(default_factory=list)
     _corrected: dict[int, tuple[int, Decimal]] = field(default_factory=dict)
     _unpaid: set[int] = field(default_factory=set)
@@ -127,7 +128,7 @@ class Gateway:
 
     def cut_off(self) -> None:
         """The gateway loses IB: 1100. What happens to orders meanwhile is told to nobody."""
-        self.mode = "cut off"
+        self.mode, self._cut_ns = "cut off", self.now_ns()
         self._notice(1100, "Connectivity between IBKR and Trader Workstation has been lost.")
 
     def restore(self, *, is_data_lost: bool = False) -> None:
@@ -259,8 +260,9 @@ class Gateway:
         ]
 
     def executions(self) -> list[Execution]:
-        """Of the account, since the day began."""
-        return [one for one in self.exchange.executions if one.account == self.account and one.at_ns >= self._day_ns]
+        """Of the account, since the day began; cut off from IB it knows of none that came later."""
+        until_ns = self._cut_ns if self.mode == "cut off" else self.now_ns()
+        return [one for one in self.exchange.executions if one.account == self.account and self._day_ns <= one.at_ns <= until_ns]
 
     def balances(self) -> dict[str, Decimal]:
         """Cash by currency, after every execution and commission."""
@@ -295,6 +297,10 @@ class Gateway:
             1 if one.is_maker else 2, *(("0",) if version >= 178 else ()),
         )  # fmt: skip
 
+    def position(self, listed: Listed, held: Decimal) -> bytes:
+        """Message 61."""
+        return frame(61, 3, self.account, *contract_row(listed), held, self.exchange.average(self.account, listed.instrument))
+
     def commission(self, one: Execution) -> bytes | None:
         """Message 59, None while it is not known."""
         if one.id in self._unpaid:
@@ -319,6 +325,7 @@ class Gateway:
             ticket.ended_ns, ticket.ended_because = order.updated_ns, order.reason or order.status
         if execution is not None:
             ticket.last_price = execution.price
+            self._tell_position(ticket.listed)
             self._tell(ticket, lambda session: self.execution(execution, -1, session.version))
         if order.status in ("cancelled", "expired"):
             self._tell(ticket, lambda session: session.error(ticket.order_id, 202, f"Order Canceled - reason:{order.reason}"))
@@ -330,6 +337,12 @@ class Gateway:
             self._late.append((execution.at_ns + self.commission_delay_ns, execution))
         elif execution is not None:
             self._pay(execution)
+
+    def _tell_position(self, listed: Listed) -> None:
+        held = self.exchange.position(self.account, listed.instrument)
+        for session in self.sessions.values():
+            if session.hears_positions and self.mode != "cut off":
+                session.send(self.position(listed, held))
 
     def _bind(self, order: VenueOrder) -> Ticket:
         """The ticket of an order that the exchange took in just now: the one being placed, or a new one of an order made by hand."""

@@ -31,6 +31,7 @@ class Session:
         self.version = 0
         self.stream = Stream(self)
         self.is_ready = False
+        self.hears_positions = False
         self._send, self._close = send, close
         self._frames = Frames()
         self._is_greeted = False
