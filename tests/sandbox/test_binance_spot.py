@@ -317,6 +317,7 @@ def test_an_amendment_takes_off_and_never_adds(main: Any) -> None:
     assert (status, done["amendedOrder"]["qty"], done["amendedOrder"]["origClientOrderId"]) == (200, "0.04000000", "a")
     assert main.ask("GET", ORDER, symbol="BTCUSDT", origClientOrderId="b")[1]["orderId"] == placed["orderId"]
     assert main.ask("PUT", path, symbol="BTCUSDT", origClientOrderId="b", newQty="0.05")[1]["code"] == -2038
+    assert main.ask("GET", ORDER, symbol="BTCUSDT", origClientOrderId="a")[1]["code"] == -2013
     assert balances(main)["USDT"][1] == 2000
 
 
@@ -384,6 +385,8 @@ def test_market_data_is_answered_without_a_key(venue: BinanceSpot) -> None:
         assert venue.answer(Question("GET", path)).status == 200
     book = json.loads(venue.answer(Question("GET", "/api/v3/ticker/bookTicker", "symbol=BTCUSDT")).body)
     assert (book["bidPrice"], book["askPrice"], book["askQty"]) == ("60000.00000000", "60000.10000000", "0.50000000")
+    depth = json.loads(venue.answer(Question("GET", "/api/v3/depth", "symbol=BTCUSDT&limit=2")).body)
+    assert depth["bids"] == [["60000.00000000", "0.50000000"], ["59999.99000000", "0.51000000"]]
     assert venue.answer(Question("GET", "/api/v3/nothing")).status == 404
 
 

@@ -116,6 +116,17 @@ def _until_struck(wire: Wire) -> None:
     raise AssertionError("the fault never struck")
 
 
+def test_a_request_that_was_given_up_may_still_arrive(wire: Wire) -> None:
+    wire.strike("overtaken", amount=1.0)
+    with pytest.raises(httpx.ReadTimeout):
+        wire.send("POST", ORDER, **LIMIT, newClientOrderId="tw1", timeout=0.2)
+    assert wire.named() == []
+    for _ in range(5_000):
+        if wire.named():
+            break
+    assert wire.named() == ["tw1"]
+
+
 def test_an_order_is_done_though_it_is_told_late(wire: Wire) -> None:
     wire.strike("slow_answer", amount=5)
     with pytest.raises(httpx.ReadTimeout):

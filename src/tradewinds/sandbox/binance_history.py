@@ -25,7 +25,7 @@ def named_order(exchange: Exchange, asked: Asked, symbol: str, *, is_cancel: boo
         assert name is not None
         found = exchange.named(asked.account, name)
     is_right = found is not None and found.account == asked.account and found.symbol == symbol
-    if found is not None and is_right and not (number is not None and name and found.client_id != name):
+    if found is not None and is_right and not (name and found.client_id != name):
         return found
     raise Refused(-2011, "Unknown order sent.") if is_cancel else Refused(-2013, "Order does not exist.")
 

@@ -192,7 +192,7 @@ class BinanceSpot:
         if not rules.is_open:
             raise Refused(-1013, "Market is closed.")
         before = self.exchange.named(order.account, order.client_id)
-        if before is not None and before.is_working:
+        if before is not None and before.is_working and before.client_id == order.client_id:
             raise Refused(-2010, "Duplicate order sent.")
         if order.stop is not None and is_touched(order, quote):
             raise Refused(-2010, "Order would trigger immediately.")

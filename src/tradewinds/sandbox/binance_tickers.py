@@ -44,18 +44,14 @@ def average_price(question: Question) -> dict[str, Any]:
 
 
 def book(question: Question) -> dict[str, Any]:
-    """A book of evenly thinning levels around the last price."""
+    """A book of evenly thinning levels outside of the best prices, with the best sizes at them."""
     pair = question.listing()
     limit = question.limit(100, _BOOK_MOST)
-    middle, tick, lot = last_price(question, pair), _tick(pair), _lot(pair)
-    size = lot * 1000
-    bids = [
-        [text(question, pair, middle - tick * step), amount(question, pair, size * step)]
-        for step in range(1, limit + 1)
-        if middle > tick * step
-    ]
-    asks = [[text(question, pair, middle + tick * step), amount(question, pair, size * step)] for step in range(1, limit + 1)]
-    return {"lastUpdateId": question.world.clock.now_ms(), "bids": bids, "asks": asks}
+    tick, size, top = _tick(pair), _lot(pair) * 1000, best_quote(question, pair)
+    bids = [(top.bid - tick * step, top.bid_size + size * step) for step in range(limit) if top.bid > tick * step]
+    asks = [(top.ask + tick * step, top.ask_size + size * step) for step in range(limit)]
+    shown = [[[text(question, pair, price), amount(question, pair, held)] for price, held in side] for side in (bids, asks)]
+    return {"lastUpdateId": question.world.clock.now_ms(), "bids": shown[0], "asks": shown[1]}
 
 
 def last_price(question: Question, pair: Listing) -> Decimal:
@@ -73,18 +69,24 @@ def last_price(question: Question, pair: Listing) -> Decimal:
 
 
 def best(question: Question, pair: Listing) -> dict[str, Any]:
-    """Best bid and ask, a tick around the last price or as set by hand: what the venue trades at."""
-    given = question.world.set_quotes.get((question.kind, pair.symbol))
-    if given is None:
-        middle, tick = last_price(question, pair), _tick(pair)
-        size = offered(pair, middle)
-        given = Quote(max(tick, middle - tick), middle + tick, size, size)
+    """Best bid and ask as the venue shows them."""
+    top = best_quote(question, pair)
     return {
-        "bidPrice": text(question, pair, given.bid),
-        "bidQty": amount(question, pair, given.bid_size),
-        "askPrice": text(question, pair, given.ask),
-        "askQty": amount(question, pair, given.ask_size),
+        "bidPrice": text(question, pair, top.bid),
+        "bidQty": amount(question, pair, top.bid_size),
+        "askPrice": text(question, pair, top.ask),
+        "askQty": amount(question, pair, top.ask_size),
     }
+
+
+def best_quote(question: Question, pair: Listing) -> Quote:
+    """What the venue trades at: a tick around the last price, or what was set by hand."""
+    given = question.world.set_quotes.get((question.kind, pair.symbol))
+    if given is not None:
+        return given
+    middle, tick = last_price(question, pair), _tick(pair)
+    size = offered(pair, middle)
+    return Quote(max(tick, middle - tick), middle + tick, size, size)
 
 
 def text(question: Question, pair: Listing, price: Decimal) -> str:

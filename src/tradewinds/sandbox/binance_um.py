@@ -38,6 +38,8 @@ from tradewinds.sandbox.world import World
 NAME = "binance_um"
 MAKER, TAKER = Decimal("0.0002"), Decimal("0.0005")
 BATCH_MAX = 5
+ORDERS_10S = 300
+WEIGHT_OUT_OF_THE_WAY = 100_000
 _EIGHT = Decimal("0.00000001")
 _SPAN = "Data sent for parameter 'startTime' is not valid."
 
@@ -64,8 +66,10 @@ class BinanceUm:
             self.exchange, {account: {asset: Decimal(amount) for asset, amount in held.items()} for account, held in balances.items()}
         )
         self.account = UmAccount(world, self.exchange, self.margin, self.rules)
-        limit = min(binance_futures.WEIGHT_LIMIT, world.config.weight_limit) if world.config.weight_limit < 100_000 else 10**9
-        self.desk = Desk(world, self.keys, WeightBudget(limit, world.monotonic), {}, orders_10s=300)
+        # Raised far above the spot venue's own limit, it is meant to be out of the way here too.
+        asked = world.config.weight_limit
+        limit = asked if asked >= WEIGHT_OUT_OF_THE_WAY else min(binance_futures.WEIGHT_LIMIT, asked)
+        self.desk = Desk(world, self.keys, WeightBudget(limit, world.monotonic), {}, orders_10s=ORDERS_10S)
         self.listeners = ListenKeys(self.exchange, self.margin, self.desk, self.rules)
         self.desk.endpoints.update(self._table())
         self._rules: dict[str, Rules] = {}

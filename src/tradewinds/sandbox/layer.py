@@ -42,7 +42,7 @@ async def _answer(app: App, scope: Scope, receive: Receive, send: Send, venue: s
     if struck is None:
         await app(scope, receive, send)
     elif struck.kind in ORDER_KINDS:
-        await answer_struck(app, scope, receive, send, struck)
+        await answer_struck(app, scope, receive, send, struck, venue)
     elif struck.kind == "slow":
         await anyio.sleep(min(struck.strength, DELAY_S_MAX))
         await app(scope, receive, send)

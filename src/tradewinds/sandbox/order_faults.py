@@ -23,11 +23,14 @@ HOLD_S_MAX = 120.0
 _GOING_AWAY = 1001
 _UNKNOWN = {"code": -1007, "msg": "Timeout waiting for response from backend server. Send status unknown; execution status unknown."}
 _REFUSED = {"code": -2015, "msg": "Invalid API-key, IP, or permissions for action."}
+_UNKNOWN_ELSEWHERE = {"errorMessage": "The request has timed out; whether it took effect is not known."}
+_REFUSED_ELSEWHERE = {"errorMessage": "Insufficient authorization to perform request."}
 
 
-async def answer_struck(app: App, scope: Scope, receive: Receive, send: Send, struck: Fault) -> None:
+async def answer_struck(app: App, scope: Scope, receive: Receive, send: Send, struck: Fault, venue: str) -> None:
     """The answer to a request that one of `faults.ORDER_KINDS` strikes."""
     body = await _body(receive)
+    is_binance = venue.startswith("binance")
     if struck.kind == "overtaken":
         await asyncio.sleep(min(struck.strength, HOLD_S_MAX))
         await app(scope, _again(body, receive), send)
@@ -42,11 +45,11 @@ async def answer_struck(app: App, scope: Scope, receive: Receive, send: Send, st
     elif struck.kind == "cut":
         await _break_off(await _answered(app, scope, body, receive), send, int(struck.strength))
     elif struck.kind == "refused_key":
-        await _say(send, 401, _REFUSED)
+        await _say(send, 401, _REFUSED if is_binance else _REFUSED_ELSEWHERE)
     elif struck.kind in ("unknown_accepted", "unknown_not_accepted"):
         if struck.kind == "unknown_accepted":
             await _answered(app, scope, body, receive)
-        await _say(send, 503, _UNKNOWN)
+        await _say(send, 503, _UNKNOWN if is_binance else _UNKNOWN_ELSEWHERE)
     else:
         if struck.kind == "timeout_accepted":
             await _answered(app, scope, body, receive)

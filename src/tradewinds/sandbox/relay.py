@@ -57,7 +57,9 @@ class Relay:
         """End everything."""
         if self._server is not None:
             self._server.close()
+            ended = tuple(self._open)
             self.cut_all()
+            await asyncio.gather(*ended, return_exceptions=True)
             await self._server.wait_closed()
             self._server = None
 
@@ -76,6 +78,7 @@ class Relay:
         self.connections += 1
         if self.is_down or len(self._open) >= CONNECTIONS_MAX:
             writer.transport.abort()
+            await _gone(writer)
             return
         self._open.add(task)
         cut = self._cuts.popleft() if self._cuts else Cut()
@@ -84,6 +87,7 @@ class Relay:
         except (OSError, asyncio.CancelledError):
             writer.transport.abort()
         finally:
+            await _gone(writer)
             self._open.discard(task)
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, cut: Cut) -> None:
@@ -99,6 +103,7 @@ class Relay:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
             far_writer.transport.abort()
+            await _gone(far_writer)
             if cut.is_reset and (cut.up is not None or cut.down is not None):
                 writer.transport.abort()
             else:
@@ -115,3 +120,11 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, most
             left -= len(part)
             if left <= 0:
                 return
+
+
+async def _gone(writer: asyncio.StreamWriter) -> None:
+    """Until the transport is closed, however it ended."""
+    try:
+        await writer.wait_closed()
+    except OSError:
+        return
