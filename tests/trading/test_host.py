@@ -95,9 +95,9 @@ def closed(bars: Panel, row: int) -> BarsClosed:
     end = int(bars.event_ns[row])
     found = []
     for column, name in enumerate(bars.instruments):
-        values = [float(bars.field(field)[row, column]) for field in ("open", "high", "low", "close", "volume")]
-        if values[3] == values[3]:
-            found.append(Bar(name, *values, known_ns=end))
+        opened, high, low, close, volume = (float(bars.field(field)[row, column]) for field in ("open", "high", "low", "close", "volume"))
+        if close == close:
+            found.append(Bar(name, opened, high, low, close, volume, end))
     return BarsClosed("1m", end, tuple(found))
 
 

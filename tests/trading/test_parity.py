@@ -20,7 +20,7 @@ from tradewinds.risk.limits import Limits
 from tradewinds.simulation.backtest import backtest
 from tradewinds.simulation.market import market_of_panel
 from tradewinds.simulation.rules import Account, BasisPoints, HalfSpread, Setup
-from tradewinds.trading.entry import Bar, BarsClosed, Decided, Entry
+from tradewinds.trading.entry import Bar, BarsClosed, Booked, Decided, Entry
 from tradewinds.trading.hosted import Hosted
 from tradewinds.trading.parity import percent, replay
 from tradewinds.trading.parity_backtest import compare, decisions_of, panel_of_entries
@@ -157,7 +157,7 @@ def test_paper_trades_what_the_backtest_trades(strategy: Any, tmp_path: Path) ->
 
 
 def fills(session: Session) -> list[Any]:
-    return [one.fill for entry in session.entries() for one in entry.records if type(one).__name__ == "Booked"]
+    return [one.fill for entry in session.entries() for one in entry.records if isinstance(one, Booked)]
 
 
 @pytest.mark.parametrize("strategy", [crossing, shares, smoothed])

@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sweep": ("tradewinds.app.sweep:sweep", "Try many parameters of a strategy, and say how much of the best result is luck."),
     "reconcile": ("tradewinds.app.reconcile:reconcile", "Reconcile folders of vendor files into one history."),
     "trade": ("tradewinds.app.trade:trade", "Trade strategies on paper or live, and speak to the service that does."),
+    "parity": ("tradewinds.app.parity:parity", "Say whether what an account did is what its strategies do when replayed."),
     "campaign": ("tradewinds.app.campaign:campaign", "Try to break order handling, by seeded faults against local venues."),
     "halt": ("tradewinds.app.halt_command:halt", "Stop all trading now: cancel every order, and flatten when asked."),
     "guard": ("tradewinds.app.guard:guard", "Watch over the trade process, and halt when it hangs."),

@@ -92,17 +92,26 @@ class Parity:
         }
 
 
-def replay(entries: Entries, make: Callable[[], Engine], *, account: str, start_ns: int | None = None, end_ns: int | None = None) -> Parity:
+def replay(
+    entries: Entries,
+    make: Callable[[], Engine],
+    *,
+    account: str,
+    start_ns: int | None = None,
+    end_ns: int | None = None,
+    fingerprints: Mapping[str, str] | None = None,
+) -> Parity:
     """Replay the runs that reach into [start_ns, end_ns) and compare what is in it. entries: the journal from its beginning, each time.
 
-    make: the core as the service makes it, with fresh books, gate and strategies. A journal that differs is replayed twice: what differs
+    make: the core as the service makes it, with fresh books, gate and strategies. fingerprints: of the strategies as they are now; None:
+    as their host says. A journal that differs is replayed twice: what differs
     between the two is a strategy that decides by more than what it sees.
     """
-    first = _Replay(entries, make, account, start_ns, end_ns)
+    first = _Replay(entries, make, account, (start_ns, end_ns), fingerprints)
     found = first.run()
     if found.is_equal:
         return found
-    again = _Replay(entries, make, account, start_ns, end_ns)
+    again = _Replay(entries, make, account, (start_ns, end_ns), fingerprints)
     again.run()
     unsteady = {key for key in first.made.keys() | again.made.keys() if first.made.get(key) != again.made.get(key)}
     return replace(found, differences=tuple(_settled(one, unsteady, first.changed) for one in found.differences))
@@ -124,13 +133,21 @@ def as_row(one: Difference) -> dict[str, Any]:
 class _Replay:
     """One pass. made: everything that the replayed core said, by what it is about; changed: strategies whose code is another."""
 
-    def __init__(self, entries: Entries, make: Callable[[], Engine], account: str, start_ns: int | None, end_ns: int | None) -> None:
+    def __init__(
+        self,
+        entries: Entries,
+        make: Callable[[], Engine],
+        account: str,
+        span: tuple[int | None, int | None],
+        fingerprints: Mapping[str, str] | None,
+    ) -> None:
         self.made: dict[tuple[str, ...], str] = {}
         self.changed: set[str] = set()
         self._entries = entries
         self._make = make
-        self._span = (start_ns, end_ns)
-        self._found = Parity(account, start_ns, end_ns)
+        self._span = span
+        self._fingerprints = fingerprints
+        self._found = Parity(account, *span)
         self._differences: list[Difference] = []
         self._counts = dict.fromkeys(("steps", "steps_equal", "decisions", "decisions_equal", "orders", "orders_equal"), 0)
         self._by_strategy: dict[str, int] = {}
@@ -185,7 +202,7 @@ class _Replay:
 
     def _note_changed(self, engine: Engine, started: Started) -> None:
         prints = getattr(engine.host, "fingerprints", None)
-        now: Mapping[str, str] = prints() if callable(prints) else {}
+        now: Mapping[str, str] = self._fingerprints or (prints() if callable(prints) else {})
         self.changed |= {name for name, was in started.strategies.items() if name in now and now[name] != was}
         self.changed |= {name for name in started.strategies.keys() ^ now.keys() if now}
 

@@ -222,8 +222,10 @@ def _warm_up(history: HouseHistory, needs: Sequence[Need], clock: Clock) -> Call
     return bars
 
 
-def rates_now(house: House, account: TradedAccount, instruments: Iterable[Instrument]) -> dict[str, float]:
-    """The account's currency per unit of every other one that is traded, as known now."""
+def rates_now(
+    house: House, account: TradedAccount, instruments: Iterable[Instrument], at_ns: int | None = None
+) -> dict[str, float]:  # fmt: skip
+    """The account's currency per unit of every other one that is traded, as known now, or at another time."""
     foreign = [one for one in instruments if one.currency != account.currency]
     if not foreign:
         return {}
@@ -232,7 +234,7 @@ def rates_now(house: House, account: TradedAccount, instruments: Iterable[Instru
     from tradewinds.wiring.market import Wanted
     from tradewinds.wiring.market_house import rates_of
 
-    found, _ = rates_of(house, account.currency, foreign, np.array([house.clock.now_ns()]), Wanted(currency=account.currency))
+    found, _ = rates_of(house, account.currency, foreign, np.array([at_ns or house.clock.now_ns()]), Wanted(currency=account.currency))
     return {name: float(series[-1]) for name, series in found.items()}
 
 
