@@ -191,6 +191,14 @@ def test_an_order_until_a_time_ends_at_that_time(bench: Bench) -> None:
     assert cancel["reason"] == "TIME_IN_FORCE_EXPIRED"
 
 
+def test_a_day_order_ends_at_five_in_new_york(bench: Bench) -> None:
+    bench.order("10", type="LIMIT", price="1.00000", timeInForce="GFD", clientExtensions={"id": "a"})
+    bench.now_ns = 1_741_985_999 * NS  # 2025-03-14 16:59:59 there
+    assert bench.ask("GET", "/orders/@a")[1]["order"]["state"] == "PENDING"
+    bench.now_ns += NS
+    assert bench.ask("GET", "/orders/@a")[1]["order"]["state"] == "CANCELLED"
+
+
 def test_a_new_order_is_not_found_for_as_long_as_the_venue_lags(bench: Bench) -> None:
     bench.venue.read_lag_ns = NS // 2
     bench.order("10", type="LIMIT", price="1.00000", clientExtensions={"id": "a"})

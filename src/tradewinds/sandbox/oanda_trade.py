@@ -15,18 +15,21 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from tradewinds.sandbox.conversation import Answer, Close, Question, Send, Talk
 from tradewinds.sandbox.exchange import Exchange, Execution, Quote, VenueOrder
+from tradewinds.sandbox.fx import NEW_YORK
 from tradewinds.sandbox.oanda_trade_book import Book, Fields, Rule, moment, price
 from tradewinds.sandbox.oanda_trade_orders import Refusal, order_of
 
 NS = 1_000_000_000
 HEARTBEAT_NS = 5 * NS
 PAGE = 1_000
+DAY_ENDS = 17
 _NO_ORDER = {"errorMessage": "The order ID specified does not exist", "errorCode": "NO_SUCH_ORDER"}
 _PATH = re.compile(r"(?:/v3)?/accounts(?:/(?P<account>[^/]+)(?P<rest>/.*)?)?")
 
@@ -73,7 +76,7 @@ class OandaVenue:
     ) -> None:
         self._quote = quote
         self.set_quotes: dict[str, Quote] = {}
-        self.exchange = Exchange(now_ns, self.quote)
+        self.exchange = Exchange(now_ns, self.quote, day_end=end_of_new_york_day)
         self.rules = {one.name: one for one in rules}
         self.tokens = dict(tokens)
         self.is_open = is_open
@@ -462,6 +465,13 @@ class OandaVenue:
         book.record("CREATE", divisionID=1, siteID=1, accountUserID=1, accountNumber=1, homeCurrency=currency)
         amount = f"{balance:.4f}"
         book.record("TRANSFER_FUNDS", amount=amount, fundingReason="CLIENT_FUNDING", accountBalance=amount)
+
+
+def end_of_new_york_day(order: VenueOrder, now_ns: int) -> int:
+    """When a day order placed now ends: at the next 17:00 in New York."""
+    local = datetime.fromtimestamp(now_ns // NS, NEW_YORK)
+    day = local.date() + timedelta(days=1 if local.hour >= DAY_ENDS else 0)
+    return int(datetime.combine(day, time(DAY_ENDS), NEW_YORK).timestamp()) * NS
 
 
 def _related(book: Book, before: int) -> Fields:
