@@ -31,6 +31,8 @@ ACTS: dict[str, tuple[str, str]] = {
     "override": ("tradewinds.app.trade_orders:override", "Forbid a strategy or instrument to trade, to open, or to grow."),
     "limits": ("tradewinds.app.limits:limits", "Show and change limits, and who changed them."),
     "resume": ("tradewinds.app.trade_orders:resume", "Trade again after a halt."),
+    "evening": ("tradewinds.app.evening:evening", "Compare a day with the broker's own statement, and sign it."),
+    "verify": ("tradewinds.app.evening:verify", "Say whether a day's signed file is as it was signed."),
     "decide": ("tradewinds.app.trade_orders:decide", "Have a strategy decide at a time, once."),
 }
 

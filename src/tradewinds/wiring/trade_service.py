@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import signal
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -36,10 +36,11 @@ from tradewinds.live.replay import BarClock, ReplayFeed
 from tradewinds.live.service import Feed, TradingService
 from tradewinds.live.shadow import ReadOnlyBroker
 from tradewinds.live.trader import Hooks, Parts, TraderPlan
-from tradewinds.risk.limits import Gate
+from tradewinds.risk.limits import Gate, Limits
+from tradewinds.stores.limits import LimitBook
 from tradewinds.trading.books import Books
 from tradewinds.trading.engine import Engine
-from tradewinds.trading.entry import Alerted, BarsClosed, Started
+from tradewinds.trading.entry import Alerted, BarsClosed, Limited, Started
 from tradewinds.trading.host import Need, StrategyHost
 from tradewinds.trading.hosted import Hosted
 from tradewinds.trading.journal import JournalStore
@@ -47,9 +48,11 @@ from tradewinds.wiring.accounts import TradedAccount, journal_path
 from tradewinds.wiring.brokers import BrokerParts, broker_of
 from tradewinds.wiring.guard import claims_of
 from tradewinds.wiring.keys import keys_of
+from tradewinds.wiring.limits import limits_in_force, watch_limits
 from tradewinds.wiring.trade import AccountPlan, Plan, TradedStrategy, hosted_of, instruments_for
 from tradewinds.wiring.trade_bars import MONTH_NS, HouseHistory, closed_of_files
 from tradewinds.wiring.trade_feed import feed_of
+from tradewinds.wiring.trade_limits import LimitWatch
 
 if TYPE_CHECKING:
     from tradewinds.wiring.house import House
@@ -69,9 +72,11 @@ class Assembled:
     service: TradingService
     acts: Acts
     leases: Leases
+    limits: LimitWatch
     accounts: tuple[str, ...]
     strategies: tuple[str, ...]
     _open: ExitStack = field(default_factory=ExitStack)
+    _watch: Callable[[], Coroutine[Any, Any, None]] | None = None
 
     def lock(self) -> None:
         """Take every lease and journal lock. Raises Rejected naming what is held, and by whom."""
@@ -88,9 +93,11 @@ class Assembled:
             loop.add_signal_handler(number, self.service.stop)
         timer = None if until_s is None else loop.call_later(until_s, self.service.stop)
         await control.start()
+        watching = loop.create_task(self.limits.run(self.service))
         try:
             await self.service.run()
         finally:
+            watching.cancel()
             await control.close()
             if timer is not None:
                 timer.cancel()
@@ -117,7 +124,8 @@ def assemble(
     bars = None if data is None else closed_of_files(data, _needs(plan, known))
     clock: Clock = house.clock if bars is None else BarClock(bars[0].end_ns - 1)
     history = HouseHistory(house, {one.name: _need(one) for one in plan.strategies})
-    plans = [_trader(house, one, known, clock, epoch, history, bars, make_broker) for one in plan.accounts.values()]
+    limits = LimitWatch(house, plan.accounts, say)
+    plans = [_trader(house, one, known, clock, epoch, history, bars, make_broker, limits) for one in plan.accounts.values()]
     run = f"{text(house.clock.now_ns())} {os.getpid()}"
     feed: Feed | None = feed_of(house, plans, known, clock, say) if bars is None else ReplayFeed(bars, cast(BarClock, clock))
     service = TradingService(
@@ -128,7 +136,7 @@ def assemble(
         feed.is_idle = partial(_is_at_rest, service)
     leases = Leases(house.home / "trade" / "leases", {"pid": os.getpid(), "since": text(house.clock.now_ns())})
     acts = Acts(service, history=history, troubles=plan.troubles)
-    return Assembled(house.home, service, acts, leases, tuple(plan.accounts), tuple(one.name for one in plan.strategies), stack)
+    return Assembled(house.home, service, acts, leases, limits, tuple(plan.accounts), tuple(one.name for one in plan.strategies), stack)
 
 
 def journal_of(account: TradedAccount, home: Path) -> JournalStore:
@@ -144,7 +152,7 @@ def journal_of(account: TradedAccount, home: Path) -> JournalStore:
 
 def _trader(
     house: House, plan: AccountPlan, known: Mapping[str, Instrument], clock: Clock, epoch: HaltEpoch, history: HouseHistory,
-    bars: Sequence[BarsClosed] | None, make_broker: MakeBroker,
+    bars: Sequence[BarsClosed] | None, make_broker: MakeBroker, limits: LimitWatch,
 ) -> TraderPlan:  # fmt: skip
     account = plan.account
     mine = {name: known[name] for name in plan.instruments}
@@ -168,10 +176,12 @@ def _trader(
         if plan.mode == "shadow":
             broker, simulate = ReadOnlyBroker(broker), _nothing
         engine = engine_of(plan, hosted, broker.capability)
+        limits.put_in_force(account.name, engine.gate)
         loop = AccountLoop(
             engine, journal, broker, clock, epoch.epoch, listen=hooks.listen, acknowledge=hooks.acknowledge, epoch_every_s=EPOCH_EVERY_S,
             alert=hooks.alert, route=hooks.route,
         )  # fmt: skip
+        loop.put(limits_in_force(*_declared(plan), LimitBook(house.ledger.database).at(account.name, house.clock.now_ns())))
         claims = claims_of(house.home, account.name)
         if claims is not None:
             loop.put(claims)  # before the first comparison with the venue, which then finds the guard's orders to be ours
@@ -192,11 +202,24 @@ def _trader(
     )
 
 
+def _declared(plan: AccountPlan) -> tuple[Limits, dict[str, Limits]]:
+    """The limits that YAML files declare: of the account, and of its strategies."""
+    return plan.account.limits, {one.name: one.limits for one in plan.strategies if not one.limits.is_empty}
+
+
+def _limits_watch(house: House, plan: Plan, service: TradingService, say: Say) -> Callable[[], Coroutine[Any, Any, None]]:
+    def put(account: str, given: Limited) -> None:
+        service.trader(account).parts.loop.put(given)
+
+    declared = {name: _declared(one) for name, one in plan.accounts.items()}
+    return lambda: watch_limits(LimitBook(house.ledger.database), house.clock.now_ns, declared, put, say)
+
+
 def engine_of(plan: AccountPlan, hosted: Sequence[Hosted], capability: BrokerCapability) -> Engine:
     """The core of an account as the service runs it; parity makes it the same way."""
     account = plan.account
     gate = Gate(
-        account.limits, {one.name: one.limits for one in plan.strategies if not one.limits.is_empty}, currency=account.currency,
+        *_declared(plan), currency=account.currency,
         account=account.name, has_reduce_only=capability.has_reduce_only,
     )  # fmt: skip
     host = StrategyHost(account.name, hosted, capability)
