@@ -31,6 +31,8 @@ KINDS = (
     "journal_slow",
 )
 CUTS = frozenset({"disconnect", "drop", "venue_restart", "revoked_key", "server_error"})
+CRASHES_MAX = 8  # of one seed: each start costs as much as many orders
+FAULTS_MAX = 120
 SHARE_OF_KINDS = 0.7
 CHANCE_LEAST, CHANCE_MOST = 0.01, 0.08
 
@@ -61,6 +63,8 @@ class Chaos:
         chance = self.chances.get(kind, 0.0)
         if not self.is_on or chance == 0.0 or self.random.random() >= chance * weight:
             return False
+        if not self._has_room(kind):
+            return False
         if self.rest_ns and kind in CUTS:
             now_ns = self.record.now_ns()
             if now_ns - self._last_cut_ns < self.rest_ns:
@@ -71,7 +75,7 @@ class Chaos:
 
     def first(self, kinds: Sequence[str], source: str) -> str | None:
         """The first of these kinds that strikes here, None for an ordinary moment."""
-        if not self.is_on:
+        if not self.is_on or self.record.faults.total() >= FAULTS_MAX:
             return None
         drawn = self.random.random()
         for kind in kinds:
@@ -80,6 +84,10 @@ class Chaos:
                 self.record.fault(kind, source)
                 return kind
         return None
+
+    def _has_room(self, kind: str) -> bool:
+        faults = self.record.faults
+        return faults.total() < FAULTS_MAX and (kind != "crash" or faults["crash"] < CRASHES_MAX)
 
     def latency_s(self) -> float:
         """How long an ordinary message travels."""

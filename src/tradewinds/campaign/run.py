@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from tradewinds.campaign.chaos import Chaos, seeded
+from tradewinds.campaign.chaos import CRASHES_MAX, Chaos, seeded
 from tradewinds.campaign.disk import Disk, DiskJournal
 from tradewinds.campaign.loop import Killed, Process, Stalled, VirtualLoop, context_of, run_virtually
 from tradewinds.campaign.oracle import Venue, Verdict, judge
@@ -32,6 +32,7 @@ ACCOUNT = "main"
 ORDERS_LEAST, FAULTS_LEAST = 30, 10
 WORK_S_MAX = 600.0
 QUIET_S = 300.0
+QUIET_LEAST_S = 45.0  # longer than any adapter waits for a sign of life
 STEPS_OF_A_LIFE = (200, 6_000)
 SKEW_S = 0.4
 ERRORS_KEPT = 5
@@ -101,6 +102,7 @@ class Simulation:
         self.record.note("quiet", "campaign")
         self.clock.skew_ns = 0
         self.stage.refuse_key(is_refused=False)
+        self.stage.restart()  # the last one: whoever was told nothing for long asks again
         await self._settle()
         self.graveyard += tasks
         result = self.judged()
@@ -115,7 +117,8 @@ class Simulation:
         lives = 0
         while True:
             lives += 1
-            dies_at = self.random.randint(*STEPS_OF_A_LIFE) if self.chaos.is_on and self.chaos.chances["crash"] else None
+            may_die = self.chaos.is_on and self.chaos.chances["crash"] > 0 and self.record.faults["crash"] < CRASHES_MAX
+            dies_at = self.random.randint(*STEPS_OF_A_LIFE) if may_die else None
             process = Process(f"trade-{lives}", dies_at)
             died = asyncio.Event()
             process.on_death.append(died.set)
@@ -162,6 +165,9 @@ class Simulation:
             self.stage.market.move(self.random)
             self.stage.tick()
             await asyncio.sleep(self.random.uniform(0.05, 0.6))
+        while True:
+            self.stage.tick()
+            await asyncio.sleep(1.0)
 
     async def _strike(self) -> None:
         """Faults that are no message's: skewed clocks, venues that restart, keys revoked, people at the venue's own screen."""
@@ -213,10 +219,10 @@ class Simulation:
         return sum(1 for one in self.stage.exchange.orders.values() if not one.by_hand)
 
     async def _settle(self) -> None:
-        """Quiet until nothing is open, or QUIET_S passed."""
-        end_s = self.loop.time() + QUIET_S
+        """Quiet until nothing is open any more and every silence was long enough to be noticed, or QUIET_S passed."""
+        begin_s = self.loop.time()
         settled = 0
-        while self.loop.time() < end_s and settled < SETTLED_LOOKS:
+        while self.loop.time() < begin_s + QUIET_S and (settled < SETTLED_LOOKS or self.loop.time() < begin_s + QUIET_LEAST_S):
             await asyncio.sleep(1.0)
             account = self.account
             is_settled = account is not None and _is_settled(account.engine.books) and not self._working()
