@@ -179,8 +179,9 @@ class IbkrBroker:
     async def fills(self, since: str) -> FillPage:
         """Of today; the cursor is the time of the newest, and an hour before it is told again."""
         rows = await self._keeper.up("executions").executions()
+        page = await self._fills.page([one for one in rows if one.execution.acctNumber == self._keeper.account], since)
         self._keeper.up("executions")
-        return self._fills.page([one for one in rows if one.execution.acctNumber == self._keeper.account], since)
+        return page
 
     async def holdings(self) -> Holdings:
         """A currency pair counts as a position, not as cash of its base too."""

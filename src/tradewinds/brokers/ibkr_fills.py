@@ -21,7 +21,7 @@ from tradewinds.core.ports import Clock
 
 VENUE = "IBKR"
 NS = 1_000_000_000
-COMMISSION_WAIT_S = 5.0
+COMMISSION_WAIT_S = 3.0
 OVERLAP_NS = 3_600 * NS
 KEPT_MAX = 200_000
 
@@ -38,6 +38,7 @@ class FillBook:
         self._told: dict[str, int] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._executed: dict[int, dict[str, Decimal]] = {}
+        self._news: asyncio.Future[None] | None = None
         self._held: dict[str, Decimal] = {}
         self._moved: dict[str, Decimal] = {}
 
@@ -74,14 +75,21 @@ class FillBook:
         self._held[instrument] = quantity
         return held == quantity
 
-    def page(self, rows: Sequence[Executed], since: str) -> FillPage:
-        """Of all executions that the gateway listed: those from an hour before the cursor on, unless their commission is still awaited."""
+    async def page(self, rows: Sequence[Executed], since: str) -> FillPage:
+        """Of all executions that the gateway listed: those from an hour before the cursor on, when no commission is awaited any more.
+
+        Whoever compares positions with these must not miss one of them.
+        """
         first_ns = int(since or 0) - OVERLAP_NS
         newest, found = int(since or 0), []
-        for base in dict.fromkeys(split(one.execution.execId)[0] for one in rows):
+        bases = dict.fromkeys(split(one.execution.execId)[0] for one in rows)
+        while bases.keys() & self._timers.keys():
+            self._news = self._news or asyncio.get_running_loop().create_future()
+            await self._news
+        for base in bases:
             fill = self._fill(base)
             newest = max(newest, fill.event_ns)
-            if fill.event_ns >= first_ns and base not in self._timers:
+            if fill.event_ns >= first_ns:
                 found.append(fill)
         return FillPage(tuple(sorted(found, key=lambda one: (one.event_ns, one.id))), str(newest))
 
@@ -94,6 +102,12 @@ class FillBook:
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
+        self._wake()
+
+    def _wake(self) -> None:
+        news, self._news = self._news, None
+        if news is not None and not news.done():
+            news.set_result(None)
 
     def _say(self, base: str) -> None:
         timer = self._timers.pop(base, None)
@@ -101,6 +115,7 @@ class FillBook:
             timer.cancel()
         self._told[base] = self._known[base][0]
         self._tell(self._fill(base))
+        self._wake()
         if len(self._told) > KEPT_MAX:
             self._forget()
 

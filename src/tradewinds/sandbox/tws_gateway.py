@@ -146,6 +146,7 @@ class Gateway:
         self.mode = mode
         for session in tuple(self._open):
             session.end()
+        self._unpaid.clear()  # known by the time that somebody can ask again
         self._late.clear()
         if is_new_day:
             self._day_ns = self.now_ns()
