@@ -87,7 +87,7 @@ class BinanceSource:
     venue: str = "BINANCE"
     klines_path: str = "/api/v3/klines"
     quotes: Iterable[str] = ()
-    quote_every_s: float = 1.0
+    quote_every_s: float = 15.0
     rates: Mapping[str, Decimal] = field(default_factory=dict)
     keeps_messages: bool = False
     limits: StreamLimits = field(default_factory=StreamLimits)

@@ -46,12 +46,14 @@ def feed_of(
     if not sources:
         return None
     from tradewinds.live.feed import BarFeed
+    from tradewinds.wiring.feed import seal_of
 
-    return BarFeed(sources, clock, say=say)
+    return BarFeed(sources, clock, say=say, seal=seal_of(house))
 
 
 def _binance(house: House, venue: str, brings: Mapping[str, frozenset[str]], clock: Clock) -> FeedSource:
     from tradewinds.live.feed_binance import BinanceSource
+    from tradewinds.wiring.feed import VENDORS
 
     stream, rest, path, vendor = BINANCE[venue]
     named = {kind: house.config.vendors.get(f"{vendor}_{kind}") for kind in ("stream", "rest")}
@@ -59,5 +61,6 @@ def _binance(house: House, venue: str, brings: Mapping[str, frozenset[str]], clo
     rest_url = (named["rest"].url if named["rest"] else None) or rest
     spread = random.Random(f"feed {venue} {clock.now_ns()}")  # noqa: S311 - spreads reconnects
     return BinanceSource(
-        brings, stream_url, rest_url, clock, spread, venue, path, quotes=sorted({one for some in brings.values() for one in some})
-    )
+        brings, stream_url, rest_url, clock, spread, venue, path, quotes=sorted({one for some in brings.values() for one in some}),
+        keeps_messages=venue in VENDORS,
+    )  # fmt: skip
