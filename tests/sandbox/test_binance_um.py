@@ -78,6 +78,9 @@ def test_margin_follows_leverage(main: Any, venue: BinanceUm) -> None:
     main.ask("POST", "/fapi/v1/leverage", symbol="BTCUSDT", leverage=1)
     assert main.ask("POST", ORDER, **{**LIMIT, "quantity": "1.7"}) == (400, {"code": -2019, "msg": "Margin is insufficient."})
     assert main.ask("POST", "/fapi/v1/leverage", symbol="BTCUSDT", leverage=126)[1]["code"] == -4028
+    more = {"symbol": "BTCUSDT", "orderId": 1_000_001, "side": "BUY", "price": "59000"}
+    assert main.ask("PUT", ORDER, **more, quantity="1.7")[1]["code"] == -2019
+    assert main.ask("PUT", ORDER, **more, quantity="1.6")[1]["origQty"] == "1.60000"
 
 
 def test_an_order_that_would_close_holds_margin_once_the_position_is_gone(main: Any, venue: BinanceUm) -> None:
@@ -123,6 +126,12 @@ def test_a_wrong_order_is_refused_with_the_venues_code(main: Any, changes: dict[
 def test_a_client_id_is_unique_among_open_orders(main: Any) -> None:
     main.ask("POST", ORDER, **LIMIT, newClientOrderId="same")
     assert main.ask("POST", ORDER, **LIMIT, newClientOrderId="same")[1]["code"] == -4116
+
+
+def test_a_change_below_what_is_filled_cancels_the_rest(main: Any) -> None:
+    _, placed = main.ask("POST", ORDER, **{**LIMIT, "quantity": "0.8", "price": "60001"})
+    _, changed = main.ask("PUT", ORDER, symbol="BTCUSDT", orderId=placed["orderId"], side="BUY", quantity="0.4", price="60001")
+    assert (changed["status"], changed["executedQty"]) == ("CANCELED", "0.50000")
 
 
 def test_a_reducing_order_needs_no_margin_and_stops_at_flat(main: Any) -> None:

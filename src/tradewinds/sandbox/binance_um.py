@@ -248,6 +248,8 @@ class BinanceUm:
         wanted = order.copy()
         wanted.quantity, wanted.limit = quantity, price
         check_um(wanted, rules, self.prices.quote(order.symbol), self.exchange.position(order.account, order.symbol))
+        if self.margin.needs(wanted) - self.margin.needs(order) > self.margin.available(order.account):
+            raise Refused(-2019, "Margin is insufficient.")
         if not self.exchange.amend(order.id, quantity=quantity, limit=price):
             # What is filled already reaches the new quantity: the venue cancels the rest.
             self.exchange.cancel(order.id)
