@@ -300,7 +300,7 @@ def test_every_kind_of_order_is_taken_and_found(venues: Sandbox, approve: Approv
 def test_trades_are_read_page_by_page_after_the_cursor(
     venues: Sandbox, approve: Approve, heard: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tradewinds.brokers.ccxt_broker.TRADES_PAGE", 2)
+    monkeypatch.setattr("tradewinds.brokers.ccxt_trades.TRADES_PAGE", 2)
 
     async def work() -> None:
         async with opened(venues, heard) as broker:

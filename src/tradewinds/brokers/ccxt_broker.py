@@ -11,7 +11,6 @@ cannot be read becomes an error of ours (`ccxt_errors`).
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,21 +18,18 @@ from decimal import Decimal
 from typing import Any
 
 from tradewinds.brokers.ccxt_dialect import Dialect
-from tradewinds.brokers.ccxt_errors import Fault, NoOrder, fault_of
+from tradewinds.brokers.ccxt_errors import Fault, fault_of
 from tradewinds.brokers.ccxt_exchange import TRACE, ExchangeOptions, Trace, make_exchange
-from tradewinds.brokers.ccxt_messages import CANCEL_SUFFIX, Fields, Listed, asked_of, balances_of, fill_of, listed, number, report_of
+from tradewinds.brokers.ccxt_markets import Markets
+from tradewinds.brokers.ccxt_messages import CANCEL_SUFFIX, Fields, Listed, asked_of, balances_of, fill_of, number, report_of
 from tradewinds.brokers.ccxt_told import Telling
+from tradewinds.brokers.ccxt_trades import Trades
 from tradewinds.brokers.http import session_for
 from tradewinds.core.account import ZERO, Fill
 from tradewinds.core.broker import BrokerCapability, FillPage, Hear, Holdings, Link, OrderRef, OrderReport, Told
 from tradewinds.core.errors import OutcomeUnknown, Rejected, Transient, Unreadable
-from tradewinds.core.instrument import Instrument, split_id
+from tradewinds.core.instrument import Instrument
 from tradewinds.core.order import ApprovedOrder
-
-TRADES_PAGE = 1_000
-PAGES_MAX = 1_000
-SYMBOLS_ASKED_MAX = 40
-KNOWN_MAX = 20_000
 
 
 class CcxtBroker:
@@ -60,16 +56,12 @@ class CcxtBroker:
         self.secrets = tuple(one for one in (given.key, given.secret, given.password) if one is not None)
         self.given = given
         self.exchange: Any = None
-        self.instruments = instruments
         self._checks_key = checks_key
         self._make_telling = telling
         self._telling: Telling | None = None
         self._hear: Hear | None = None
-        self._by_instrument: dict[str, Listed] = {}
-        self._by_id: dict[str, Listed] = {}
-        self._by_symbol: dict[str, Listed] = {}
-        self._names: dict[str, str] = {}
-        self._traded: set[str] = set()
+        self._markets = Markets(dialect, instruments)
+        self._trades = Trades(self, dialect, self._markets)
         self._paused_until_s = 0.0
         self._is_ready = False
 
@@ -113,7 +105,7 @@ class CcxtBroker:
         await self.call("markets", exchange.load_markets)
         if exchange.has.get("fetchTime") and self.dialect.has_time_window:
             await self.call("time", exchange.load_time_difference)
-        self._list_markets()
+        self._markets.read(exchange)
         if self._checks_key and self.dialect.key_check:
             said = await self.call("key", getattr(exchange, self.dialect.key_check))
             if not isinstance(said, dict) or _is_true(said.get("enableWithdrawals", True)):
@@ -121,40 +113,24 @@ class CcxtBroker:
         else:
             await self._holdings()  # whether the key is accepted at all
 
-    def _list_markets(self) -> None:
-        by_id: dict[str, list[Fields]] = {}
-        for market in self.exchange.markets.values():
-            if self.dialect.takes(market):
-                by_id.setdefault(str(market["id"]), []).append(market)
-                by_id.setdefault(str(market["symbol"]), []).append(market)
-        for name, instrument in self.instruments.items():
-            symbol, venue = split_id(name)
-            found = by_id.get(symbol, []) if venue == self.capability.venue else []
-            if found:
-                self._list(listed(found[0], venue, instrument))
-
-    def _list(self, market: Listed) -> Listed:
-        self._by_instrument[market.instrument] = self._by_id[market.id] = self._by_symbol[market.symbol] = market
-        return market
-
     # Orders
 
     async def submit(self, order: ApprovedOrder) -> OrderReport:
         self._check_ready()
-        market = self._market_of(order.terms.instrument)
+        market = self._markets.of(order.terms.instrument)
         asked = asked_of(order, market, self.exchange, self.capability.kinds)
-        self._traded.add(market.instrument)
+        self._trades.traded.add(market.instrument)
         make = self.exchange.create_order
         what = f"order {order.client_order_id}"
         said = await self.call(
             what, lambda: make(asked.symbol, asked.type, asked.side, asked.amount, asked.price, asked.params), changes=True
         )
-        with self._reading(what, changes=True):
+        with self.reading(what, changes=True):
             return self._report(said, market, order)
 
     async def cancel(self, order: OrderRef) -> OrderReport:
         self._check_ready()
-        market = self._market_of(order.instrument)
+        market = self._markets.of(order.instrument)
         params: dict[str, Any] = {}
         if self.dialect.finds_by_client_id and order.client_order_id:
             params = {"origClientOrderId": order.client_order_id, "newClientOrderId": order.client_order_id + CANCEL_SUFFIX}
@@ -166,14 +142,14 @@ class CcxtBroker:
         what = f"cancel of {order.client_order_id or order.venue_order_id}"
         make = self.exchange.cancel_order
         said = await self.call(what, lambda: make(order.venue_order_id, market.symbol, params), changes=True)
-        with self._reading(what, changes=True):
+        with self.reading(what, changes=True):
             return self._cancelled(said, market, order)
 
     async def replace(self, order: OrderRef, by: ApprovedOrder) -> OrderReport:
         if not self.capability.can_replace:
             raise Rejected(f"replace of {order.client_order_id}: {self.capability.name} has none, expected cancel and new")
         self._check_ready()
-        market = self._market_of(order.instrument)
+        market = self._markets.of(order.instrument)
         asked = asked_of(by, market, self.exchange, self.capability.kinds)
         if asked.type != "limit":
             raise Rejected(f"replace of {order.client_order_id}: by a {by.terms.kind} order, expected a limit order")
@@ -187,55 +163,39 @@ class CcxtBroker:
         said = await self.call(
             what, lambda: make(order.venue_order_id, asked.symbol, asked.type, asked.side, asked.amount, asked.price, params), changes=True
         )
-        with self._reading(what, changes=True):
+        with self.reading(what, changes=True):
             return self._report(said, market, by)
 
     # What the venue holds to be true
 
     async def find(self, order: OrderRef) -> OrderReport | None:
         self._check_ready()
-        market = self._market_of(order.instrument)
-        self._traded.add(market.instrument)
+        market = self._markets.of(order.instrument)
+        self._trades.traded.add(market.instrument)
         shown = await self._found(order, market)
         if shown is None:
             return None
-        with self._reading(f"order {order.client_order_id}"):
+        with self.reading(f"order {order.client_order_id}"):
             report = report_of(shown, market, order.client_order_id)
         self.remember(report.venue_order_id, report.client_order_id)
-        fills = await self._fills_of(report, market) if report.filled else ()
+        fills = await self._trades.of_order(report, market) if report.filled else ()
         return _with_fills(report, fills)
 
     async def open_orders(self) -> tuple[OrderReport, ...]:
         self._check_ready()
         said = await self.call("open orders", lambda: self.exchange.fetch_open_orders(None, None, None, self.dialect.open_orders_params))
         found = []
-        with self._reading("open orders"):
+        with self.reading("open orders"):
             for shown in said:
-                report = report_of(shown, self.market_by_symbol(str(shown.get("symbol"))))
+                report = report_of(shown, self._markets.by_symbol(str(shown.get("symbol"))))
                 self.remember(report.venue_order_id, report.client_order_id)
-                self._traded.add(report.instrument)
+                self._trades.traded.add(report.instrument)
                 found.append(report)
         return tuple(found)
 
     async def fills(self, since: str) -> FillPage:
-        """Trades after the cursor: the last trade (or its time, where the venue counts no trades) of each instrument that was traded.
-
-        For an instrument without a cursor the venue's last page counts; older trades are history, not news.
-        """
         self._check_ready()
-        asked_ns, cursors = self.clock.now_ns(), _cursors(since)
-        if not since or len(self._by_instrument) <= SYMBOLS_ASKED_MAX:
-            self._traded |= set(list(self._by_instrument)[:SYMBOLS_ASKED_MAX])
-        found: list[Fill] = []
-        for instrument in sorted({*cursors, *self._traded}):
-            market = self._by_instrument.get(instrument)
-            if market is None:
-                continue
-            fills, cursor = await self._fills_since(market, cursors.get(instrument, ""))
-            cursors[instrument] = cursor or self.dialect.first(asked_ns)
-            found += fills
-        found.sort(key=lambda one: (one.event_ns, one.instrument, one.id))
-        return FillPage(tuple(found), json.dumps(cursors, sort_keys=True))
+        return await self._trades.since(since, self.clock.now_ns())
 
     async def holdings(self) -> Holdings:
         self._check_ready()
@@ -244,12 +204,12 @@ class CcxtBroker:
     async def _holdings(self) -> Holdings:
         asked_ns = self.clock.now_ns()
         said = await self.call("balances", self.exchange.fetch_balance)
-        with self._reading("balances"):
+        with self.reading("balances"):
             cash = balances_of(said)
         if self.capability.holds == "balances":
             return Holdings({}, cash, asked_ns)
         rows = await self.call("positions", lambda: self.dialect.positions(self.exchange))
-        with self._reading("positions"):
+        with self.reading("positions"):
             return Holdings(self._positions(rows), cash, asked_ns)
 
     # What is told
@@ -264,26 +224,12 @@ class CcxtBroker:
         self.hear(Link(state, detail, self.clock.now_ns()))
 
     def market_by_id(self, name: str) -> Listed:
-        """A market under the venue's name, also one of which this account was not told. Raises Unreadable for none."""
-        found = self._by_id.get(name)
-        if found is None:
-            for market in self.exchange.markets_by_id.get(name, ()):
-                if self.dialect.takes(market):
-                    return self._list(listed(market, self.capability.venue, None))
-            raise Unreadable(f"market {name[:40]!r}, expected one that the venue lists")
-        return found
-
-    def market_by_symbol(self, symbol: str) -> Listed:
-        """A market under ccxt's name."""
-        found = self._by_symbol.get(symbol)
-        return found if found is not None else self.market_by_id(str(self.exchange.markets.get(symbol, {}).get("id", symbol)))
+        """A market under the venue's name; raises Unreadable for none."""
+        return self._markets.by_id(name)
 
     def remember(self, venue_order_id: str, client_order_id: str) -> None:
-        """Trades name their order by the venue's number only."""
-        self._names.pop(venue_order_id, None)
-        self._names[venue_order_id] = client_order_id
-        while len(self._names) > KNOWN_MAX:
-            self._names.pop(next(iter(self._names)))
+        """Our id of an order."""
+        self._trades.remember(venue_order_id, client_order_id)
 
     # Requests
 
@@ -322,22 +268,13 @@ class CcxtBroker:
                 return
 
     @contextmanager
-    def _reading(self, what: str, *, changes: bool = False) -> Iterator[None]:
+    def reading(self, what: str, *, changes: bool = False) -> Iterator[None]:
         """An answer that cannot be read: asked for again, or, where something was changed, looked up."""
         try:
             yield
         except (Unreadable, AttributeError, KeyError, TypeError, ValueError, ArithmeticError) as error:
             said = f"{self.capability.name} {what}: {type(error).__name__} {error}, expected an answer that can be read"
             raise (OutcomeUnknown(said) if changes else Transient(said)) from None
-
-    def _market_of(self, instrument: str) -> Listed:
-        found = self._by_instrument.get(instrument)
-        if found is None:
-            symbol, venue = split_id(instrument)
-            if venue == self.capability.venue and self.exchange is not None and symbol in self.exchange.markets_by_id:
-                return self.market_by_id(symbol)
-            raise Rejected(f"{self.capability.name}: instrument {instrument}, expected one that the venue lists")
-        return found
 
     def _report(self, said: Fields, market: Listed, order: ApprovedOrder) -> OrderReport:
         report = report_of(said, market, order.client_order_id)
@@ -353,9 +290,9 @@ class CcxtBroker:
 
     async def _found(self, order: OrderRef, market: Listed) -> Fields | None:
         if self.dialect.finds_by_client_id and order.client_order_id:
-            return await self._fetched("", market, {"origClientOrderId": order.client_order_id})
+            return await self._trades.fetched("", market, {"origClientOrderId": order.client_order_id})
         if order.venue_order_id:
-            return await self._fetched(order.venue_order_id, market, {})
+            return await self._trades.fetched(order.venue_order_id, market, {})
         lists = [one for one in ("fetch_open_orders", "fetch_closed_orders", "fetch_canceled_orders", "fetch_orders") if self._has(one)]
         for name in lists:
             ask = getattr(self.exchange, name)
@@ -366,59 +303,14 @@ class CcxtBroker:
             raise Transient(f"{self.capability.name}: order {order.client_order_id} is not open, and the venue lists no others")
         return None
 
-    async def _fetched(self, venue_order_id: str, market: Listed, params: dict[str, Any]) -> Fields | None:
-        ask = self.exchange.fetch_order
-        trace_what = f"order {params.get('origClientOrderId') or venue_order_id}"
-        try:
-            found: Fields = await self.call(trace_what, lambda: ask(venue_order_id, market.symbol, params))
-        except NoOrder:
-            return None
-        return found
-
     def _has(self, name: str) -> bool:
         words = name.split("_")
         return self.exchange.has.get(words[0] + "".join(word.capitalize() for word in words[1:])) is True
 
-    async def _fills_of(self, report: OrderReport, market: Listed) -> tuple[Fill, ...]:
-        params = {"orderId": report.venue_order_id} if self.dialect.counts_trades else {}
-        rows = await self._trades(market, None, params)
-        with self._reading("trades"):
-            return tuple(
-                fill_of(one, market, self.capability.venue, report.client_order_id)
-                for one in rows
-                if str(one.get("order")) == report.venue_order_id
-            )
-
-    async def _fills_since(self, market: Listed, cursor: str) -> tuple[list[Fill], str]:
-        found: list[Fill] = []
-        for _ in range(PAGES_MAX):
-            params, since_ms = self.dialect.after(cursor)
-            rows = await self._trades(market, since_ms, params)
-            for row in rows:
-                with self._reading("trades"):
-                    number_of_order = str(row.get("order") or "")
-                    found.append(fill_of(row, market, self.capability.venue, await self._name_of(number_of_order, market)))
-                    cursor = self.dialect.later(cursor, row)
-            if len(rows) < TRADES_PAGE or (not params and since_ms is None):
-                break
-        return found, cursor
-
-    async def _trades(self, market: Listed, since_ms: int | None, params: dict[str, Any]) -> list[Fields]:
-        ask = self.exchange.fetch_my_trades
-        found: list[Fields] = await self.call("trades", lambda: ask(market.symbol, since_ms, TRADES_PAGE, dict(params)))
-        return found
-
-    async def _name_of(self, venue_order_id: str, market: Listed) -> str:
-        """Our id of the order of a trade, asked for where it was never seen; "" for one that carries none."""
-        if venue_order_id and venue_order_id not in self._names:
-            shown = await self._fetched(venue_order_id, market, {})
-            self.remember(venue_order_id, "" if shown is None else report_of(shown, market).client_order_id)
-        return self._names.get(venue_order_id, "")
-
     def _positions(self, rows: list[Fields]) -> dict[str, Decimal]:
         found: dict[str, Decimal] = {}
         for row in rows:
-            market = self.market_by_symbol(str(row.get("symbol")))
+            market = self._markets.by_symbol(str(row.get("symbol")))
             contracts = (number(row, "contracts") or ZERO) / market.per_unit
             signed = -contracts if row.get("side") == "short" else contracts
             if signed:
@@ -431,18 +323,6 @@ def _with_fills(report: OrderReport, fills: tuple[Fill, ...], order: ApprovedOrd
         report.client_order_id, report.venue_order_id, report.instrument, report.state, report.event_ns, report.filled, report.reason,
         report.terms if order is None else order.terms, fills,
     )  # fmt: skip
-
-
-def _cursors(since: str) -> dict[str, str]:
-    if not since:
-        return {}
-    try:
-        found = json.loads(since)
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise Rejected(f"cursor {since[:80]!r}, expected one that this adapter gave")
-    return {str(name): str(at) for name, at in found.items()}
 
 
 def _is_true(value: object) -> bool:
