@@ -268,6 +268,23 @@ def test_an_event_strategy_goes_on_after_a_restart_as_if_there_had_been_none() -
     assert before.engine.books.states["Following"] == through.engine.books.states["Following"]
 
 
+def test_a_bar_that_came_too_late_to_be_decided_on_is_learned_from() -> None:
+    bars = panel()
+    hand = Hand(hosted(Following, bars))
+    hand.see(bars, range(60))
+    for row in (60, 61):
+        hand.engine.handle(int(bars.event_ns[row]), next(iter(warm_up_bars([closed(bars, row)]))))
+    hand.see(bars, range(62, 90))
+
+    whole = Hand(hosted(Following, bars))
+    whole.see(bars, range(90))
+
+    late = [one.decision_ns for one in hand.records if isinstance(one, Decided)]
+    both = {one.decision_ns: dict(one.targets) for one in whole.records if isinstance(one, Decided)}
+    assert len(both) - len(late) == 2
+    assert all(dict(one.targets) == both[one.decision_ns] for one in hand.records if isinstance(one, Decided))
+
+
 def test_the_exits_of_a_bracket_follow_its_entry_and_one_cancels_the_other() -> None:
     bars = panel()
 

@@ -55,13 +55,16 @@ class Windows:
         self._lookback = hosted.lookback_bars
 
     def take(self, bars: BarsClosed) -> bool:
-        """Take in bars; whether a decision may fall on them."""
+        """Take in bars; whether they are a new newest row of its own interval."""
         other = self.others.get(bars.interval)
         if other is not None:
             other.take(bars)
-        if bars.interval != self.own.interval or not self.own.take(bars):
-            return False
-        return not bars.is_warm_up and self.own.count >= self._lookback
+        return bars.interval == self.own.interval and self.own.take(bars)
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether the lookback is there."""
+        return self.own.count >= self._lookback
 
 
 class Due:
@@ -105,7 +108,8 @@ class VectorRunner:
         self._following = Following(account, self._own)
 
     def on_bars(self, bars: BarsClosed, books: Books) -> Iterator[Yielded]:
-        if not self._windows.take(bars) or self.failure or not self._due.is_due(bars.end_ns):
+        is_new = self._windows.take(bars)
+        if not is_new or bars.is_warm_up or self.failure or not self._windows.is_deep or not self._due.is_due(bars.end_ns):
             return
         try:
             yielded = self._decide(bars.end_ns, books)
@@ -143,7 +147,10 @@ class EventRunner:
         self._good = state.dump(self.code)  # as it was when it last decided
 
     def on_bars(self, bars: BarsClosed, books: Books) -> Iterator[Yielded]:
-        if not self._windows.take(bars):
+        if not self._windows.take(bars) or not self._windows.is_deep:
+            return
+        if bars.is_warm_up:
+            yield from self._learn(bars.end_ns)
             return
         self._own.look(books, self._windows.own.last, self._prices)
         desk, end_ns = self._desk, bars.end_ns
@@ -170,6 +177,20 @@ class EventRunner:
                 is_due = False
         if is_due or desk.cancels or desk.intents:
             yield self._decided(end_ns, books)
+
+    def _learn(self, end_ns: int) -> Iterator[Yielded]:
+        """A bar that came too late to be decided on, in the middle of a run: the strategy learns of it as of those before its start."""
+        warm_up = getattr(self.code, "warm_up", None)
+        if not self._is_started or self.failure or not callable(warm_up) or not self._due.is_due(end_ns):
+            return
+        self._desk.is_warming = True
+        try:
+            view = self._moved()
+            self._move(view, self._windows.own.row)
+            warm_up(view)
+        except Exception as error:  # noqa: BLE001 -- whatever a person's code raises; the other strategies go on
+            yield self._failed(end_ns, error)
+        self._desk.is_warming = False
 
     def _decide(self, view: View, books: Books, end_ns: int) -> None:
         self._move(view, self._windows.own.row)
