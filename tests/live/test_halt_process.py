@@ -24,7 +24,8 @@ def test_a_stopped_trade_process_is_halted_and_sends_nothing_when_it_is_continue
     meanwhile = halt.one_round(stage, continue_after_s=0.15)
 
     for one in (after, meanwhile):
-        assert (one["code"], one["is_clear"], one["open"], one["sent_after"]) == (0, True, 0, 0)
+        assert (one["code"], one["is_clear"], one["open"], one["sent_after_end"]) == (0, True, 0, 0)
+    assert after["sent_after"] == 0
     assert after["killed"]
 
 

@@ -5,6 +5,7 @@ Absent is None: no limit. Several scopes apply to one order; each is judged by i
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
@@ -124,6 +125,19 @@ def limits_to(limits: Limits) -> dict[str, object]:
         if value != getattr(NO_LIMITS, name):
             found[name] = sorted(value) if isinstance(value, frozenset) else format(value, "f") if isinstance(value, Decimal) else value
     return found
+
+
+def limits_text(limits: Limits) -> str:
+    """JSON that `limits_of_text` reads back; equal limits give equal text."""
+    return json.dumps(limits_to(limits), sort_keys=True, separators=(",", ":"))
+
+
+def limits_of_text(text: str, what: str) -> Limits:
+    """Limits from `limits_text`; raises Rejected."""
+    try:
+        return limits_from(json.loads(text), what)
+    except ValueError:
+        raise Rejected(f"{what}: {text[:80]!r}, expected limits as JSON") from None
 
 
 def limit_value(name: str, value: object, what: str) -> object:

@@ -17,9 +17,10 @@ from decimal import Decimal, localcontext
 
 from tradewinds.calendars.day import day_around
 from tradewinds.core.account import Fill
+from tradewinds.core.errors import Rejected
 from tradewinds.core.order import ApprovedOrder, Hold, Intent, OrderTerms, Refusal
 from tradewinds.risk import static
-from tradewinds.risk.bounds import NO_LIMITS, NS, Limits, limits_from
+from tradewinds.risk.bounds import NO_LIMITS, NS, Limits, limits_from, limits_of_text
 from tradewinds.risk.memory import Exits, Marks, Memory, decision_of, scope_keys
 from tradewinds.risk.rules import Case, IsOpen, Part, Rule, View, active, shown
 from tradewinds.risk.situation import ZERO, Situation, WideSituation, wide
@@ -111,6 +112,16 @@ class Gate:
         self.by_strategy = self.by_strategy if by_strategy is None else by_strategy
         self.by_instrument = self.by_instrument if by_instrument is None else by_instrument
         self._scopes.clear()
+
+    def limit_by_words(self, limits: Mapping[str, str]) -> None:
+        """Put these limits in force and no others: JSON text by "account", "strategy NAME" or "instrument ID". Raises Rejected."""
+        found: dict[str, dict[str, Limits]] = {"account": {}, "strategy": {}, "instrument": {}}
+        for scope, text in limits.items():
+            kind, _, name = scope.partition(" ")
+            if kind not in found or (name == "") != (kind == "account"):
+                raise Rejected(f"limits of {scope!r}, expected account, strategy NAME or instrument ID")
+            found[kind][name] = limits_of_text(text, f"limits of {scope}")
+        self.limit(found["account"].get("", NO_LIMITS), found["strategy"], found["instrument"])
 
     # What happened, now or in the journal that is replayed
 

@@ -43,6 +43,7 @@ from tradewinds.trading.entry import (
     Entry,
     Heard,
     Input,
+    Limited,
     Linked,
     Overridden,
     Priced,
@@ -112,6 +113,8 @@ class Engine:
         self.step.time_ns = max(self.step.time_ns, entry.time_ns)
         if isinstance(entry.input, Priced):
             self.worth.price(self.books, self.gate, entry.input, entry.time_ns)
+        elif isinstance(entry.input, Limited):
+            self.gate.limit_by_words(entry.input.limits)
         for record in entry.records:
             self.step.apply(entry.time_ns, record)
         self.books.steps += 1
@@ -181,6 +184,8 @@ class Engine:
                 pass
             case Claimed(orders):
                 self._on_claimed(orders)
+            case Limited(limits):
+                self.gate.limit_by_words(limits)
             case Allot(strategy, currency, amount):
                 self.step.emit(Allotted(strategy, currency, amount))
 

@@ -132,6 +132,14 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True)
+class Limited:
+    """The gate's limits from now on, all of them. limits: JSON text by "account", "strategy NAME" or "instrument ID"; absent: none."""
+
+    limits: Mapping[str, str]
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """What came of a command. report None and doubt None: the venue says that it knows no such order.
 
@@ -183,8 +191,8 @@ class Controlled:
 
 
 Input = (
-    Restarted | Started | BarsClosed | Priced | Wanted | CancelWanted | ReplaceWanted | Approval | Allot | Claimed | Answered | Heard
-    | Compared | Ticked | Controlled
+    Restarted | Started | BarsClosed | Priced | Wanted | CancelWanted | ReplaceWanted | Approval | Allot | Claimed | Limited | Answered
+    | Heard | Compared | Ticked | Controlled
 )  # fmt: skip
 
 

@@ -1,4 +1,7 @@
-"""Limits in force: what the database keeps over what the YAML files declare, read at the start and again while trading."""
+"""Limits in force: what the database keeps over what the YAML files declare, read at the start and again while trading.
+
+They reach the gate as an input of the core, which stands in the journal.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from tradewinds.core.errors import TradewindsError
 from tradewinds.live.service import TradingService
-from tradewinds.risk.bounds import NO_LIMITS, Limits
-from tradewinds.risk.limits import Gate
+from tradewinds.risk.bounds import NO_LIMITS, Limits, limits_text
+from tradewinds.trading.entry import Limited
 from tradewinds.wiring.trade import AccountPlan
 
 if TYPE_CHECKING:
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 LIMITS_EVERY_S = 5.0
 
 InForce = tuple[Limits, dict[str, Limits], dict[str, Limits]]  # of the account, by strategy, by instrument
+
+Put = Callable[[Limited], None]
 
 
 class LimitWatch:
@@ -30,10 +35,10 @@ class LimitWatch:
         self._known: dict[str, InForce] = {}
         self._is_blind = False
 
-    def put_in_force(self, account: str, gate: Gate) -> None:
-        """Give a gate that is made what holds now. Raises where the ledger cannot be read: nothing trades under limits nobody knows."""
+    def put_in_force(self, account: str, put: Put) -> None:
+        """Give an account what holds now. Raises where the ledger cannot be read: nothing trades under limits nobody knows."""
         self._known[account] = self.read(account)
-        gate.limit(*self._known[account])
+        put(limited(*self._known[account]))
 
     def read(self, account: str) -> InForce:
         """What holds now."""
@@ -56,9 +61,9 @@ class LimitWatch:
             await asyncio.sleep(LIMITS_EVERY_S)
             for name, trader in service.traders.items():
                 if trader.state == "trading":
-                    self._look(name, trader.parts.loop.engine.gate)
+                    self._look(name, trader.parts.loop.put)
 
-    def _look(self, account: str, gate: Gate) -> None:
+    def _look(self, account: str, put: Put) -> None:
         try:
             found = self.read(account)
         except TradewindsError as error:
@@ -69,5 +74,12 @@ class LimitWatch:
         self._is_blind = False
         if found != self._known.get(account):
             self._known[account] = found
-            gate.limit(*found)
+            put(limited(*found))
             self._say(f"account {account}: other limits are in force")
+
+
+def limited(account: Limits, strategies: Mapping[str, Limits], instruments: Mapping[str, Limits]) -> Limited:
+    """As an input of the core: journalled, so that a replay judges under the same limits."""
+    found = {"account": account, **{f"strategy {name}": one for name, one in strategies.items()}}
+    found |= {f"instrument {name}": one for name, one in instruments.items()}
+    return Limited({scope: limits_text(one) for scope, one in found.items() if not one.is_empty}, "limits")

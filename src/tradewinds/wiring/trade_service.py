@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import signal
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -36,11 +36,10 @@ from tradewinds.live.replay import BarClock, ReplayFeed
 from tradewinds.live.service import Feed, TradingService
 from tradewinds.live.shadow import ReadOnlyBroker
 from tradewinds.live.trader import Hooks, Parts, TraderPlan
-from tradewinds.risk.limits import Gate, Limits
-from tradewinds.stores.limits import LimitBook
+from tradewinds.risk.limits import Gate
 from tradewinds.trading.books import Books
 from tradewinds.trading.engine import Engine
-from tradewinds.trading.entry import Alerted, BarsClosed, Limited, Started
+from tradewinds.trading.entry import Alerted, BarsClosed, Started
 from tradewinds.trading.host import Need, StrategyHost
 from tradewinds.trading.hosted import Hosted
 from tradewinds.trading.journal import JournalStore
@@ -48,7 +47,6 @@ from tradewinds.wiring.accounts import TradedAccount, journal_path
 from tradewinds.wiring.brokers import BrokerParts, broker_of
 from tradewinds.wiring.guard import claims_of
 from tradewinds.wiring.keys import keys_of
-from tradewinds.wiring.limits import limits_in_force, watch_limits
 from tradewinds.wiring.trade import AccountPlan, Plan, TradedStrategy, hosted_of, instruments_for
 from tradewinds.wiring.trade_bars import MONTH_NS, HouseHistory, closed_of_files
 from tradewinds.wiring.trade_feed import feed_of
@@ -76,7 +74,6 @@ class Assembled:
     accounts: tuple[str, ...]
     strategies: tuple[str, ...]
     _open: ExitStack = field(default_factory=ExitStack)
-    _watch: Callable[[], Coroutine[Any, Any, None]] | None = None
 
     def lock(self) -> None:
         """Take every lease and journal lock. Raises Rejected naming what is held, and by whom."""
@@ -176,13 +173,16 @@ def _trader(
         if plan.mode == "shadow":
             broker, simulate = ReadOnlyBroker(broker), _nothing
         engine = engine_of(plan, hosted, broker.capability)
-        limits.put_in_force(account.name, engine.gate)
         loop = AccountLoop(
             engine, journal, broker, clock, epoch.epoch, listen=hooks.listen, acknowledge=hooks.acknowledge, epoch_every_s=EPOCH_EVERY_S,
             alert=hooks.alert, route=hooks.route,
         )  # fmt: skip
-        loop.put(limits_in_force(*_declared(plan), LimitBook(house.ledger.database).at(account.name, house.clock.now_ns())))
-        claims = claims_of(house.home, account.name)
+        try:
+            limits.put_in_force(account.name, loop.put)
+            claims = claims_of(house.home, account.name)
+        except BaseException:
+            journal.close()
+            raise
         if claims is not None:
             loop.put(claims)  # before the first comparison with the venue, which then finds the guard's orders to be ours
         return Parts(loop, broker, simulate)
@@ -202,24 +202,11 @@ def _trader(
     )
 
 
-def _declared(plan: AccountPlan) -> tuple[Limits, dict[str, Limits]]:
-    """The limits that YAML files declare: of the account, and of its strategies."""
-    return plan.account.limits, {one.name: one.limits for one in plan.strategies if not one.limits.is_empty}
-
-
-def _limits_watch(house: House, plan: Plan, service: TradingService, say: Say) -> Callable[[], Coroutine[Any, Any, None]]:
-    def put(account: str, given: Limited) -> None:
-        service.trader(account).parts.loop.put(given)
-
-    declared = {name: _declared(one) for name, one in plan.accounts.items()}
-    return lambda: watch_limits(LimitBook(house.ledger.database), house.clock.now_ns, declared, put, say)
-
-
 def engine_of(plan: AccountPlan, hosted: Sequence[Hosted], capability: BrokerCapability) -> Engine:
     """The core of an account as the service runs it; parity makes it the same way."""
     account = plan.account
     gate = Gate(
-        *_declared(plan), currency=account.currency,
+        account.limits, {one.name: one.limits for one in plan.strategies if not one.limits.is_empty}, currency=account.currency,
         account=account.name, has_reduce_only=capability.has_reduce_only,
     )  # fmt: skip
     host = StrategyHost(account.name, hosted, capability)
