@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 OLDEST_VERSION = 157
 MESSAGES_A_SECOND_MAX = 50
 Handler = Callable[["Session", list[str]], None]
+# Requests that are answered with many messages; they go out in one piece.
+LISTS = frozenset({5, 6, 7, 16, 61, 62, 76, 99})
 HANDLERS: dict[int, Handler] = {**ORDER_REQUESTS, **ACCOUNT_REQUESTS, **DATA_REQUESTS}
 
 
@@ -37,6 +39,7 @@ class Session:
         self._is_greeted = False
         self._is_over = False
         self._times: deque[float] = deque()
+        self._piece: list[bytes] | None = None
 
     @property
     def is_over(self) -> bool:
@@ -71,7 +74,9 @@ class Session:
 
     def send(self, message: bytes) -> None:
         """To the client, unless it is gone."""
-        if not self._is_over:
+        if self._piece is not None:
+            self._piece.append(message)
+        elif not self._is_over:
             self._send(message)
 
     def end(self) -> None:
@@ -102,10 +107,21 @@ class Session:
             self._start(int(fields[2]))
         elif not self.is_ready:
             self.end()
+        elif kind in LISTS:
+            self._list(HANDLERS[kind], fields)
         elif kind in HANDLERS:
             HANDLERS[kind](self, fields)
         else:
             self.fail(-1, 505, "Fatal Error: Unknown message id.")
+
+    def _list(self, handler: Handler, fields: list[str]) -> None:
+        piece: list[bytes] = []
+        self._piece = piece
+        try:
+            handler(self, fields)
+        finally:
+            self._piece = None
+            self.send(b"".join(piece))
 
     def _agree(self, said: str) -> None:
         newest = int(said.split()[0].removeprefix("v").split("..")[-1])
