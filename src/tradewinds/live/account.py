@@ -173,6 +173,7 @@ class AccountLoop:
         batch = await self._batch()
         if batch:
             await self._step(batch)
+        await asyncio.sleep(0)  # whatever was started gets its turn before the next batch
 
     async def _batch(self) -> list[Input]:
         """What waits, or a tick when something is due; while the journal is away, its next try."""
