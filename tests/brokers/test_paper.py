@@ -43,7 +43,7 @@ class Nothing:
 
 def approved(terms: OrderTerms, number: int = 0, reason: str = "") -> ApprovedOrder:
     intent = Intent("main", "hand", START_NS + number, terms, reason=reason)
-    verdict = Gate().judge(intent, Nothing(), START_NS)  # type: ignore[arg-type]  # answers everything that is asked
+    verdict = Gate().judge(intent, Nothing(), START_NS)  # it answers everything that is asked
     assert not isinstance(verdict, Refusal)
     assert isinstance(verdict, ApprovedOrder)
     return verdict

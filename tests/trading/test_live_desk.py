@@ -56,7 +56,7 @@ class Table:
         """What leaves when the decision ends is approved and accepted by the venue."""
         left = list(self.desk.intents)
         for intent in left:
-            verdict = Gate().judge(intent, Nothing(), NOW_NS)  # type: ignore[arg-type]  # answers everything that is asked
+            verdict = Gate().judge(intent, Nothing(), NOW_NS)  # answers everything that is asked
             assert isinstance(verdict, ApprovedOrder)
             name = intent.client_order_id
             self.books.apply(NOW_NS, [Approved(verdict), Changed(name, OrderState.SENT), Changed(name, OrderState.ACCEPTED)])
@@ -98,8 +98,8 @@ def test_exits_wait_for_their_entry_and_are_sent_for_what_it_filled() -> None:
     exits = table.bar(4)
 
     assert [(one.terms.kind, one.terms.quantity, one.terms.is_reduce_only) for one in exits] == [
-        ("stop", 6, True),
-        ("take_profit", 6, True),
+        ("stop", Decimal(6), True),
+        ("take_profit", Decimal(6), True),
     ]
     assert [one.leg for one in exits] == [0, 1]
 
