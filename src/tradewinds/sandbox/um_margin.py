@@ -16,6 +16,7 @@ from tradewinds.sandbox.venue_order import Execution, VenueOrder
 ASSET = "USDT"
 LEVERAGE_USUAL, LEVERAGE_MAX = 20, 125
 MAINTENANCE = Decimal("0.005")
+_EIGHT = Decimal("0.00000001")  # wallets count no finer
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +123,9 @@ class UmMargin:
             return
         self._hold(order)
         self.recount(order.account, order.symbol)
-        if done.realised:
-            self.credit(order.account, order.symbol, "REALIZED_PNL", done.realised, done.id)
+        realised = done.realised.quantize(_EIGHT)
+        if realised:
+            self.credit(order.account, order.symbol, "REALIZED_PNL", realised, done.id)
         if done.commission:
             self.credit(order.account, order.symbol, "COMMISSION", -done.commission, done.id)
 
@@ -137,7 +139,7 @@ class UmMargin:
         paid = []
         for (account, of), quantity in self._exchange.positions.items():
             if of == symbol and quantity:
-                amount = -(quantity * self.mark(symbol) * rate).quantize(Decimal("0.00000001"))
+                amount = -(quantity * self.mark(symbol) * rate).quantize(_EIGHT)
                 self.credit(account, symbol, "FUNDING_FEE", amount)
                 paid.append((account, amount))
         return paid
