@@ -31,10 +31,10 @@ KINDS = (
     "journal_slow",
 )
 CUTS = frozenset({"disconnect", "drop", "venue_restart", "revoked_key", "server_error"})
-CRASHES_MAX = 8  # of one seed: each start costs as much as many orders
-FAULTS_MAX = 120
+CRASHES_MAX = 5  # of one seed: each start costs as much as many orders
+FAULTS_MAX = 60
 SHARE_OF_KINDS = 0.7
-CHANCE_LEAST, CHANCE_MOST = 0.01, 0.08
+CHANCE_LEAST, CHANCE_MOST = 0.01, 0.06
 
 
 def seeded(what: str, seed: int) -> Random:

@@ -58,14 +58,31 @@ def judge(books: Books, entries: list[Entry], venue: Venue, instruments: dict[st
             verdict.lost.append(f"order {name} is at the venue, and not in the journal")
         if len(placed) > 1:
             verdict.duplicated.append(f"order {name} is at the venue {len(placed)} times")
-        _judge_fills(name, [fill for one in placed for fill in executed[one.id]], booked.get(name, []), verdict)
     hands = {one.client_id for one in venue.orders if one.by_hand}
-    for name in sorted(booked.keys() - ours.keys() - hands - {""}):
-        verdict.unexplained.append(f"order {name} has fills in the ledger, and is not at the venue")
-    for name, order in sorted(books.orders.items()):
-        _judge_end(name, order.state, ours.get(name, []), verdict)
+    chains = _chains(books, [*ours, *(name for name in booked if name and name not in hands)])
+    for names in chains:
+        placed = [one for name in names for one in ours.get(name, [])]
+        fills = [fill for name in names for fill in booked.get(name, [])]
+        _judge_fills(names[0], [fill for one in placed for fill in executed[one.id]], fills, verdict)
+        states = [(name, books.orders[name].state) for name in names if name in books.orders]
+        for name, state in states:
+            _judge_end(name, state, ours.get(name, placed if len(names) > 1 else []), verdict)
+        if states and any(state is OrderState.FILLED for _, state in states) != any(one.status == "filled" for one in placed):
+            told = ", ".join(f"{name} {state.value}" for name, state in states)
+            verdict.lost.append(f"order {told} in the journal, at the venue {[one.status for one in placed]}")
     _judge_positions(books, venue, instruments, verdict)
     return verdict
+
+
+def _chains(books: Books, names: list[str]) -> list[list[str]]:
+    """Names of orders, those that replaced each other together: a venue may keep one order through all its revisions."""
+    roots: dict[str, list[str]] = {}
+    for name in sorted({*books.orders, *names}):
+        root = name
+        while root in books.orders and (before := books.orders[root].replaces) is not None:
+            root = before
+        roots.setdefault(root, []).append(name)
+    return [found for _, found in sorted(roots.items())]
 
 
 def _by_name(venue: Venue) -> dict[str, list[VenueOrder]]:
@@ -106,10 +123,8 @@ def _judge_end(name: str, state: OrderState, placed: list[VenueOrder], verdict: 
         verdict.stuck.append(f"order {name} is {state.value}")
     elif any(one.is_working for one in placed):
         verdict.lost.append(f"order {name} is {state.value} in the journal and works at the venue")
-    elif state in UNTOUCHED and placed:
+    elif state in UNTOUCHED and any(one.client_id == name for one in placed):
         verdict.lost.append(f"order {name} is {state.value} in the journal and {placed[-1].status} at the venue")
-    elif (state is OrderState.FILLED) != any(one.status == "filled" for one in placed):
-        verdict.lost.append(f"order {name} is {state.value} in the journal and {placed[-1].status if placed else 'absent'} at the venue")
 
 
 def _judge_positions(books: Books, venue: Venue, instruments: dict[str, str], verdict: Verdict) -> None:

@@ -94,6 +94,7 @@ class Simulation:
         self.halts: list[tuple[int, int]] = []
         self.is_halted = False
         self.is_judged = False
+        self.stage_refuses = False
 
     async def main(self, _: VirtualLoop) -> SeedResult:
         tasks = [self.loop.create_task(one) for one in (self._live(), self._move(), self._strike(), self._halt())]
@@ -101,7 +102,7 @@ class Simulation:
         self.chaos.is_on = False
         self.record.note("quiet", "campaign")
         self.clock.skew_ns = 0
-        self.stage.refuse_key(is_refused=False)
+        self._refuse_key(is_refused=False)
         self.stage.restart()  # the last one: whoever was told nothing for long asks again
         await self._settle()
         self.graveyard += tasks
@@ -132,6 +133,8 @@ class Simulation:
             if process.dies_at is not None and process.steps >= process.dies_at:
                 self.record.fault("crash", process.name, f"step {process.steps}")
             await asyncio.sleep(self.random.uniform(0.05, 3.0))
+            while self.stage_refuses:  # who starts it looks before starting it again
+                await asyncio.sleep(1.0)
 
     async def _serve(self, process: Process) -> None:
         try:
@@ -180,9 +183,13 @@ class Simulation:
             if self.chaos.strikes("order_by_hand", "person"):
                 self.work.order_by_hand(self.stage)
             if self.chaos.strikes("revoked_key", "venue"):
-                self.stage.refuse_key(is_refused=True)
+                self._refuse_key(is_refused=True)
                 await asyncio.sleep(self.random.uniform(0.5, 4.0))
-                self.stage.refuse_key(is_refused=False)
+                self._refuse_key(is_refused=False)
+
+    def _refuse_key(self, *, is_refused: bool) -> None:
+        self.stage_refuses = is_refused
+        self.stage.refuse_key(is_refused=is_refused)
 
     async def _halt(self) -> None:
         """The guard raises the epoch; for a while nothing may be sent, whatever is wanted."""

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from random import Random
 
 from tradewinds.campaign.stage import Market, Stage, Traded
 from tradewinds.core.order import Intent, OrderKind, OrderTerms, Side
 from tradewinds.core.ports import Clock
-from tradewinds.trading.books import Books
-from tradewinds.trading.entry import CancelWanted, Input, Wanted
+from tradewinds.trading.books import Books, Order
+from tradewinds.trading.entry import CancelWanted, Input, ReplaceWanted, Wanted
 
 STRATEGIES = ("trend", "carry", "reversal")
 LOTS_MOST = 30
 TICKS_AWAY = 25
-CANCELS = 0.3
+CANCELS = 0.25
+REPLACES = 0.1
 
 
 class Work:
@@ -33,6 +35,10 @@ class Work:
         random = self._random
         if books.open and random.random() < CANCELS:
             yield CancelWanted("work", "changed its mind", client_order_id=random.choice(list(books.open)))
+        if books.open and random.random() < REPLACES:
+            replaced = self._replaced(random.choice(list(books.open.values())))
+            if replaced is not None:
+                yield replaced
         if random.random() < 0.7:
             yield Wanted(tuple(self._intent() for _ in range(random.choice((1, 1, 1, 2, 4)))), "work")
 
@@ -42,6 +48,16 @@ class Work:
         side: Side = random.choice(("buy", "sell"))
         limit = None if random.random() < 0.5 else self._limit(one, side)
         stage.order_by_hand(one, side, one.lot, limit)
+
+    def _replaced(self, order: Order) -> ReplaceWanted | None:
+        """Another size and limit for a limit order."""
+        terms = order.approved.terms
+        one = next(each for each in self._market.traded.values() if each.id == terms.instrument)
+        if terms.kind != "limit" or terms.time_in_force != "gtc":
+            return None
+        lots = self._random.randint(1, LOTS_MOST)
+        new = replace(terms, quantity=order.filled + one.lot * lots, limit=self._limit(one, terms.side))
+        return ReplaceWanted(order.client_order_id, new, "work", "a better price")
 
     def _intent(self) -> Intent:
         random, one = self._random, self._traded()

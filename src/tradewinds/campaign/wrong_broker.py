@@ -96,6 +96,13 @@ class RefusedCancelIsGone(Layer):
             return _ended(order, OrderState.CANCELLED)
 
 
+class ReplaceLeavesTheOld(Layer):
+    """a replacement is sent as a new order, and the old one is taken for gone."""
+
+    async def replace(self, order: OrderRef, by: ApprovedOrder) -> OrderReport:
+        return await self.inner.submit(by)
+
+
 class NotFoundAtOnce(Layer):
     """one "not found" is believed, however soon after the send."""
 
@@ -221,6 +228,7 @@ WRONG: dict[str, type[Layer]] = {
     "blind_resend": BlindResend,
     "unknown_is_cancelled": UnknownIsCancelled,
     "refused_cancel_is_gone": RefusedCancelIsGone,
+    "replace_leaves_the_old": ReplaceLeavesTheOld,
     "not_found_at_once": NotFoundAtOnce,
     "no_fills_on_reconnect": NoFillsOnReconnect,
     "fill_booked_twice": FillsOfTwoNames,
