@@ -31,6 +31,7 @@ from tradewinds.wire.stream import StreamLimits
 FRAMES = 20_000
 MINUTE_MS = 60_000
 MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+IDLE_S = 3.0  # a machine that is busy with other things may pause a reader so long
 REACH = 250_000
 NAME = "BTCUSDT.BINANCE"
 
@@ -107,7 +108,7 @@ async def _fed(url: str, taken: list[float]) -> None:
 
     source = BinanceSource({"1m": frozenset({NAME})}, url, "", Clock(), random.Random(1), limits=StreamLimits(backoff_first_s=30.0))
     running = asyncio.create_task(source.run(take))
-    while not taken[3] or taken[3] > time.perf_counter() - 0.5:
+    while not taken[3] or taken[3] > time.perf_counter() - IDLE_S:
         await asyncio.sleep(0.1)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
@@ -162,7 +163,7 @@ def _serve(seconds: float) -> None:
         sent += FRAMES
     connection.sendall(b"\x88\x02\x03\xe8")
     print(sent, flush=True)
-    time.sleep(5.0)  # the reader empties its buffers
+    time.sleep(IDLE_S)  # the reader empties its buffers
 
 
 if __name__ == "__main__":
