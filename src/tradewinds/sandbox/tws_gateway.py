@@ -49,7 +49,8 @@ class Gateway:
 
     version: the newest protocol that it speaks. asks: the code and text with which it holds an order until a person confirms, None
     for an order that it passes on. commission_delay_ns: how long after an execution its commission is told. drops_orders: while true,
-    an order that arrives is lost without an answer. farms_are_told: the notices 2104 and 2106 after a log-in.
+    an order that arrives is lost without an answer; is_silent_about_history: the same for requests of bars. farms_are_told: the
+    notices 2104 and 2106 after a log-in.
     """
 
     exchange: Exchange
@@ -64,6 +65,7 @@ class Gateway:
     commission_delay_ns: int = 0
     drops_orders: bool = False
     farms_are_told: bool = True
+    is_silent_about_history: bool = False
     is_subscribed: Callable[[str], bool] = lambda instrument: True
     mode: Mode = "up"
     sessions: dict[int, Session] = field(default_factory=dict)

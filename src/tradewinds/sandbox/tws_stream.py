@@ -204,7 +204,7 @@ def historical_data(session: Session, fields: list[str]) -> None:
     """Message 20."""
     gateway, request = session.gateway, int(fields[1])
     listed = _listed(session, request, fields[2:14])
-    if listed is None:
+    if listed is None or gateway.is_silent_about_history:
         return
     _, end, size, duration, hours, what, date_format, keep = fields[14:22]
     asked = wanted(end, duration, size, what, date_format, gateway.now_ns())

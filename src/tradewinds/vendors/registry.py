@@ -27,6 +27,7 @@ VENDORS: dict[str, str] = {
     "cftc": "tradewinds.vendors.cftc:Cftc",
     "edgar": "tradewinds.vendors.edgar:Edgar",
     "ecb": "tradewinds.vendors.ecb:Ecb",
+    "ibkr": "tradewinds.vendors.ibkr:Ibkr",
 }
 
 
