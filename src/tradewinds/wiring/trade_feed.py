@@ -1,7 +1,7 @@
 """Which sources feed a trading service: one a venue, by the venue in the instruments' ids.
 
-Addresses are the vendors': `vendors.binance_rest.url` and `vendors.binance_stream.url` (TRADEWINDS_BINANCE_URL,
-TRADEWINDS_BINANCE_STREAM_URL), for futures `binance_um_rest` and `binance_um_stream`. Instruments of a venue without a source are said:
+Addresses are the vendors': `binance_stream` and `binance_rest` (TRADEWINDS_BINANCE_STREAM_URL, TRADEWINDS_BINANCE_URL), for futures
+`binance_futures_stream` and `binance_futures`. Instruments of a venue without a source are said:
 their strategies decide when they are asked to (`tradewinds trade decide`).
 """
 
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from tradewinds.live.feed import FeedSource
     from tradewinds.wiring.house import House
 
-# venue -> (stream, REST, path of klines, vendor's name)
+# venue -> (stream, REST, path of klines), and the vendors whose addresses stand over the first two
 BINANCE = {
-    "BINANCE": ("wss://data-stream.binance.vision", "https://api.binance.com", "/api/v3/klines", "binance"),
-    "BINANCE_UM": ("wss://fstream.binance.com", "https://fapi.binance.com", "/fapi/v1/klines", "binance_um"),
+    "BINANCE": ("wss://data-stream.binance.vision", "https://api.binance.com", "/api/v3/klines"),
+    "BINANCE_UM": ("wss://fstream.binance.com", "https://fapi.binance.com", "/fapi/v1/klines"),
 }
+ADDRESSES = {"BINANCE": ("binance_stream", "binance_rest"), "BINANCE_UM": ("binance_futures_stream", "binance_futures")}
 
 
 def feed_of(
@@ -55,12 +56,15 @@ def _binance(house: House, venue: str, brings: Mapping[str, frozenset[str]], clo
     from tradewinds.live.feed_binance import BinanceSource
     from tradewinds.wiring.feed import VENDORS
 
-    stream, rest, path, vendor = BINANCE[venue]
-    named = {kind: house.config.vendors.get(f"{vendor}_{kind}") for kind in ("stream", "rest")}
-    stream_url = (named["stream"].url if named["stream"] else None) or stream
-    rest_url = (named["rest"].url if named["rest"] else None) or rest
+    stream, rest, path = BINANCE[venue]
+    stream_url, rest_url = (_address(house, name) or usual for name, usual in zip(ADDRESSES[venue], (stream, rest), strict=True))
     spread = random.Random(f"feed {venue} {clock.now_ns()}")  # noqa: S311 - spreads reconnects
     return BinanceSource(
         brings, stream_url, rest_url, clock, spread, venue, path, quotes=sorted({one for some in brings.values() for one in some}),
         keeps_messages=venue in VENDORS,
     )  # fmt: skip
+
+
+def _address(house: House, vendor: str) -> str | None:
+    found = house.config.vendors.get(vendor)
+    return None if found is None else found.url

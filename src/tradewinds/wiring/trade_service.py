@@ -120,7 +120,7 @@ def assemble(
     epoch = stack.enter_context(open_epoch(house.home))
     bars = None if data is None else closed_of_files(data, _needs(plan, known))
     clock: Clock = house.clock if bars is None else BarClock(bars[0].end_ns - 1)
-    history = HouseHistory(house, {one.name: _need(one) for one in plan.strategies})
+    history = HouseHistory(house, {one.name: _need(one, known) for one in plan.strategies})
     limits = LimitWatch(house, plan.accounts, say)
     plans = [_trader(house, one, known, clock, epoch, history, bars, make_broker, limits) for one in plan.accounts.values()]
     run = f"{text(house.clock.now_ns())} {os.getpid()}"
@@ -256,9 +256,8 @@ def _ones(known: Mapping[str, Instrument]) -> dict[str, float]:
     return {one.currency: 1.0 for one in known.values()}
 
 
-def _need(one: TradedStrategy) -> Need:
-    strategy = one.strategy
-    return Need(strategy.interval, one.instruments, strategy.lookback_bars(strategy.params(one.parameters)))
+def _need(one: TradedStrategy, known: Mapping[str, Instrument]) -> Need:
+    return Need(one.strategy.interval, one.instruments, hosted_of(one, known, _ones(known)).window_bars)
 
 
 def _is_at_rest(service: TradingService) -> bool:
