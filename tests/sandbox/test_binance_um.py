@@ -195,6 +195,13 @@ def test_several_orders_are_placed_and_cancelled_at_once(main: Any) -> None:
     assert (gone[0]["status"], gone[1]["code"]) == ("CANCELED", -2011)
 
 
+@pytest.mark.parametrize("sent", ["", "no json", "{}", "[1]", "[]", json.dumps([LIMIT] * 6)])
+def test_a_batch_that_is_none_is_refused(main: Any, sent: str) -> None:
+    status, body = main.ask("POST", "/fapi/v1/batchOrders", batchOrders=sent)
+    assert (status, body["code"] in (-1102, -1130, -4082)) == (400, True)
+    assert main.ask("DELETE", "/fapi/v1/batchOrders", symbol="BTCUSDT", orderIdList="no json")[1]["code"] == -1130
+
+
 def test_positions_are_one_way_only(main: Any) -> None:
     assert main.ask("GET", "/fapi/v1/positionSide/dual")[1] == {"dualSidePosition": False}
     assert main.ask("POST", "/fapi/v1/positionSide/dual", dualSidePosition="false")[1]["code"] == -4059

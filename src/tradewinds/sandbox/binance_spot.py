@@ -23,6 +23,7 @@ from tradewinds.sandbox.binance_orders import cancelled, client_id, eight, place
 from tradewinds.sandbox.binance_questions import Question as MarketQuestion
 from tradewinds.sandbox.binance_questions import Refused
 from tradewinds.sandbox.binance_spot_account import FEE, SpotAccount
+from tradewinds.sandbox.binance_spot_changes import amended, replaced
 from tradewinds.sandbox.binance_user import SpotTalk, execution_report
 from tradewinds.sandbox.conversation import Answer, Close, Question, Send, Talk
 from tradewinds.sandbox.exchange import Exchange
@@ -154,7 +155,7 @@ class BinanceSpot:
 
     def _table(self) -> dict[tuple[str, str], Endpoint]:
         table = {
-            ("POST", "/api/v3/order"): Endpoint(self._new, need="cancel", is_order=True, is_free=True),
+            ("POST", "/api/v3/order"): Endpoint(self.new, need="cancel", is_order=True, is_free=True),
             ("GET", "/api/v3/order"): Endpoint(lambda asked: shown(self.find(asked), asked), 4),
             ("DELETE", "/api/v3/order"): Endpoint(self.cancel, need="cancel", is_free=True),
             ("POST", "/api/v3/order/test"): Endpoint(self._test, need="cancel"),
@@ -165,8 +166,10 @@ class BinanceSpot:
             ("GET", "/api/v3/account"): Endpoint(self.account.account, 20),
             ("GET", "/api/v3/account/commission"): Endpoint(self.account.commission, 20),
             ("GET", "/api/v3/rateLimit/order"): Endpoint(self.account.order_counts, 40),
-            ("PUT", "/api/v3/order/amend/keepPriority"): Endpoint(self._amend, 4, "trade"),
-            ("POST", "/api/v3/order/cancelReplace"): Endpoint(self._cancel_replace, need="trade", is_order=True, is_free=True),
+            ("PUT", "/api/v3/order/amend/keepPriority"): Endpoint(lambda asked: amended(self, asked), 4, "trade"),
+            ("POST", "/api/v3/order/cancelReplace"): Endpoint(
+                lambda asked: replaced(self, asked), need="trade", is_order=True, is_free=True
+            ),
             ("GET", "/sapi/v1/account/apiRestrictions"): Endpoint(self.account.restrictions),
             ("GET", "/sapi/v1/account/status"): Endpoint(lambda asked: {"data": "Normal"}),
             ("GET", "/sapi/v1/account/apiTradingStatus"): Endpoint(lambda asked: {"data": {"isLocked": False, "plannedRecoverTime": 0}}),
@@ -202,9 +205,13 @@ class BinanceSpot:
             raise Refused(-2010, "Account has insufficient balance for requested action.")
         return order
 
-    def _new(self, asked: Asked) -> dict[str, Any]:
+    def new(self, asked: Asked) -> dict[str, Any]:
+        """Place an order; the answer to who asked for it."""
         order = self.place(asked)
         return placed(order, self.exchange.executions_of(order.id), asked)
+
+    def _replace(self, asked: Asked) -> dict[str, Any]:
+        return replaced(self, asked)
 
     def _test(self, asked: Asked) -> dict[str, Any]:
         self._checked(asked)
@@ -245,69 +252,6 @@ class BinanceSpot:
         is_from_start = bool(asked.params.get("startTime"))
         found = within(asked, found, lambda one: one.at_ns, NS_PER_DAY, _SPAN)
         return [trade(one, asked) for one in (found[: rows_wanted(asked)] if is_from_start else found[-rows_wanted(asked) :])]
-
-    def _amend(self, asked: Asked) -> dict[str, Any]:
-        order, quantity = self.find(asked, is_cancel=True), asked.decimal("newQty")
-        if quantity is None:
-            asked.text("newQty")
-        assert quantity is not None
-        if not order.is_working:
-            raise Refused(-2038, "Unknown order sent.")
-        if quantity >= order.quantity:
-            same = quantity == order.quantity
-            raise Refused(
-                -2038,
-                "The requested action would change no state; rejecting" if same else "Order amend (quantity increase) is not supported.",
-            )
-        if quantity % self.rules(order.symbol).lot or quantity <= 0:
-            raise Refused(-1013, "Filter failure: LOT_SIZE")
-        before, renamed = order.client_id, client_id(asked, "newClientOrderId") or self.make_id()
-        if renamed != before:
-            self.exchange.rename(order, renamed)
-        order.extra["before"] = before
-        if not self.exchange.amend(order.id, quantity=quantity):
-            raise Refused(-2038, "Unknown order sent.")
-        found = shown(order, asked)
-        kept = ("symbol", "orderId", "orderListId", "clientOrderId", "price", "executedQty", "status", "timeInForce", "type", "side")
-        amended = {name: found[name] for name in kept} | {
-            "origClientOrderId": before,
-            "qty": found["origQty"],
-            "preventedQty": "0.00000000",
-            "quoteOrderQty": found["origQuoteOrderQty"],
-            "cumulativeQuoteQty": found["cummulativeQuoteQty"],
-            "workingTime": found["workingTime"],
-            "selfTradePreventionMode": "EXPIRE_MAKER",
-        }
-        return {"transactTime": asked.time(order.updated_ns), "executionId": len(self.exchange.log), "amendedOrder": amended}
-
-    def _cancel_replace(self, asked: Asked) -> dict[str, Any]:
-        mode = asked.text("cancelReplaceMode")
-        if mode not in ("STOP_ON_FAILURE", "ALLOW_FAILURE"):
-            raise Refused(-1130, "Data sent for parameter 'cancelReplaceMode' is not valid.")
-        named = {"orderId": "cancelOrderId", "origClientOrderId": "cancelOrigClientOrderId", "newClientOrderId": "cancelNewClientOrderId"}
-        old = {name: asked.params[sent] for name, sent in named.items() if asked.params.get(sent)}
-        old |= {name: asked.params[name] for name in ("symbol", "cancelRestrictions") if name in asked.params}
-        first = self._tried(self.cancel, Asked(old, asked.key, asked.now_ns, asked.unit))
-        stops = "code" in first and mode == "STOP_ON_FAILURE"
-        second = None if stops else self._tried(self._new, asked)
-        found = {
-            "cancelResult": "FAILURE" if "code" in first else "SUCCESS",
-            "newOrderResult": "NOT_ATTEMPTED" if second is None else "FAILURE" if "code" in second else "SUCCESS",
-            "cancelResponse": first,
-            "newOrderResponse": second,
-        }
-        failed = [found["cancelResult"], found["newOrderResult"]]
-        if "SUCCESS" in failed and "FAILURE" in failed:
-            raise Denied(409, -2021, "Order cancel-replace partially failed.", {"data": found})
-        if "FAILURE" in failed:
-            raise Denied(400, -2022, "Order cancel-replace failed.", {"data": found})
-        return found
-
-    def _tried(self, call: Callable[[Asked], dict[str, Any]], asked: Asked) -> dict[str, Any]:
-        try:
-            return call(asked)
-        except Refused as error:
-            return {"code": error.code, "msg": str(error)}
 
     def _market(self, call: Callable[[MarketQuestion], Any]) -> Callable[[Asked], Any]:
         return lambda asked: call(_market_question(self.world, asked))

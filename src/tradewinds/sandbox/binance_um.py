@@ -9,7 +9,6 @@ One-way positions and cross margin; hedge mode is refused.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -23,7 +22,9 @@ from tradewinds.sandbox.binance_history import named_order, rows_wanted, within
 from tradewinds.sandbox.binance_questions import Question as MarketQuestion
 from tradewinds.sandbox.binance_questions import Refused
 from tradewinds.sandbox.binance_um_account import UmAccount
-from tradewinds.sandbox.binance_um_orders import algo_shown, check_um, shown, trade, um_order
+from tradewinds.sandbox.binance_um_algo import all_algo, cancelled_algo, found_algo, new_algo, open_algo
+from tradewinds.sandbox.binance_um_changes import batch, batch_cancelled, modified
+from tradewinds.sandbox.binance_um_orders import check_um, is_plain, shown, trade, um_order
 from tradewinds.sandbox.binance_um_user import ListenKeys
 from tradewinds.sandbox.conversation import Answer, Close, Question, Send, Talk
 from tradewinds.sandbox.exchange import Exchange
@@ -37,7 +38,6 @@ from tradewinds.sandbox.world import World
 
 NAME = "binance_um"
 MAKER, TAKER = Decimal("0.0002"), Decimal("0.0005")
-BATCH_MAX = 5
 ORDERS_10S = 300
 WEIGHT_OUT_OF_THE_WAY = 100_000
 _EIGHT = Decimal("0.00000001")
@@ -134,24 +134,26 @@ class BinanceUm:
     def _table(self) -> dict[tuple[str, str], Endpoint]:
         one = self.account
         table = {
-            ("POST", "/fapi/v1/order"): Endpoint(self._new, need="cancel", is_order=True),
+            ("POST", "/fapi/v1/order"): Endpoint(self.new, need="cancel", is_order=True),
             ("POST", "/fapi/v1/order/test"): Endpoint(self._test, need="cancel"),
             ("GET", "/fapi/v1/order"): Endpoint(self._query),
-            ("DELETE", "/fapi/v1/order"): Endpoint(self._cancel, need="cancel"),
-            ("PUT", "/fapi/v1/order"): Endpoint(self._modify, need="trade", is_order=True),
-            ("POST", "/fapi/v1/batchOrders"): Endpoint(self._batch, 5, need="cancel", is_order=True),
-            ("DELETE", "/fapi/v1/batchOrders"): Endpoint(self._cancel_batch, need="cancel"),
+            ("DELETE", "/fapi/v1/order"): Endpoint(self.cancel, need="cancel"),
+            ("PUT", "/fapi/v1/order"): Endpoint(lambda asked: modified(self, asked), need="trade", is_order=True),
+            ("POST", "/fapi/v1/batchOrders"): Endpoint(lambda asked: batch(self, asked), 5, need="cancel", is_order=True),
+            ("DELETE", "/fapi/v1/batchOrders"): Endpoint(lambda asked: batch_cancelled(self, asked), need="cancel"),
             ("DELETE", "/fapi/v1/allOpenOrders"): Endpoint(lambda asked: self._cancel_all(asked, only_algo=False), need="cancel"),
             ("POST", "/fapi/v1/countdownCancelAll"): Endpoint(self._countdown, 10, need="cancel"),
             ("GET", "/fapi/v1/openOrder"): Endpoint(self._query_open),
-            ("GET", "/fapi/v1/openOrders"): Endpoint(self._open, lambda asked: 1 if asked.params.get("symbol") else 40),
+            ("GET", "/fapi/v1/openOrders"): Endpoint(self._open, _all_or_one),
             ("GET", "/fapi/v1/allOrders"): Endpoint(self._all, 5),
             ("GET", "/fapi/v1/userTrades"): Endpoint(self._trades, 5),
-            ("POST", "/fapi/v1/algoOrder"): Endpoint(self._new_algo, need="cancel", is_order=True),
-            ("GET", "/fapi/v1/algoOrder"): Endpoint(lambda asked: self._algo_shown(self._algo(asked), asked)),
-            ("DELETE", "/fapi/v1/algoOrder"): Endpoint(self._cancel_algo, need="cancel"),
-            ("GET", "/fapi/v1/openAlgoOrders"): Endpoint(self._open_algo, lambda asked: 1 if asked.params.get("symbol") else 40),
-            ("GET", "/fapi/v1/allAlgoOrders"): Endpoint(self._all_algo, 5),
+            ("POST", "/fapi/v1/algoOrder"): Endpoint(lambda asked: new_algo(self, asked), need="cancel", is_order=True),
+            ("GET", "/fapi/v1/algoOrder"): Endpoint(lambda asked: found_algo(self, asked)),
+            ("DELETE", "/fapi/v1/algoOrder"): Endpoint(lambda asked: cancelled_algo(self, asked), need="cancel"),
+            ("GET", "/fapi/v1/openAlgoOrders"): Endpoint(
+                lambda asked: open_algo(self, asked), lambda asked: 1 if asked.params.get("symbol") else 40
+            ),
+            ("GET", "/fapi/v1/allAlgoOrders"): Endpoint(lambda asked: all_algo(self, asked), 5),
             ("DELETE", "/fapi/v1/algoOpenOrders"): Endpoint(lambda asked: self._cancel_all(asked, only_algo=True), need="cancel"),
             ("GET", "/fapi/v2/balance"): Endpoint(one.balance, 5),
             ("GET", "/fapi/v3/balance"): Endpoint(one.balance, 5),
@@ -177,7 +179,8 @@ class BinanceUm:
             table["GET", f"/fapi/v1/{path}"] = Endpoint(self._market(call), self._market_weight(weight), need=None)
         return table
 
-    def _checked(self, asked: Asked, *, is_algo: bool) -> VenueOrder:
+    def checked(self, asked: Asked, *, is_algo: bool) -> VenueOrder:
+        """The order that the parameters describe, once every rule lets it pass; it is not placed yet."""
         rules = self.rules(asked.text("symbol"))
         quote = self.prices.quote(rules.symbol)
         order = um_order(asked, rules, self._make_id(), is_algo=is_algo)
@@ -197,81 +200,38 @@ class BinanceUm:
             raise Refused(-2019, "Margin is insufficient.")
         return order
 
-    def _new(self, asked: Asked) -> dict[str, Any]:
-        order = self.exchange.place(self._checked(asked, is_algo=False))
+    def new(self, asked: Asked) -> dict[str, Any]:
+        """Place an order; the answer to who asked for it."""
+        order = self.exchange.place(self.checked(asked, is_algo=False))
         is_ack = asked.params.get("newOrderRespType", "ACK") == "ACK"
         return shown(order, asked, self.rules(order.symbol), is_ack=is_ack)
 
     def _test(self, asked: Asked) -> dict[str, Any]:
-        return shown(self._checked(asked, is_algo=False), asked, self.rules(asked.text("symbol")), is_ack=True)
+        return shown(self.checked(asked, is_algo=False), asked, self.rules(asked.text("symbol")), is_ack=True)
 
-    def _new_algo(self, asked: Asked) -> dict[str, Any]:
-        if asked.text("algoType") != "CONDITIONAL":
-            raise Refused(-1130, "Data sent for parameter 'algoType' is not valid.")
-        return self._algo_shown(self.exchange.place(self._checked(asked, is_algo=True)), asked)
-
-    def _find(self, asked: Asked, *, is_cancel: bool = False) -> VenueOrder:
+    def find(self, asked: Asked, *, is_cancel: bool = False) -> VenueOrder:
+        """The order in the book that the parameters name; raises the venue's refusal where there is none."""
         order = named_order(self.exchange, asked, self.rules(asked.text("symbol")).symbol, is_cancel=is_cancel)
-        if not _is_plain(order):
+        if not is_plain(order):
             raise Refused(-2011, "Unknown order sent.") if is_cancel else Refused(-2013, "Order does not exist.")
         return order
 
     def _query(self, asked: Asked) -> dict[str, Any]:
-        order = self._find(asked)
+        order = self.find(asked)
         return shown(order, asked, self.rules(order.symbol))
 
     def _query_open(self, asked: Asked) -> dict[str, Any]:
-        order = self._find(asked)
+        order = self.find(asked)
         if not order.is_working:
             raise Refused(-2013, "Order does not exist.")
         return shown(order, asked, self.rules(order.symbol))
 
-    def _cancel(self, asked: Asked) -> dict[str, Any]:
-        order = self._find(asked, is_cancel=True)
+    def cancel(self, asked: Asked) -> dict[str, Any]:
+        """Cancel one order."""
+        order = self.find(asked, is_cancel=True)
         if self.exchange.cancel(order.id) is None:
             raise Refused(-2011, "Unknown order sent.")
         return shown(order, asked, self.rules(order.symbol))
-
-    def _modify(self, asked: Asked) -> dict[str, Any]:
-        order, rules = self._find(asked, is_cancel=True), self.rules(asked.text("symbol"))
-        quantity, price = asked.decimal("quantity"), asked.decimal("price")
-        if quantity is None or price is None:
-            asked.text("quantity" if quantity is None else "price")
-        assert quantity is not None
-        assert price is not None
-        if not order.is_working or order.limit is None:
-            raise Refused(-2013, "Order does not exist.")
-        if asked.text("side") != order.side.upper():
-            raise Refused(-1117, "Invalid side.")
-        if (quantity, price) == (order.quantity, order.limit):
-            raise Refused(-5027, "No need to modify the order.")
-        wanted = order.copy()
-        wanted.quantity, wanted.limit = quantity, price
-        check_um(wanted, rules, self.prices.quote(order.symbol), self.exchange.position(order.account, order.symbol))
-        if self.margin.needs(wanted) - self.margin.needs(order) > self.margin.available(order.account):
-            raise Refused(-2019, "Margin is insufficient.")
-        if not self.exchange.amend(order.id, quantity=quantity, limit=price):
-            # What is filled already reaches the new quantity: the venue cancels the rest.
-            self.exchange.cancel(order.id)
-        return shown(order, asked, rules)
-
-    def _batch(self, asked: Asked) -> list[dict[str, Any]]:
-        try:
-            wanted = json.loads(asked.text("batchOrders"), parse_float=str)
-        except ValueError:
-            wanted = None
-        if not isinstance(wanted, list) or not 1 <= len(wanted) <= BATCH_MAX or not all(isinstance(one, dict) for one in wanted):
-            raise Refused(-4082, f"Invalid number of batch orders, expected 1 to {BATCH_MAX}.")
-        texts = [{name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in one.items()} for one in wanted]
-        return [_tried(self._new, Asked(one, asked.key, asked.now_ns, asked.unit)) for one in texts]
-
-    def _cancel_batch(self, asked: Asked) -> list[dict[str, Any]]:
-        found = []
-        for sent, single in (("orderIdList", "orderId"), ("origClientOrderIdList", "origClientOrderId")):
-            for value in json.loads(asked.params.get(sent) or "[]"):
-                one = {"symbol": asked.text("symbol"), single: str(value)}
-                found.append(_tried(self._cancel, Asked(one, asked.key, asked.now_ns, asked.unit)))
-        return found
 
     def _cancel_all(self, asked: Asked, *, only_algo: bool) -> dict[str, Any]:
         self._cancel_all_of(asked.account, self.rules(asked.text("symbol")).symbol, only_algo=only_algo)
@@ -279,7 +239,7 @@ class BinanceUm:
 
     def _cancel_all_of(self, account: str, symbol: str, *, only_algo: bool | None) -> None:
         for order in self.exchange.working(account, symbol):
-            if only_algo is None or only_algo != _is_plain(order):
+            if only_algo is None or only_algo != is_plain(order):
                 self.exchange.cancel(order.id)
 
     def _countdown(self, asked: Asked) -> dict[str, Any]:
@@ -293,26 +253,22 @@ class BinanceUm:
         return {"symbol": symbol, "countdownTime": str(after_ms)}
 
     def _open(self, asked: Asked) -> list[dict[str, Any]]:
-        return [shown(one, asked, self.rules(one.symbol)) for one in self._working(asked) if _is_plain(one)]
+        return [shown(one, asked, self.rules(one.symbol)) for one in self.working(asked) if is_plain(one)]
 
-    def _open_algo(self, asked: Asked) -> list[dict[str, Any]]:
-        return [self._algo_shown(one, asked) for one in self._working(asked) if not _is_plain(one)]
-
-    def _working(self, asked: Asked) -> list[VenueOrder]:
+    def working(self, asked: Asked) -> list[VenueOrder]:
+        """The account's working orders, of one pair where one is named."""
         symbol = asked.params.get("symbol")
         return self.exchange.working(asked.account, self.rules(symbol).symbol if symbol else None)
 
     def _all(self, asked: Asked) -> list[dict[str, Any]]:
-        found = [one for one in self._ever(asked) if _is_plain(one)]
+        found = [one for one in self.ever(asked) if is_plain(one)]
         first = asked.number("orderId")
         if first is not None:
             found = [one for one in found if one.id >= first][: rows_wanted(asked)]
         return [shown(one, asked, self.rules(one.symbol)) for one in found[-rows_wanted(asked) :]]
 
-    def _all_algo(self, asked: Asked) -> list[dict[str, Any]]:
-        return [self._algo_shown(one, asked) for one in self._ever(asked) if "algo" in one.extra][-rows_wanted(asked) :]
-
-    def _ever(self, asked: Asked) -> list[VenueOrder]:
+    def ever(self, asked: Asked) -> list[VenueOrder]:
+        """Every order of the account and the pair that was ever made, within the span that is asked for."""
         symbol = self.rules(asked.text("symbol")).symbol
         found = [one for one in self.exchange.orders.values() if one.account == asked.account and one.symbol == symbol]
         return within(asked, found, lambda one: one.created_ns, 7 * NS_PER_DAY, _SPAN)
@@ -329,24 +285,6 @@ class BinanceUm:
         else:
             found = within(asked, found, lambda one: one.at_ns, 7 * NS_PER_DAY, _SPAN)
         return [trade(one, asked, rules) for one in found[-rows_wanted(asked) :]]
-
-    def _algo(self, asked: Asked, *, is_cancel: bool = False) -> VenueOrder:
-        number, name = asked.number("algoId"), asked.params.get("clientAlgoId")
-        if number is None and not name:
-            raise Refused(-1102, "Param 'algoId' or 'clientAlgoId' must be sent, but both were empty/null!")
-        found = self.exchange.orders.get(number) if number is not None else self.exchange.named(asked.account, name or "")
-        if found is None or found.account != asked.account or "algo" not in found.extra:
-            raise Refused(-2011, "Unknown order sent.") if is_cancel else Refused(-2013, "Order does not exist.")
-        return found
-
-    def _cancel_algo(self, asked: Asked) -> dict[str, Any]:
-        order = self._algo(asked, is_cancel=True)
-        if _is_plain(order) or self.exchange.cancel(order.id) is None:
-            raise Refused(-2011, "Unknown order sent.")
-        return {"algoId": order.id, "clientAlgoId": order.client_id, "code": "200", "msg": "success"}
-
-    def _algo_shown(self, order: VenueOrder, asked: Asked) -> dict[str, Any]:
-        return algo_shown(order, asked, self.rules(order.symbol))
 
     def _commission(self, asked: Asked) -> dict[str, Any]:
         symbol = self.rules(asked.text("symbol")).symbol
@@ -374,19 +312,12 @@ def _fee(order: VenueOrder, quantity: Decimal, price: Decimal, is_maker: bool) -
     return (quantity * price * (MAKER if is_maker else TAKER)).quantize(_EIGHT), ASSET
 
 
-def _is_plain(order: VenueOrder) -> bool:
-    """Whether it is in the book: a conditional order is once it has started."""
-    return "algo" not in order.extra or order.is_triggered
+def _all_or_one(asked: Asked) -> int:
+    """The weight of a question about one pair, or about all."""
+    return 1 if asked.params.get("symbol") else 40
 
 
 def _dual(asked: Asked) -> Any:
     if asked.text("dualSidePosition").lower() == "false":
         raise Refused(-4059, "No need to change position side.")
     raise Refused(-4068, "Position side cannot be changed if there exists position: this venue keeps one-way positions only.")
-
-
-def _tried(call: Callable[[Asked], dict[str, Any]], asked: Asked) -> dict[str, Any]:
-    try:
-        return call(asked)
-    except Refused as error:
-        return {"code": error.code, "msg": str(error)}

@@ -178,6 +178,11 @@ def algo_shown(order: VenueOrder, asked: Asked, rules: Rules) -> dict[str, Any]:
     }
 
 
+def is_plain(order: VenueOrder) -> bool:
+    """Whether it is in the book: a conditional order is once it has started."""
+    return "algo" not in order.extra or order.is_triggered
+
+
 def algo_status(order: VenueOrder) -> str:
     """The state of a conditional order."""
     if order.is_working:
