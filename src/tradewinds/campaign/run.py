@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass, field
 
 from tradewinds.campaign.chaos import CRASHES_MAX, Chaos, seeded
@@ -290,8 +291,12 @@ def simulate(seed: int, broker: str, *, keeps_lines: bool = False) -> SeedResult
     loop = VirtualLoop()
     simulation = Simulation(seed, broker, loop, keeps_lines=keeps_lines)
     loop.set_exception_handler(lambda _, context: simulation.found(context.get("exception") or context["message"]))
+    spoken = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)  # client libraries log every cut
     try:
         return run_virtually(simulation.main, loop)
     except Stalled as error:
         simulation.found(error)
         return simulation.judged()
+    finally:
+        logging.disable(spoken)

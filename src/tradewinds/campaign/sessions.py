@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakSet
 
 import aiohttp
 from aiohttp import ClientConnectorError
 from aiohttp.client_proto import ResponseHandler
-from aiohttp.connector import BaseConnector
+from aiohttp.connector import BaseConnector, Connection
 
 from tradewinds.campaign.loop import PROCESS
 
@@ -21,6 +22,18 @@ class MemoryConnector(BaseConnector):
 
     def __init__(self) -> None:
         super().__init__(keepalive_timeout=KEPT_S)
+        self._given: WeakSet[Connection] = WeakSet()
+
+    async def connect(self, req: Any, traces: Any, timeout: Any) -> Connection:
+        found = await super().connect(req, traces, timeout)
+        self._given.add(found)
+        return found
+
+    def forget(self) -> None:
+        """Its process is dead: nobody will give back what was taken, and nobody shall say so."""
+        self._closed = True
+        for one in self._given:
+            one._protocol = None
 
     async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> ResponseHandler:
         try:
@@ -38,7 +51,7 @@ def memory_session() -> aiohttp.ClientSession:
 
     def forget() -> None:
         session.detach()
-        connector._closed = True
+        connector.forget()
 
     process = PROCESS.get()
     if process is not None:
