@@ -29,7 +29,7 @@ from tradewinds.jobs.config import Config, VendorConfig
 from tradewinds.jobs.context import Context
 from tradewinds.jobs.plan import JobResult, Readiness
 from tradewinds.wiring.calendars import stand_calendars
-from tradewinds.wiring.clock import FileClock, ReplayClock, SystemClock
+from tradewinds.wiring.clock import FileClock, ReplayClock, SystemClock, running_clock
 from tradewinds.wiring.settings import find_config, load_config, secret_of
 
 if TYPE_CHECKING:
@@ -208,12 +208,12 @@ def vendor_of_file(context: Context, file: Path, options: Mapping[str, str]) -> 
 
 
 def clock_of(setting: str | None) -> Clock:
-    """The machine's clock, a fixed instant (ISO 8601), or one that a file holds (`@FILE`)."""
+    """The machine's clock, a fixed instant (ISO 8601), one that a file holds (`@FILE`), or one that runs (`<instant> speed N since T`)."""
     if not setting:
         return SystemClock()
     if setting.startswith("@"):
         return FileClock(Path(setting[1:]))
-    return ReplayClock(parse(setting))
+    return running_clock(setting) or ReplayClock(parse(setting))
 
 
 _houses: dict[tuple[str, str], House] = {}
