@@ -27,6 +27,7 @@ from tradewinds.live.trader import Trader
 from tradewinds.trading.books import MANUAL
 from tradewinds.trading.entry import Approval, BarsClosed, CancelWanted, Compared, Controlled, Entry, Wanted
 from tradewinds.trading.journal import encode
+from tradewinds.trading.settlement import differences
 
 OVERRIDES = ("trade", "no trading", "close only", "reduce only")
 DECIDE_WITHIN_S = 30.0
@@ -105,11 +106,9 @@ class Acts:
         broker = trader.parts.broker
         held, working = await broker.holdings(), await broker.open_orders()
         books = trader.books
-        ours = {name: one.quantity for name, one in books.whole.positions.items() if one.quantity}
         breaks: list[dict[str, Any]] = [
-            {"kind": "position", "what": name, "ours": str(ours.get(name, ZERO)), "broker": str(held.quantity(name))}
-            for name in sorted({*ours, *held.positions})
-            if ours.get(name, ZERO) != held.quantity(name)
+            {"kind": one.kind, "what": one.what, "ours": answers.number(one.expected), "broker": answers.number(one.found)}
+            for one in differences(books, held, broker.capability)
         ]
         theirs = {one.client_order_id or one.venue_order_id for one in working}
         known = {*books.open, *books.foreign}

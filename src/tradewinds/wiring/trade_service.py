@@ -172,7 +172,7 @@ def _trader(
         simulate = getattr(broker, "take", _nothing)
         if plan.mode == "shadow":
             broker, simulate = ReadOnlyBroker(broker), _nothing
-        engine = engine_of(plan, hosted, broker.capability)
+        engine = engine_of(plan, hosted, broker.capability, mine)
         loop = AccountLoop(
             engine, journal, broker, clock, epoch.epoch, listen=hooks.listen, acknowledge=hooks.acknowledge, epoch_every_s=EPOCH_EVERY_S,
             alert=hooks.alert, route=hooks.route,
@@ -202,15 +202,19 @@ def _trader(
     )
 
 
-def engine_of(plan: AccountPlan, hosted: Sequence[Hosted], capability: BrokerCapability) -> Engine:
-    """The core of an account as the service runs it; parity makes it the same way."""
+def engine_of(
+    plan: AccountPlan, hosted: Sequence[Hosted], capability: BrokerCapability, by_hand: Mapping[str, Instrument] | None = None
+) -> Engine:
+    """The core of an account as the service runs it; parity makes it the same way. by_hand: rules of what no strategy trades."""
     account = plan.account
+    rules = {**(by_hand or {}), **{one.id: one for each in hosted for one in each.instruments}}
     gate = Gate(
         account.limits, {one.name: one.limits for one in plan.strategies if not one.limits.is_empty}, currency=account.currency,
         account=account.name, has_reduce_only=capability.has_reduce_only,
     )  # fmt: skip
     host = StrategyHost(account.name, hosted, capability)
-    return Engine(Books(account.name, account.config.lots), gate, capability, host, is_shadow=plan.mode == "shadow")
+    books = Books(account.name, account.config.lots, rules, account.currency)
+    return Engine(books, gate, capability, host, is_shadow=plan.mode == "shadow")
 
 
 def pinned(fingerprints: Mapping[str, str], strategies: Iterable[TradedStrategy]) -> dict[str, str]:
