@@ -12,6 +12,7 @@ Everything runs on the event loop's time; a clock that jumps back does not take 
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -116,11 +117,7 @@ class AccountLoop:
 
     async def start(self) -> None:
         """Recovery, which is the only way to start. Returns when the first comparison with the venue is settled."""
-        for kept, entry in read(self._journal.read()):
-            self.engine.replay(entry)
-            self._sequence, self._hash = kept.sequence, kept.hash
-            self._last_ns = entry.time_ns
-            self._listen(entry)
+        self._replay()
         self._last_s = asyncio.get_running_loop().time()
         self._doubted_s = dict.fromkeys(self.engine.books.open, self._last_s)
         await self._step([Restarted(), *self._raised()])
@@ -156,6 +153,19 @@ class AccountLoop:
         return self._last_ns
 
     # Steps
+
+    def _replay(self) -> None:
+        was_enabled = gc.isenabled()
+        gc.disable()  # a replay makes what stays: looking for garbage in it takes a third of the time
+        try:
+            for kept, entry in read(self._journal.read()):
+                self.engine.replay(entry)
+                self._sequence, self._hash = kept.sequence, kept.hash
+                self._last_ns = entry.time_ns
+                self._listen(entry)
+        finally:
+            if was_enabled:
+                gc.enable()
 
     async def _open(self) -> None:
         tries = 0

@@ -52,18 +52,24 @@ class Step:
         """Nothing made yet. Times never run backwards: an earlier one counts as the last."""
         self.time_ns = max(self.time_ns, time_ns)
         self.records, self.commands = [], []
+        if self.worth.is_lazy:
+            self.worth.count(self.books)
 
     def emit(self, record: Record) -> None:
         """Write a record and apply it."""
         self.records.append(record)
-        self.apply(self.time_ns, record)
+        self._apply(self.time_ns, record)
 
     def alert(self, severity: Literal["info", "warning", "critical"], text: str) -> None:
         """A person has to know."""
         self.emit(Alerted(severity, text))
 
     def apply(self, time_ns: int, record: Record) -> None:
-        """What a record does, now or when it is replayed."""
+        """Replay a record: it does what it did, and what it means for the standing is counted when the replay is over."""
+        self.worth.is_lazy = True
+        self._apply(time_ns, record)
+
+    def _apply(self, time_ns: int, record: Record) -> None:
         before = self.books.orders[record.client_order_id].state if isinstance(record, Changed) else None
         gains = self.books.apply_one(time_ns, record)
         match record:
@@ -112,7 +118,7 @@ class Step:
 
     def _leave(self, order: Order | None) -> None:
         if order is not None:
-            self.worth.leave(order.client_order_id, order.strategy, order.instrument, order.left)
+            self.worth.leave(order)
 
 
 def is_more(told: Decimal | None, order: Order) -> bool:

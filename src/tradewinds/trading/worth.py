@@ -14,7 +14,7 @@ from decimal import Decimal, localcontext
 from tradewinds.core.account import ZERO
 from tradewinds.risk.limits import Gate
 from tradewinds.risk.standing import Standing
-from tradewinds.trading.books import MANUAL, Books
+from tradewinds.trading.books import MANUAL, Books, Order
 from tradewinds.trading.entry import Priced
 
 _DIGITS = 50
@@ -35,9 +35,26 @@ class Worth:
     standing: Standing = field(default_factory=Standing)
     prices: dict[str, Priced] = field(default_factory=dict)
     rates: dict[str, Rate] = field(default_factory=dict)
+    is_lazy: bool = False  # while a journal is replayed: what changed is noted, and counted when somebody asks for prices
+    _holds: dict[tuple[str, str], None] = field(default_factory=dict)
+    _orders: dict[str, Order] = field(default_factory=dict)
+
+    def count(self, books: Books) -> None:
+        """Count what was noted; each line says what is so now, so that only the last change of it matters."""
+        self.is_lazy = False
+        for strategy, instrument in self._holds:
+            self.standing.hold(strategy, instrument, books.part(strategy).quantity(instrument))
+        for order in self._orders.values():
+            self.leave(order)
+        if self._holds:
+            self.keep(books)
+        self._holds.clear()
+        self._orders.clear()
 
     def price(self, books: Books, gate: Gate, priced: Priced, time_ns: int) -> None:
         """A price was told."""
+        if self._holds or self._orders:
+            self.count(books)
         name = priced.instrument
         self.prices[name] = priced
         self.standing.mark(name, priced.price, priced.price_ns, priced.rate)
@@ -54,12 +71,18 @@ class Worth:
 
     def hold(self, books: Books, strategy: str, instrument: str) -> None:
         """What a strategy holds has changed, and its cash with it."""
+        if self.is_lazy:
+            self._holds[strategy, instrument] = None
+            return
         self.standing.hold(strategy, instrument, books.part(strategy).quantity(instrument))
         self._keep_part(books, strategy)
 
-    def leave(self, client_order_id: str, strategy: str, instrument: str, units: Decimal) -> None:
+    def leave(self, order: Order) -> None:
         """What may still fill of an order has changed."""
-        self.standing.leave(client_order_id, strategy, instrument, units)
+        if self.is_lazy:
+            self._orders[order.client_order_id] = order
+        else:
+            self.standing.leave(order.client_order_id, order.strategy, order.instrument, order.left)
 
     def keep(self, books: Books) -> None:
         """Cash or rates have changed."""
