@@ -84,6 +84,9 @@ class Crossing:
         intent = Intent("second", "crossing", bars.end_ns, OrderTerms(ABC, "buy", Decimal(2)))
         yield Decided("crossing", bars.end_ns, {ABC: "2.0"}), (intent,)
 
+    def react(self, now_ns: int, books: Books) -> Iterator[tuple[Decided | Alerted, tuple[Intent, ...]]]:
+        return iter(())
+
 
 Scene = Callable[[TradingService, Acts], Awaitable[None]]
 Run = Callable[..., None]

@@ -18,13 +18,13 @@ from tradewinds.core.order import ORDER_KINDS, TIMES_IN_FORCE, Intent, OrderStat
 from tradewinds.factors.incremental import Ema
 from tradewinds.factors.indicator import sma
 from tradewinds.history.panel import Panel
-from tradewinds.risk.limits import Gate
+from tradewinds.risk.limits import Gate, Limits
 from tradewinds.simulation.backtest import backtest
 from tradewinds.simulation.market import market_of_panel
 from tradewinds.simulation.rules import Account, Setup
 from tradewinds.trading.books import Books
 from tradewinds.trading.engine import Command, Engine
-from tradewinds.trading.entry import Alerted, Allotted, Answered, Approved, Bar, BarsClosed, Decided, Heard
+from tradewinds.trading.entry import Alerted, Allotted, Answered, Approved, Bar, BarsClosed, Decided, Heard, Priced, Waiting
 from tradewinds.trading.host import StrategyHost, warm_up_bars
 from tradewinds.trading.hosted import Hosted
 from tradewinds.trading.strategy import Float, Int, Strategy, event, vector
@@ -299,13 +299,16 @@ def test_the_exits_of_a_bracket_follow_its_entry_and_one_cancels_the_other() -> 
                 view.bracket("buy", 7.9, stop=view.close - 5.004, take_profit=view.close + 5.0)
 
     hand = Hand(hosted(Bracketed, bars))
-    hand.see(bars, range(4))
+    hand.see(bars, range(3))
+    entry = [one.order for one in hand.records if isinstance(one, Approved)]
+    hand._fill(bars, 3)  # the exits leave with the fill, before any bar ends
     first = [one.order for one in hand.records if isinstance(one, Approved)]
-    hand.see(bars, range(4, 5), fills=False)
+    hand.see(bars, range(3, 5), fills=False)
 
     close = Decimal(repr(float(bars.close[2, 0])))
     orders = [one.order for one in hand.records if isinstance(one, Approved)]
     exits = [one.terms for one in orders if one not in first[:1]]
+    assert [one.terms.kind for one in entry] == ["market"]
     assert [one.terms.kind for one in first] == ["market", "stop", "take_profit"]
     assert first[0].terms.quantity == 7
     assert exits[0].stop == close - Decimal("5.01")
@@ -324,6 +327,28 @@ def test_the_exits_of_a_bracket_follow_its_entry_and_one_cancels_the_other() -> 
     hand.see(bars, range(5, 6))
 
     assert hand.engine.books.orders[stop.client_order_id].state is OrderState.CANCEL_SENT
+
+
+def test_a_target_that_waits_for_a_person_or_is_only_a_shadow_is_not_wanted_again() -> None:
+    bars = panel()
+
+    @vector(lookback=1, interval="1m")
+    def always(panel: Any, params: Any) -> Any:
+        return np.full(panel.shape, 5.0)
+
+    asking = Hand(hosted(always, bars))
+    asking.engine.gate.limit(Limits(approval_above=Decimal(1)))
+    shadow = Hand(hosted(always, bars))
+    shadow.engine.is_shadow = True
+    for hand in (asking, shadow):
+        for row in range(5):
+            price = Decimal(repr(float(bars.close[row, 0])))
+            hand.engine.handle(int(bars.event_ns[row]), Priced("I0.XNAS", price, int(bars.event_ns[row]), Decimal(1)))
+            hand.see(bars, range(row, row + 1))
+
+    assert len([one for one in asking.records if isinstance(one, Waiting)]) == 1
+    assert len([one for one in shadow.records if isinstance(one, Approved)]) == 1
+    assert len([one for one in shadow.records if isinstance(one, Decided)]) == 5
 
 
 def test_a_stop_that_the_broker_cannot_hold_is_watched_and_sent_when_touched() -> None:

@@ -261,10 +261,11 @@ class Books:
                     self.is_halted, self.epoch = control.action == "halt", max(self.epoch, control.epoch)
                 else:
                     self.overrides[control.strategy, control.instrument] = control.action
-            case Decided(strategy, decision_ns, _, _, kept):
-                self.decided_ns[strategy] = decision_ns
+            case Decided(strategy, decision_ns, _, _, kept, is_reaction):
                 self.states[strategy] = kept or self.states.get(strategy, "")
-                self.untold.pop(strategy, None)
+                if not is_reaction:
+                    self.decided_ns[strategy] = decision_ns
+                    self.untold.pop(strategy, None)
 
     def _approve(self, time_ns: int, approved: ApprovedOrder, replaces: str | None) -> None:
         name = approved.client_order_id

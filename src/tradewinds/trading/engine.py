@@ -33,6 +33,7 @@ from tradewinds.trading.entry import (
     Approval,
     Approved,
     BarsClosed,
+    Booked,
     CancelAsked,
     CancelWanted,
     Changed,
@@ -75,6 +76,10 @@ class Host(Protocol):
         """What was decided, or that a strategy failed, each with what it wants; asked for one by one, so that books are up to date."""
         ...
 
+    def react(self, now_ns: int, books: Books) -> Iterable[tuple[Decided | Alerted, tuple[Intent, ...]]]:
+        """What fills and endings want between bars: nothing is decided anew."""
+        ...
+
 
 @dataclass(slots=True)
 class Engine:
@@ -100,6 +105,8 @@ class Engine:
         step = self.step
         step.begin(time_ns)
         self._take(given)
+        if not isinstance(given, BarsClosed):
+            self._react()
         for name in list(step.replacing):
             self._follow(self.books.orders[name])
         if self.tracking.is_compare_wanted:
@@ -192,7 +199,16 @@ class Engine:
     def _on_bars(self, bars: BarsClosed) -> None:
         if self.host is None:
             return
-        for decided, intents in self.host.decide(bars, self.books):
+        self._follow_host(self.host.decide(bars, self.books))
+
+    def _react(self) -> None:
+        """Fills and endings may want something at once: the exits of an entry do not wait for the next bar."""
+        news = any(isinstance(one, Booked | Changed) for one in self.step.records)
+        if news and self.host is not None and self.is_ready:
+            self._follow_host(self.host.react(self.step.time_ns, self.books))
+
+    def _follow_host(self, decisions: Iterable[tuple[Decided | Alerted, tuple[Intent, ...]]]) -> None:
+        for decided, intents in decisions:
             self.step.emit(decided)
             for one in decided.cancels if isinstance(decided, Decided) else ():
                 if one in self.books.open:

@@ -204,7 +204,7 @@ class Decided:
     """A strategy decided at the end of a bar. targets: by instrument, as float's text (repr), so that equal means equal to the bit.
 
     cancels: client order ids of its own that it wants cancelled. state: what it has to be brought back with after a restart, "" where
-    that is as it was.
+    that is as it was. is_reaction: nothing was decided; exits follow an entry that filled, or orders that belong together shrink.
     """
 
     strategy: str
@@ -212,6 +212,7 @@ class Decided:
     targets: Mapping[str, str] = field(default_factory=dict)
     cancels: tuple[str, ...] = ()
     state: str = ""
+    is_reaction: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from tradewinds.trading.sizing import CODES, UNITS, target_lots
 Floats = NDArray[np.float64]
 
 TARGET = "target"  # the reason on an intent that follows a target
+SHADOW = "shadow"  # how the reason begins why an order of shadow mode ended: it would be wanted again at every bar
 SHORT_OF_MONEY = ("cash", "no short sale")  # why the paper broker ends a target's order that the account cannot carry
 
 
@@ -96,8 +97,10 @@ class Following:
         return lots if is_enough else 0
 
     def _working(self, column: int) -> int:
+        """Lots of target orders that may still fill, or that a person may still allow; signed."""
         lot = lot_of(self.own.instruments[column])
-        return sum(int(one.left / lot) for one in self.own.working(column) if one.approved.intent.reason == TARGET)
+        working = sum(int(one.left / lot) for one in self.own.working(column) if one.approved.intent.reason == TARGET)
+        return working + sum(int(one.terms.signed / lot) for one in self.own.waiting(column) if one.reason == TARGET)
 
     def _note_refusal(self, column: int) -> None:
         """Whether the last order of the target was refused by the venue; the gate's refusals are its own to repeat."""
@@ -105,7 +108,7 @@ class Following:
         order = None if sent is None else self.own.found(sent[1])
         if sent is None or order is None:
             return
-        is_short = order.state is OrderState.CANCELLED and order.reason in SHORT_OF_MONEY
+        is_short = order.state is OrderState.CANCELLED and (order.reason in SHORT_OF_MONEY or order.reason.startswith(SHADOW))
         if order.state is OrderState.REJECTED or is_short:
             self._refused[column] = sent[0]
         elif not order.has_ended:

@@ -66,6 +66,11 @@ class StrategyHost:
         for runner in self._runners:
             yield from runner.on_bars(bars, books)
 
+    def react(self, now_ns: int, books: Books) -> Iterator[Yielded]:
+        """What fills and endings want between bars: exits of entries that filled, mates that shrink."""
+        for runner in self._runners:
+            yield from runner.react(now_ns, books)
+
     def needs(self) -> tuple[Need, ...]:
         """What to tell as warm-up before the first bar that is decided on."""
         found: dict[str, tuple[set[str], int]] = {}

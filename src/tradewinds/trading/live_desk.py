@@ -6,7 +6,7 @@
 3. Orders of a kind that the broker cannot hold are watched here, bar by bar, and sent as market or limit orders when they are touched.
 4. `kept` and `bring_back` carry all of this over a restart.
 
-A fill is known here when it is in the books, so exits begin with the decision after it, not inside the bar.
+A fill is known here when it is in the books; the host asks to `settle` then, and at every bar.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ class LiveDesk:
         if asked.parent and not asked.client_order_id:
             self._settle_child(asked)
             return
-        if not asked.client_order_id:
+        if not asked.client_order_id or self.own.is_waiting(asked.client_order_id):
             return
         order = self.own.found(asked.client_order_id)
         if order is None or order.has_ended:
@@ -201,7 +201,9 @@ class LiveDesk:
         asked.filled_before = str(filled)
         left = self._left_to_want(asked)
         was_cut = order is not None and order.state is OrderState.CANCELLED and asked.is_recalled
-        if was_cut and left > 0 and not asked.is_cancelled:
+        # The gate did not let an exit pass (a halt, an order in doubt): without it a position stands open, so it is tried again.
+        was_kept_back = order is None and asked.intent.is_reduce_only
+        if (was_cut or was_kept_back) and left > 0 and not asked.is_cancelled:
             asked.client_order_id, asked.is_recalled, asked.revision = "", False, asked.revision + 1
             self._send(asked, self._touched_kind(asked) if self._is_watched(asked) else asked.kind, left)
             return

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tradewinds.core.account import ZERO
 from tradewinds.core.instrument import Instrument
 from tradewinds.core.money import round_to_step
+from tradewinds.core.order import Intent
 from tradewinds.trading.books import Books, Order
 from tradewinds.trading.ledger import Ledger
 
@@ -117,6 +118,19 @@ class OwnBook:
         for order in self._books.open.values():
             if order.approved.intent.strategy == self.name and order.approved.terms.instrument == instrument:
                 yield order
+
+    def waiting(self, column: int) -> Iterator[Intent]:
+        """What it wants of an instrument and a person has not allowed yet."""
+        assert self._books is not None
+        instrument = self.instruments[column].id
+        for one in self._books.waiting.values():
+            if one.intent.strategy == self.name and one.intent.terms.instrument == instrument:
+                yield one.intent
+
+    def is_waiting(self, client_order_id: str) -> bool:
+        """Whether a person has to allow it yet."""
+        assert self._books is not None
+        return client_order_id in self._books.waiting
 
     def found(self, client_order_id: str) -> Order | None:
         """An order of the account by its id, None where the gate did not let it pass."""

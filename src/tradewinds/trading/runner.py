@@ -44,6 +44,8 @@ class Runner(Protocol):
 
     def on_bars(self, bars: BarsClosed, books: Books) -> Iterator[Yielded]: ...
 
+    def react(self, now_ns: int, books: Books) -> Iterator[Yielded]: ...
+
 
 class Windows:
     """The windows of one strategy: of its own interval and of the others that it declares."""
@@ -118,6 +120,10 @@ class VectorRunner:
             yielded = (Alerted("critical", self.failure), ())
         yield yielded
 
+    def react(self, now_ns: int, books: Books) -> Iterator[Yielded]:
+        """Targets are followed at bars alone."""
+        return iter(())
+
     def _decide(self, end_ns: int, books: Books) -> Yielded:
         hosted, window = self.hosted, self._windows.own
         others = {name: one.panel(hosted.window_bars) for name, one in self._windows.others.items()}
@@ -178,6 +184,17 @@ class EventRunner:
         if is_due or desk.cancels or desk.intents:
             yield self._decided(end_ns, books)
 
+    def react(self, now_ns: int, books: Books) -> Iterator[Yielded]:
+        desk = self._desk
+        if not self._is_started or not desk.open:
+            return
+        self._own.look(books, self._windows.own.last, self._prices)
+        desk.begin(now_ns)
+        nothing = np.full(len(desk.targets), math.nan)
+        desk.settle(nothing, nothing)
+        if desk.intents or desk.cancels:
+            yield self._decided(now_ns, books, is_reaction=True)
+
     def _learn(self, end_ns: int) -> Iterator[Yielded]:
         """A bar that came too late to be decided on, in the middle of a run: the strategy learns of it as of those before its start."""
         warm_up = getattr(self.code, "warm_up", None)
@@ -200,12 +217,12 @@ class EventRunner:
         self._follow(end_ns)
         self._good = state.dump(self.code)
 
-    def _decided(self, end_ns: int, books: Books) -> Yielded:
+    def _decided(self, end_ns: int, books: Books, *, is_reaction: bool = False) -> Yielded:
         desk, name = self._desk, self.hosted.name
         kept = json.dumps({"code": self._good, "desk": desk.kept()}, sort_keys=True, separators=(",", ":"))
         changed = kept if kept != books.states.get(name) else ""
         targets = _text(self._windows.own.instruments, desk.targets)
-        return Decided(name, end_ns, targets, tuple(dict.fromkeys(desk.cancels)), changed), tuple(desk.intents)
+        return Decided(name, end_ns, targets, tuple(dict.fromkeys(desk.cancels)), changed, is_reaction), tuple(desk.intents)
 
     def _failed(self, end_ns: int, error: Exception) -> Yielded:
         self.failure = _said(self.hosted.name, end_ns, error)
