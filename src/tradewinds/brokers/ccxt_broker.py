@@ -272,7 +272,9 @@ class CcxtBroker:
         """An answer that cannot be read: asked for again, or, where something was changed, looked up."""
         try:
             yield
-        except (Unreadable, AttributeError, KeyError, TypeError, ValueError, ArithmeticError) as error:
+        except (Unreadable, Rejected, AttributeError, KeyError, TypeError, ValueError, ArithmeticError) as error:
+            if isinstance(error, Rejected) and not changes:
+                raise
             said = f"{self.capability.name} {what}: {type(error).__name__} {error}, expected an answer that can be read"
             raise (OutcomeUnknown(said) if changes else Transient(said)) from None
 

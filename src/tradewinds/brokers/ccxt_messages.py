@@ -101,6 +101,8 @@ def asked_of(order: ApprovedOrder, market: Listed, exchange: Any, kinds: frozens
 def report_of(order: Fields, market: Listed, known_id: str = "") -> OrderReport:
     """An order as ccxt shows it. known_id: our id where the question named it."""
     amount, filled = number(order, "amount"), number(order, "filled")
+    if filled is not None and filled < 0:
+        raise Unreadable(f"filled {filled}, expected zero or more")
     status = order.get("status")
     state = OrderState.UNKNOWN if status is not None else OrderState.ACCEPTED
     state = STATES.get(str(status), state)
