@@ -17,7 +17,7 @@ from tradewinds.core.account import ZERO
 from tradewinds.core.broker import Holdings, OrderRef
 from tradewinds.core.errors import Late, Rejected, Transient
 from tradewinds.core.instant import parse, text
-from tradewinds.core.money import decimal
+from tradewinds.core.money import decimal, round_to_step
 from tradewinds.core.order import SIDES, TIMES_IN_FORCE, Intent, OrderKind, OrderTerms, Side, TimeInForce
 from tradewinds.live import answers
 from tradewinds.live.decisions import Decision, Verdict
@@ -155,6 +155,7 @@ class Acts:
         rest = books.whole.quantity(instrument) - sum(parts.values(), ZERO)
         parts[MANUAL] = parts.get(MANUAL, ZERO) + rest
         chosen = {name: size for name, size in sorted(parts.items()) if size and only in (None, name)}
+        chosen = _without_dust(chosen, trader, instrument)
         if not chosen:
             raise Rejected(
                 f"close {instrument}: account {trader.name} holds none of it, expected a position; `tradewinds trade status` shows them"
@@ -277,6 +278,22 @@ class Acts:
             "why": verdict.why or None,
         }
         return told | ({"until": text(verdict.until_ns)} if verdict.word == "waiting" else {})
+
+
+def _without_dust(parts: Mapping[str, Decimal], trader: Trader, instrument: str) -> dict[str, Decimal]:
+    """What there is to sell: on a spot venue commissions paid in the base asset have made the balance smaller than the position."""
+    rules = trader.books.instruments.get(instrument)
+    if rules is None or rules.base is None or rules.kind != "spot" or trader.parts.broker.capability.holds != "balances":
+        return dict(parts)
+    missing = max(ZERO, -trader.books.whole.cash.get(rules.base, ZERO))
+    found = {}
+    for name, size in parts.items():
+        taken = min(missing, max(size, ZERO))
+        missing -= taken
+        left = round_to_step(size - taken, rules.lot) if rules.lot is not None and taken else size - taken
+        if left:
+            found[name] = left
+    return found
 
 
 def _terms(words: Words) -> OrderTerms:
