@@ -256,6 +256,16 @@ def test_approved_orders_count_before_they_are_sent(want: Want, standing: Standi
     assert _passes(gate.judge(want("buy", 1), standing, now_ns + 11 * NS)), "one that was never sent is forgotten"
 
 
+def test_an_approved_order_counts_for_the_whole_window_whatever_is_approved_after_it(want: Want, standing: Standing, now_ns: int) -> None:
+    gate = Gate(Limits(messages_max=2, messages_window_s=Decimal(60)))
+    for seconds in (0, 11):
+        verdict = gate.judge(want("buy", 1), standing, now_ns + seconds * NS)
+        assert isinstance(verdict, ApprovedOrder)
+        gate.approved(verdict)
+
+    assert _why(gate.judge(want("buy", 1), standing, now_ns + 12 * NS))[0] == "message rate"
+
+
 def test_executions_that_repeat_are_throttled(want: Want, standing: Standing, now_ns: int) -> None:
     gate = Gate(Limits(repeats_max=2, repeats_window_s=Decimal(60)))
     gate.booked(_fill(1, "buy", "a"), "trend", now_ns)

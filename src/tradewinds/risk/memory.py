@@ -34,7 +34,11 @@ class Messages:
 
     def is_full(self, limit: int, since_ns: int, unsent_since_ns: int, *, with_cancels: bool) -> bool:
         """Whether `limit` were sent after `since_ns`, counting those approved after `unsent_since_ns` that are about to be sent."""
-        room = limit - sum(1 for at in self.unsent.values() if at > unsent_since_ns) if self.unsent else limit
+        room = limit
+        for at in reversed(self.unsent.values()):
+            if at <= unsent_since_ns or room <= 0:
+                break
+            room -= 1
         sent = self.every if with_cancels else self.orders
         return room <= 0 or (len(sent) >= room and sent[-room] > since_ns)
 
@@ -125,7 +129,7 @@ class Memory:
         for key in scope_keys(strategy, terms.instrument):
             unsent = self.messages.setdefault(key, Messages()).unsent
             unsent[name] = order.approved_ns
-            while next(iter(unsent.values())) < order.approved_ns - UNSENT_S * 1_000_000_000:
+            if len(unsent) > MESSAGES_MAX:
                 del unsent[next(iter(unsent))]
 
     def send(self, client_order_id: str, time_ns: int, *, is_cancel: bool) -> None:
