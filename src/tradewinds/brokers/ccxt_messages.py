@@ -7,6 +7,7 @@ an amount is units times the instrument's multiplier over the contract's size, a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -215,6 +216,6 @@ def _reason(order: Fields) -> str:
 def _time_ns(fields: Fields) -> int:
     for name in ("lastUpdateTimestamp", "lastTradeTimestamp", "timestamp"):
         value = fields.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
             return int(value) * NS_PER_MS
     return 0
