@@ -261,3 +261,13 @@ def test_a_start_waits_for_a_broker_that_is_away(monkeypatch: pytest.MonkeyPatch
         return stage
 
     assert asyncio.run(run()).loop.engine.books.compared_ns > 0
+
+
+def test_an_order_that_waited_too_long_for_its_turn_does_not_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(stage: Stage) -> None:
+        monkeypatch.setattr(rules, "SEND_VALID_S", -1.0)
+        name = stage.want()
+        await until(lambda: stage.state(name) is OrderState.CANCELLED)
+        assert "after it was wanted" in stage.loop.engine.books.orders[name].reason
+
+    assert len(play(story).exchange.orders) == 0

@@ -45,7 +45,7 @@ BATCH_MAX = 256
 QUEUE_MAX = 100_000  # inputs that wait; answers to what was asked are always taken
 UNWRITTEN_MAX = 10_000  # steps that are kept in memory while the journal cannot be written
 IN_FLIGHT_MAX = 64  # commands on the wire at a time
-SEND_VALID_S = 10.0  # an order whose turn comes later than this after its approval does not leave
+SEND_VALID_S = 10.0  # an order whose turn comes later than this after it was wanted does not leave
 JOURNAL_AGAIN_S = 0.5
 COMPARE_AGAIN_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 OPEN_AGAIN_S = (0.2, 0.5, 1.0, 2.0, 5.0)
@@ -87,13 +87,13 @@ class AccountLoop:
         self._waiting: deque[Input] = deque()
         self._held: deque[Input] = deque()  # decisions that wait for the first comparison, or for the journal
         self._news = asyncio.Event()
-        self._commands: deque[Command] = deque()
+        self._commands: deque[tuple[Command, float]] = deque()  # and when, in the loop's time, the core wanted it
         self._tasks: set[asyncio.Task[None]] = set()
         self._watching: asyncio.Task[None] | None = None
         self._in_flight = 0
         self._sending = 0
         self._unwritten: list[Chained] = []
-        self._unsaid: list[Outcome] = []
+        self._unsaid: list[tuple[Outcome, float]] = []
         self._sequence, self._hash = 0, bytes(32)
         self._doubted_s: dict[str, float] = {}
         self._has_lost_news = False
@@ -244,7 +244,8 @@ class AccountLoop:
 
     async def _write(self, outcomes: list[Outcome]) -> None:
         """Make steps durable, and only then tell of them and carry out what they want."""
-        self._unsaid += outcomes
+        made_s = asyncio.get_running_loop().time()
+        self._unsaid += [(one, made_s) for one in outcomes]
         new = chained([one.entry for one in outcomes if not one.is_empty], self._sequence, self._hash)
         if new:
             self._unwritten += new
@@ -263,11 +264,11 @@ class AccountLoop:
             self._alert("warning", f"account {self.engine.books.account}: the journal is written again")
             self._release()
         said, self._unsaid = self._unsaid, []
-        for one in said:
+        for one, wanted_s in said:
             if not one.is_empty:
                 self._listen(one.entry)
             for command in one.commands:
-                self._carry_out(command)
+                self._carry_out(command, wanted_s)
 
     def _append(self) -> None:
         """Write what is not written. After a failure the journal is asked how far it got: a commit may have been done all the same."""
@@ -315,12 +316,12 @@ class AccountLoop:
 
     # The wire
 
-    def _carry_out(self, command: AnyCommand) -> None:
+    def _carry_out(self, command: AnyCommand, wanted_s: float) -> None:
         if isinstance(command, CompareCommand):
             self._spawn(self._compare(command.cursor))
         elif isinstance(command, Command):
             # Cancels go first: they lessen what can go wrong.
-            self._commands.appendleft(command) if command.ask == "cancel" else self._commands.append(command)
+            self._commands.appendleft((command, wanted_s)) if command.ask == "cancel" else self._commands.append((command, wanted_s))
             self._pump()
         else:
             self._route(command.intents)
@@ -328,7 +329,7 @@ class AccountLoop:
     def _pump(self) -> None:
         while self._commands and self._in_flight < IN_FLIGHT_MAX and not self._is_dead:
             self._in_flight += 1
-            self._spawn(self._ask(self._commands.popleft()), self._landed)
+            self._spawn(self._ask(*self._commands.popleft()), self._landed)
 
     def _landed(self) -> None:
         self._in_flight -= 1
@@ -345,11 +346,11 @@ class AccountLoop:
 
         task.add_done_callback(ended)
 
-    async def _ask(self, command: Command) -> None:
+    async def _ask(self, command: Command, wanted_s: float) -> None:
         """One question or order to the broker; its answer becomes an input."""
         name = command.client_order_id
         is_send = command.ask in ("submit", "replace")
-        stopped = self._stopped(command) if is_send else None
+        stopped = self._stopped(wanted_s) if is_send else None
         if stopped is not None:
             for halt in self._raised():
                 self.put(halt)
@@ -395,13 +396,12 @@ class AccountLoop:
             return await self._broker.submit(command.order)
         return await self._broker.replace(ref, command.order)
 
-    def _stopped(self, command: Command) -> str | None:
+    def _stopped(self, wanted_s: float) -> str | None:
         """Why an order must not leave any more."""
-        assert command.order is not None
         if self._is_dead or self._epoch() > self.engine.books.epoch or self.engine.books.is_halted:
             return "halted before it was sent"
-        age_s = (self.now_ns() - command.order.approved_ns) / NS
-        return f"its turn came {age_s:.1f} s after its approval" if age_s > SEND_VALID_S else None
+        age_s = asyncio.get_running_loop().time() - wanted_s
+        return f"its turn came {age_s:.1f} s after it was wanted" if age_s > SEND_VALID_S else None
 
     def _is_early(self, name: str) -> bool:
         """Whether "not found" proves nothing yet, by the time that really passed, whatever the clock says."""
