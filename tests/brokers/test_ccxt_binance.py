@@ -10,6 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from tradewinds.brokers.ccxt_accounts import binance
 from tradewinds.brokers.ccxt_broker import CcxtBroker
@@ -21,6 +23,7 @@ from tradewinds.core.order import ApprovedOrder, OrderState
 from tradewinds.sandbox.binance_spot import spot_venue
 from tradewinds.sandbox.config import SandboxConfig
 from tradewinds.sandbox.exchange import Quote
+from tradewinds.sandbox.keys import ApiKey
 from tradewinds.sandbox.server import Sandbox
 from tradewinds.wire.secret import Secret
 
@@ -395,3 +398,19 @@ def test_a_cancel_is_told_under_the_id_of_the_order(venues: Sandbox, approve: Ap
             assert {one.client_order_id for one in heard.reports} == {order.client_order_id}
 
     run(work())
+
+
+def test_an_ed25519_key_signs_requests_and_the_stream(approve: Approve, heard: Any) -> None:
+    private = Ed25519PrivateKey.generate()
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    public = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+    async def work(venues: Sandbox) -> None:
+        async with opened(venues, heard, key="an-ed25519-key", secret=pem) as broker:
+            await heard.until(lambda one: "up" in one.links)
+            await broker.submit(approve(BTC, "buy", "0.001", kind="limit", limit="90000.00", time_in_force="ioc"))
+            await heard.until(lambda one: bool(one.reports))
+
+    config = SandboxConfig(seed=7, now_ns=parse("2025-03-14T12:34:56Z"), api_keys=(ApiKey("an-ed25519-key", public),))
+    with Sandbox(config) as venues:
+        run(work(venues))
