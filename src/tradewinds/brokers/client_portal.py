@@ -13,15 +13,19 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
+import aiohttp
+
 from tradewinds.brokers.client_portal_messages import KINDS, TIMES, VENUE, body_of, fill_of, number, report_of
-from tradewinds.brokers.http import HttpAnswer, HttpWire, NewSession
+from tradewinds.brokers.http import HttpAnswer, HttpWire, NewSession, session_for
 from tradewinds.core.account import Fill
 from tradewinds.core.broker import BrokerCapability, FillPage, Hear, Holdings, Link, LinkState, OrderRef, OrderReport
 from tradewinds.core.errors import OutcomeUnknown, Rejected, TradewindsError, Transient, Unreadable
 from tradewinds.core.instrument import Instrument, split_id
 from tradewinds.core.order import ApprovedOrder, OrderState
 from tradewinds.core.ports import Clock
+from tradewinds.wire.loopback import is_loopback
 
+URL = "https://localhost:5000/v1/api"
 ABSENT_AFTER_S = 10.0
 SLOW_S = 5.1  # orders, trades and accounts may be asked for once in five seconds
 TICKLE_S = 55.0
@@ -54,7 +58,7 @@ class ClientPortalBroker:
             name, VENUE, frozenset(KINDS), frozenset(TIMES), can_replace=False, has_reduce_only=False, absent_after_s=ABSENT_AFTER_S,
             holds="positions", orders_per_second=5.0,
         )  # fmt: skip
-        self._wire = HttpWire(url, what=name, new_session=new_session, timeout_s=timeout_s)
+        self._wire = HttpWire(url, what=name, new_session=new_session or session_of(url), timeout_s=timeout_s)
         self._instruments = instruments
         self._clock = clock
         self._account = account
@@ -358,6 +362,13 @@ class ClientPortalBroker:
     def _say(self, told: OrderReport | Fill | Link) -> None:
         if self._hear is not None:
             self._hear(told)
+
+
+def session_of(url: str) -> NewSession:
+    """Sessions for a gateway. On this machine its certificate is one that it made itself, which nobody can check."""
+    if url.startswith("https") and is_loopback(url):
+        return lambda: aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=False))
+    return session_for(url)
 
 
 def _match(rows: list[Mapping[str, Any]], order: OrderRef) -> Mapping[str, Any] | None:

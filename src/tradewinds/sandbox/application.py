@@ -32,6 +32,7 @@ VENUES = {
     "cftc": ("/cftc", "tradewinds.sandbox.cftc"),
     "edgar": ("/edgar", "tradewinds.sandbox.edgar"),
     "ecb": ("/ecb", "tradewinds.sandbox.ecb"),
+    "client_portal": ("/client-portal", "tradewinds.sandbox.client_portal_wire"),
 }
 # What the settings of production call the same venues, where that differs from the key.
 SETTINGS = {
@@ -53,7 +54,9 @@ def make_world(config: SandboxConfig, *, monotonic: Callable[[], float] = time.m
         now_ns = now_ns if now_ns is not None else (recorded.last_ms + 8 * 86_400_000) * 1_000_000
     if config.symbols:
         market.listings = {name: found for name, found in market.listings.items() if name in config.symbols}
-    return World(config, VenueClock(now_ns, speed=config.speed), market, source, FaultBook(config.faults), monotonic)
+    return World(
+        config, VenueClock(now_ns, speed=config.speed, since_ns=config.since_ns), market, source, FaultBook(config.faults), monotonic
+    )
 
 
 def urls_of(base: str) -> dict[str, str]:

@@ -4,7 +4,8 @@
 2. ccxt:<exchange>: KEY and SECRET, PASSWORD where the exchange has one. options: market (spot, swap).
 3. oanda: SECRET is the token. options: account (101-004-1234567-001), stream_url.
 4. ibkr: no key, the gateway is signed in. url: host:port; options: account, client_id.
-5. paper: no key. It fills on the bars of the feed, by the rules of a backtest.
+5. client_portal: no key. url: up to and with /v1/api; options: account.
+6. paper: no key. It fills on the bars of the feed, by the rules of a backtest.
 """
 
 from __future__ import annotations
@@ -177,6 +178,19 @@ def _ibkr(parts: BrokerParts) -> Broker:
     )
 
 
+def _client_portal(parts: BrokerParts) -> Broker:
+    from tradewinds.brokers.client_portal import URL, ClientPortalBroker
+
+    return ClientPortalBroker(
+        url=parts.account.config.url or URL,
+        instruments=parts.instruments,
+        clock=parts.clock,
+        account=str(parts.account.config.options.get("account", "")),
+        environment=parts.account.config.environment,
+        name=parts.account.name,
+    )
+
+
 def _paper(parts: BrokerParts) -> Broker:
     from tradewinds.brokers.paper import PaperBroker
     from tradewinds.brokers.paper_store import open_paper_store
@@ -196,5 +210,6 @@ def _paper(parts: BrokerParts) -> Broker:
 
 
 _MAKERS: dict[str, Callable[[BrokerParts], Broker]] = {
-    "binance": _binance, "binance_um": _binance_um, "ccxt": _ccxt, "oanda": _oanda, "ibkr": _ibkr, "paper": _paper,
+    "binance": _binance, "binance_um": _binance_um, "ccxt": _ccxt, "oanda": _oanda, "ibkr": _ibkr,
+    "client_portal": _client_portal, "paper": _paper,
 }  # fmt: skip
