@@ -54,7 +54,8 @@ def whole(seed: int) -> Market:
     starts = np.array([one.start_ns for one in given_rows])
     rates = np.column_stack([np.ones(COUNT), [one.rates[0] for one in given_rows]])
     return Market(
-        tuple(instruments()), starts, starts + HOUR_NS, np.arange(COUNT) // 24, **prices, currencies=("USD", "EUR"),
+        tuple(instruments()), starts, starts + HOUR_NS, np.arange(COUNT) // 24, prices["open"], prices["high"], prices["low"],
+        prices["close"], prices["volume"], currencies=("USD", "EUR"),
         rates=np.ascontiguousarray(rates),
     )  # fmt: skip
 
@@ -136,13 +137,32 @@ def test_an_order_of_a_target_is_trimmed_to_the_cash_instead_of_refused() -> Non
     assert [int(one["quantity"]) for one in fills] == [200]
 
 
-def test_a_bar_that_is_not_later_and_a_snapshot_of_others_are_refused() -> None:
+def test_a_snapshot_goes_on_with_other_instruments_as_long_as_what_is_held_is_there() -> None:
+    one, two, three = instruments()
+    prices = {name: np.array([50.0, 50.0]) for name in PRICES}
+    growing = GrowingSimulator([one, two], Setup())
+    growing.take(Row(0, HOUR_NS, prices))
+    growing.simulator.submit(1, 1, 30.0)
+    growing.take(Row(HOUR_NS, 2 * HOUR_NS, prices))
+    growing.simulator.submit(1, -1, 10.0, "limit", limit=60.0)
+    snapshot = growing.snapshot()
+
+    other = GrowingSimulator([three, two], Setup())
+    other.restore(snapshot)
+    fills = other.take(Row(2 * HOUR_NS, 3 * HOUR_NS, {name: np.array([70.0, 70.0]) for name in PRICES}, [1.1]))
+
+    assert other.simulator.quantity(1) == 20.0
+    assert [(int(fill["instrument"]), float(fill["price"])) for fill in fills] == [(1, 70.0)]
+    assert other.simulator.equity_now == 100_000.0 - 30 * 50 + 10 * 70 + 20 * 70
+    with pytest.raises(Rejected, match=r"I1\.XNAS is held or ordered"):
+        GrowingSimulator([one], Setup()).restore(snapshot)
+
+
+def test_a_bar_that_is_not_later_and_a_snapshot_that_is_none_are_refused() -> None:
     growing = GrowingSimulator(instruments()[:2], Setup())
     growing.take(Row(0, HOUR_NS, {name: np.array([50.0, 50.0]) for name in PRICES}, [1.1]))
 
     with pytest.raises(Rejected, match="expected one after"):
         growing.take(Row(0, HOUR_NS, {name: np.array([50.0, 50.0]) for name in PRICES}, [1.1]))
-    with pytest.raises(Rejected, match="the same instruments"):
-        GrowingSimulator(instruments()[:1], Setup()).restore(growing.snapshot())
     with pytest.raises(DataFault, match="cannot be read"):
         growing.restore("{}")

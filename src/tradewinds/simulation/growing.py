@@ -89,7 +89,8 @@ class GrowingSimulator:
 
     def posted(self) -> list[tuple[str, float]]:
         """Cash that moved without a fill since this was asked last (or the simulation made, or brought back): (currency, amount)."""
-        found, self._told = self.simulator.postings[self._told :], int(self.simulator.books.state["postings"][0])
+        found = self.simulator.postings[self._told :]
+        self._told = int(self.simulator.books.state["postings"][0])
         return [(self.currencies[int(one["currency"])], float(one["amount"])) for one in found if one["amount"]]
 
     def mark_as_target(self, order: int) -> None:
@@ -125,7 +126,10 @@ class GrowingSimulator:
         return json.dumps(kept, sort_keys=True, separators=(",", ":"))
 
     def restore(self, snapshot: str) -> None:
-        """Go on from a snapshot; raises DataFault for text that is none, Rejected for one of other instruments."""
+        """Go on from a snapshot, perhaps with more instruments, or fewer.
+
+        Raises DataFault for text that is none, Rejected where an instrument is held or ordered, or a currency owned, that is not there now.
+        """
         try:
             kept = json.loads(snapshot)
             known, ids, currencies = kept["format"], kept["instruments"], kept["currencies"]
@@ -133,26 +137,35 @@ class GrowingSimulator:
             raise DataFault(f"growing simulation: snapshot {snapshot[:60]!r} cannot be read, expected what `snapshot` wrote") from error
         if known != FORMAT:
             raise DataFault(f"growing simulation: snapshot of format {known!r}, expected {FORMAT}")
-        if ids != [one.id for one in self.instruments] or currencies != list(self.currencies):
-            raise Rejected(f"growing simulation: a snapshot of {ids[:5]} in {currencies}, expected the same instruments and currencies")
         self._make()
         books = self.simulator.books
-        orders = _array(kept["orders"], books.orders.dtype)
+        orders = _array(kept["orders"], books.orders.dtype).copy()
+        positions = _array(kept["positions"], books.positions.dtype)
+        columns = self._columns(ids, positions, orders)
         while len(books.orders) < 2 * len(orders):
             self.simulator._grow()  # this is the simulator's other half
             books = self.simulator.books
+        orders["instrument"] = [columns[one] for one in orders["instrument"].tolist()]
         books.orders[: len(orders)] = orders
         books.active[: len(orders)] = np.arange(len(orders))
-        books.positions[:] = _array(kept["positions"], books.positions.dtype)
         books.state[:] = _array(kept["state"], books.state.dtype)
-        for name in _KEPT:
-            array = getattr(books, name)
-            array[...] = _array(kept[name], array.dtype).reshape(array.shape)
+        held = int(books.state["held"][0])
+        books.held[:held] = [columns[one] for one in _array(kept["held"], books.held.dtype)[:held].tolist()]
+        for before, now in columns.items():
+            books.positions[now] = positions[before]
+            books.dirty[now] = _array(kept["dirty"], books.dirty.dtype)[before]
+        books.state["dirty"] = books.dirty.sum()
+        self._restore_cash(currencies, _array(kept["cash"], books.cash.dtype))
+        for name in ("turnover", "turnover_day"):
+            array, values = getattr(books, name), _array(kept[name], getattr(books, name).dtype)
+            if array.size == values.size:  # other costs count turnover anew
+                array[...] = values.reshape(array.shape)
         market, row = self.market, self.simulator.row
         for name, value in kept["last"].items():
             getattr(market, name)[0] = value
         market.session[row] = market.session[0] + kept["session"]
-        market.rates[0] = kept["rates"]
+        if currencies == list(self.currencies):
+            market.rates[0] = kept["rates"]
         self.end_ns = kept["end_ns"]
 
     def slots(self) -> dict[int, int]:
@@ -160,6 +173,23 @@ class GrowingSimulator:
         books = self.simulator.books
         active = books.active[: int(books.state["active"][0])]
         return dict(zip(books.orders["id"][active].tolist(), active.tolist(), strict=True))
+
+    def _columns(self, ids: list[str], positions: NDArray[Any], orders: NDArray[Any]) -> dict[int, int]:
+        """Column in the snapshot -> column now."""
+        now = {one.id: column for column, one in enumerate(self.instruments)}
+        ordered = set(orders["instrument"].tolist())
+        for column, name in enumerate(ids):
+            if name not in now and (positions["quantity"][column] != 0 or column in ordered):
+                raise Rejected(f"growing simulation: {name} is held or ordered, expected it among the instruments {sorted(now)[:5]}")
+        return {column: now[name] for column, name in enumerate(ids) if name in now}
+
+    def _restore_cash(self, currencies: list[str], cash: Floats) -> None:
+        self.simulator.books.cash.fill(0.0)
+        for currency, amount in zip(currencies, cash.tolist(), strict=True):
+            if currency in self.currencies:
+                self.simulator.books.cash[self.currencies.index(currency)] = amount
+            elif amount:
+                raise Rejected(f"growing simulation: {amount} {currency} are owned, expected it among {', '.join(self.currencies)}")
 
     def _slot(self, order: int) -> int | None:
         return self.slots().get(order)
@@ -173,7 +203,7 @@ class GrowingSimulator:
             currencies=self.currencies, rates=np.ones((rows if len(self.currencies) > 1 else 1, len(self.currencies))),
         )  # fmt: skip
         self.simulator = Simulator(self.market, self.setup, keeps_equity=False)
-        self._told = 0
+        self._told: int = 0
 
 
 def _text(values: NDArray[Any]) -> str:
