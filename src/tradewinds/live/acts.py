@@ -8,7 +8,6 @@ Every order goes through the account's own gate and journal, as a strategy's doe
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 from typing import Any, Protocol, cast
@@ -248,9 +247,7 @@ class Acts:
         closed = () if self._history is None else await self._history.bars(strategy, at_ns)
         for one in closed:
             trader.publish(BarsClosed(one.interval, one.end_ns, one.bars, is_warm_up=one.end_ns < at_ns))
-        if await self._service.until(lambda: self._decision(strategy, at_ns) is not None, DECIDE_WITHIN_S if closed else 0.0):
-            while not loop.is_idle:
-                await asyncio.sleep(0)
+        await self._service.until(lambda: loop.is_idle, DECIDE_WITHIN_S if closed else 0.0)
 
     # Parts
 

@@ -63,7 +63,7 @@ class ControlServer:
             while line := await reader.readline():
                 writer.write(json.dumps(await self._one(line)).encode() + b"\n")
                 await writer.drain()
-        except (ConnectionError, ValueError):  # who asked went away, or sent a line without an end
+        except (ConnectionError, ValueError, asyncio.CancelledError):  # who asked went away or sent no end of a line; or we stop
             pass
         finally:
             writer.close()

@@ -68,7 +68,7 @@ class TraderPlan:
     wants: Mapping[str, frozenset[str]] = field(default_factory=dict)
     capital: Mapping[str, Decimal] = field(default_factory=dict)
     rates: Mapping[str, Decimal] = field(default_factory=dict)
-    warm_up: Callable[[], Awaitable[Sequence[BarsClosed]]] | None = None
+    warm_up: Callable[[], Awaitable[Sequence[Published]]] | None = None
 
 
 class Trader:
@@ -164,8 +164,8 @@ class Trader:
         loop.put(self._started)
         for strategy, amount in sorted(self.plan.capital.items()):
             loop.put(Allot(strategy, self.plan.currency, amount, "configuration"))
-        for closed in await self.plan.warm_up() if self.plan.warm_up is not None else ():
-            self._give(parts, BarsClosed(closed.interval, closed.end_ns, closed.bars, is_warm_up=True))
+        for one in await self.plan.warm_up() if self.plan.warm_up is not None else ():
+            self._give(parts, one if isinstance(one, Priced) else BarsClosed(one.interval, one.end_ns, one.bars, is_warm_up=True))
         while self._held_back:
             self._give(parts, self._held_back.popleft())
         self.state, self.failure = "trading", ""

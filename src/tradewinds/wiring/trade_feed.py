@@ -52,6 +52,11 @@ def feed_of(
     return BarFeed(sources, clock, say=say, seal=seal_of(house))
 
 
+def is_fed(instrument: str) -> bool:
+    """Whether bars of an instrument come by a feed."""
+    return split_id(instrument)[1] in BINANCE
+
+
 def _binance(house: House, venue: str, brings: Mapping[str, frozenset[str]], clock: Clock) -> FeedSource:
     from tradewinds.live.feed_binance import BinanceSource
     from tradewinds.wiring.feed import VENDORS

@@ -14,7 +14,8 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -35,11 +36,11 @@ from tradewinds.live.lease import Leases
 from tradewinds.live.replay import BarClock, ReplayFeed
 from tradewinds.live.service import Feed, TradingService
 from tradewinds.live.shadow import ReadOnlyBroker
-from tradewinds.live.trader import Hooks, Parts, TraderPlan
+from tradewinds.live.trader import Hooks, Parts, Published, TraderPlan
 from tradewinds.risk.limits import Gate
 from tradewinds.trading.books import Books
 from tradewinds.trading.engine import Engine
-from tradewinds.trading.entry import Alerted, BarsClosed, Started
+from tradewinds.trading.entry import Alerted, BarsClosed, Priced, Started
 from tradewinds.trading.host import Need, StrategyHost
 from tradewinds.trading.hosted import Hosted
 from tradewinds.trading.journal import JournalStore
@@ -49,13 +50,14 @@ from tradewinds.wiring.guard import claims_of
 from tradewinds.wiring.keys import keys_of
 from tradewinds.wiring.trade import AccountPlan, Plan, TradedStrategy, hosted_of, instruments_for
 from tradewinds.wiring.trade_bars import MONTH_NS, HouseHistory, closed_of_files
-from tradewinds.wiring.trade_feed import feed_of
+from tradewinds.wiring.trade_feed import feed_of, is_fed
 from tradewinds.wiring.trade_limits import LimitWatch
 
 if TYPE_CHECKING:
     from tradewinds.wiring.house import House
 
 EPOCH_EVERY_S = 0.02
+ONE = Decimal(1)  # a price by itself; each account puts its own rate to it
 BY_HAND = "1m"  # bars that price what no strategy trades
 
 MakeBroker = Callable[[BrokerParts], Broker]
@@ -229,9 +231,22 @@ def _nothing(_: BarsClosed) -> None:
     """The broker fills by itself."""
 
 
-def _warm_up(history: HouseHistory, needs: Sequence[Need], clock: Clock) -> Callable[[], Awaitable[Sequence[BarsClosed]]]:
-    async def bars() -> Sequence[BarsClosed]:
-        return await history.before(needs, clock.now_ns())
+def _warm_up(history: HouseHistory, needs: Sequence[Need], clock: Clock) -> Callable[[], Awaitable[Sequence[Published]]]:
+    """Bars before those of the feed. Where none comes by a feed, prices alone: such a decision brings its own bars when it is asked for,
+    the one that it is made on among them."""
+    fed = [replace(one, instruments=tuple(name for name in one.instruments if is_fed(name))) for one in needs]
+    others = [replace(one, instruments=tuple(name for name in one.instruments if not is_fed(name)), bars=1) for one in needs]
+
+    async def bars() -> Sequence[Published]:
+        now_ns = clock.now_ns()
+        last = await history.before([one for one in others if one.instruments], now_ns)
+        prices = [
+            Priced(bar.instrument, decimal(repr(bar.close), what=f"close of {bar.instrument}"), closed.end_ns, ONE)
+            for closed in last
+            for bar in closed.bars
+            if bar.close > 0
+        ]
+        return [*await history.before([one for one in fed if one.instruments], now_ns), *prices]
 
     return bars
 
