@@ -20,6 +20,7 @@ from typing import Protocol
 from tradewinds.core.broker import BrokerCapability, Link, OrderRef, OrderReport, Told
 from tradewinds.core.order import ApprovedOrder, Hold, Intent, OrderState, OrderTerms, Refusal
 from tradewinds.risk.limits import Gate
+from tradewinds.trading.answers import Answers
 from tradewinds.trading.books import Books, Order
 from tradewinds.trading.command import Command as Command
 from tradewinds.trading.command import CompareCommand as CompareCommand
@@ -93,11 +94,13 @@ class Engine:
     worth: Worth = field(default_factory=Worth)
     step: Step = field(init=False)
     tracking: Tracking = field(init=False)
+    answers: Answers = field(init=False)
     comparing: Comparing = field(init=False)
 
     def __post_init__(self) -> None:
         self.step = Step(self.books, self.gate, self.worth)
         self.tracking = Tracking(self.step, self.capability)
+        self.answers = Answers(self.tracking)
         self.comparing = Comparing(self.step, self.tracking, self.capability)
 
     def handle(self, time_ns: int, given: Input) -> Outcome:
@@ -164,7 +167,7 @@ class Engine:
     def _take(self, given: Input) -> None:
         match given:
             case Answered():
-                self.tracking.answer(given)
+                self.answers.take(given)
             case Heard(told):
                 self._on_told(told)
             case Priced():

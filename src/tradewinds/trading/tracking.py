@@ -1,4 +1,4 @@
-"""`Tracking`: what news of an order means. Every answer, report and fill comes through here, in any order, late, or twice.
+"""`Tracking`: what news of an order means. Every report and fill comes through here, in any order, late, or twice.
 
 1. A fill is booked once, whoever tells it; it is never invented: a report that claims more than we hold makes the fills be asked for.
 2. What may be older than what is known changes nothing: an order in doubt, or with a cancel or a replacement on the way, comes back to
@@ -19,12 +19,10 @@ from tradewinds.core.account import ZERO, Fill
 from tradewinds.core.broker import BrokerCapability, OrderReport
 from tradewinds.core.order import ENDED, LEGAL, OrderState, is_ours
 from tradewinds.trading.books import MANUAL, Order, is_credited
-from tradewinds.trading.entry import Adopted, Answered, Booked, CancelAsked, Changed, NotFound, Quarantined, Reopened, Retried
+from tradewinds.trading.entry import Adopted, Booked, CancelAsked, Changed, Quarantined, Reopened, Retried
 from tradewinds.trading.step import Step
 from tradewinds.trading.timers import NS
 
-SUBMIT_TRIES_MAX = 3
-SUBMIT_AGAIN_S = (0.1, 0.5)
 SUBMIT_VALID_S = 10.0  # an order that could not leave within this time after its approval is not sent any more
 FIND_AGAIN_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 FIND_LOUD = 8  # questions without an end before a person is told
@@ -36,7 +34,7 @@ COMPARE_AGAIN_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 Source = Literal["stream", "snapshot", "submit", "cancel", "replace", "find"]
 _WORKING = (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
-_UNSENT = (OrderState.INTENT, OrderState.SENT)
+UNSENT = (OrderState.INTENT, OrderState.SENT)
 _PENDING = (OrderState.CANCEL_SENT, OrderState.REPLACE_SENT, OrderState.UNKNOWN)
 _NEVER_THERE = (OrderState.ABSENT, OrderState.REJECTED)
 
@@ -51,28 +49,6 @@ class Tracking:
 
     # News
 
-    def answer(self, answer: Answered) -> None:
-        """What came of a command."""
-        step = self.step
-        ordered_ns = step.under_way.pop(answer.client_order_id, step.time_ns)
-        asked_ns = answer.asked_ns or ordered_ns
-        order = step.books.orders.get(answer.client_order_id)
-        if answer.doubt == "invariant":
-            step.alert("critical", f"{answer.ask} of {answer.client_order_id}: {answer.detail}; a bug of ours, treated as a doubt")
-        if order is None:  # a cancel of an order of other hands
-            if answer.report is not None:
-                self.report(answer.report, answer.ask, asked_ns)
-            return
-        if answer.ask == "replace":
-            self._replace_answered(order, answer, asked_ns)
-        elif answer.doubt is None:
-            self._answered(order, answer, asked_ns)
-        elif answer.ask == "submit":
-            self._not_submitted(order, answer)
-        elif answer.ask == "cancel":
-            self._not_cancelled(order, answer)
-        self.settle(order)
-
     def report(self, report: OrderReport, source: Source, asked_ns: int) -> None:
         """What the venue says of an order. asked_ns: of an answer, right before its question left; of the stream, now."""
         for fill in report.fills:
@@ -85,7 +61,7 @@ class Tracking:
         state = self._state_after(order, report, source, asked_ns)
         is_news = told is not None and told > (order.told or ZERO)
         if state is not None:
-            self._change(order, state, report.reason, report.venue_order_id, told)
+            self.change(order, state, report.reason, report.venue_order_id, told)
         elif is_news or (report.venue_order_id and report.venue_order_id != order.venue_order_id):
             self.step.emit(Changed(order.client_order_id, order.state, "", report.venue_order_id, told))
         if order.owed:
@@ -164,7 +140,7 @@ class Tracking:
     def doubt(self, order: Order, detail: str) -> None:
         """Perhaps there, perhaps not."""
         if not order.has_ended and order.state is not OrderState.UNKNOWN:
-            self._change(order, OrderState.UNKNOWN, detail)
+            self.change(order, OrderState.UNKNOWN, detail)
 
     def due(self, kind: str, name: str) -> None:
         """A timer of an order is due."""
@@ -182,120 +158,25 @@ class Tracking:
 
     def conclude(self, order: Order) -> None:
         """End an order that the venue knows nothing of, where that is proven."""
-        after_ns = order.since_ns + self._window_ns()
+        after_ns = order.since_ns + self.window_ns()
         if order.has_ended or order.not_found < NOT_FOUND_NEEDED or order.owed:
             return
         if self.step.books.compared_ns <= max(after_ns, order.not_found_ns):
             self.is_compare_wanted = True
         elif order.filled == 0 and not order.venue_order_id and OrderState.ABSENT in LEGAL[order.state]:
-            self._change(order, OrderState.ABSENT, "the venue does not know it")
+            self.change(order, OrderState.ABSENT, "the venue does not know it")
         else:
-            self._change(order, OrderState.EXPIRED, "the venue knows it no more; what it filled is booked")
+            self.change(order, OrderState.EXPIRED, "the venue knows it no more; what it filled is booked")
             self.step.alert(
                 "warning", f"order {order.client_order_id} of {order.instrument}: the venue knows it no more; it counts as expired"
             )
         self.settle(order)
 
-    # Answers
-
-    def _answered(self, order: Order, answer: Answered, asked_ns: int) -> None:
-        if answer.report is None:
-            self._not_found(order, asked_ns)
-            return
-        self.report(answer.report, answer.ask, asked_ns)
-        if answer.ask == "submit" and order.state in _UNSENT:
-            self.doubt(order, f"the answer does not say what became of it: {answer.report.state.value} {answer.report.reason}".strip())
-
-    def _not_submitted(self, order: Order, answer: Answered) -> None:
-        if order.state not in _UNSENT:  # the stream, or a comparison, told more than this answer
-            if answer.doubt != "unsent" and not order.has_ended:
-                self.step.again("find", order.client_order_id, FIND_AGAIN_S)
-        elif answer.doubt == "unsent":
-            self._change(order, OrderState.CANCELLED, answer.detail)
-        elif answer.doubt == "transient":
-            self._retry(order, answer)
-        elif answer.doubt == "rejected" and order.tries == 1:
-            self._change(order, OrderState.REJECTED, answer.detail)
-        else:
-            # A refusal of a repeated order may mean that the first one is there.
-            self.doubt(order, answer.detail)
-
-    def _retry(self, order: Order, answer: Answered) -> None:
-        step = self.step
-        wait_s = max(SUBMIT_AGAIN_S[min(order.tries, len(SUBMIT_AGAIN_S)) - 1], answer.retry_after_s or 0.0)
-        last_ns = order.approved.approved_ns + int(SUBMIT_VALID_S * NS)
-        if order.is_cancel_wanted or step.books.is_halted:
-            self._change(order, OrderState.CANCELLED, "cancelled before it could be sent")
-        elif order.state is OrderState.SENT:
-            self.doubt(order, answer.detail)
-        elif order.tries >= SUBMIT_TRIES_MAX or step.later_ns(wait_s) > last_ns:
-            why = f"not sent after {order.tries} tries: {answer.detail}"
-            self._change(order, OrderState.ABSENT, why)
-            step.alert("warning", f"order {order.client_order_id} of {order.instrument}: {why}")
-        else:
-            step.emit(Changed(order.client_order_id, order.state, answer.detail))
-            step.timers.set("submit", order.client_order_id, step.later_ns(wait_s))
-
-    def _not_cancelled(self, order: Order, answer: Answered) -> None:
-        if order.state is not OrderState.CANCEL_SENT:
-            return
-        if answer.doubt in ("transient", "unsent"):
-            self._cancel_later(order, answer.retry_after_s or 0.0, answer.detail)
-        elif answer.doubt == "rejected":
-            self.find(order)  # unknown there, too late, or not allowed: only the venue knows which
-
-    def _cancel_later(self, order: Order, least_s: float, detail: str) -> None:
+    def cancel_later(self, order: Order, least_s: float, detail: str) -> None:
+        """Send the cancel once more after the next of the growing waits."""
         tries = self.step.again("cancel", order.client_order_id, CANCEL_AGAIN_S, least_s)
         if tries == CANCEL_LOUD:
             self.step.alert("critical", f"order {order.client_order_id} of {order.instrument}: not cancelled after {tries} tries: {detail}")
-
-    def _not_found(self, order: Order, asked_ns: int) -> None:
-        if order.has_ended:
-            return
-        after_ns = order.since_ns + self._window_ns()
-        if asked_ns <= after_ns or asked_ns <= order.not_found_ns:
-            self.step.timers.set("find", order.client_order_id, max(after_ns + 1, self.step.later_ns(FIND_AGAIN_S[0])))
-            return
-        self.step.emit(NotFound(order.client_order_id, asked_ns))
-        if order.not_found < NOT_FOUND_NEEDED:
-            self.step.timers.set("find", order.client_order_id, self.step.later_ns(FIND_AGAIN_S[0]))
-        self.conclude(order)
-
-    # Replacing
-
-    def _replace_answered(self, old: Order, answer: Answered, asked_ns: int) -> None:
-        new = self.step.books.orders[old.replaced_by or ""]
-        self.step.under_way.pop(new.client_order_id, None)
-        if answer.report is not None:
-            self.report(answer.report, "replace", asked_ns)
-        if answer.report is not None and new.state not in _UNSENT and new.state is not OrderState.UNKNOWN:
-            if old.state is OrderState.REPLACE_SENT and new.state is not OrderState.REJECTED:
-                self._change(old, OrderState.REPLACED, f"replaced by {new.client_order_id}")
-            elif not old.has_ended:
-                self.find(old)
-        elif answer.doubt in ("transient", "unsent"):
-            self._end_unsent(new, f"not sent: {answer.detail}")
-            if old.state is OrderState.REPLACE_SENT:
-                self._change(old, OrderState.PARTIALLY_FILLED if old.filled else OrderState.ACCEPTED, f"not replaced: {answer.detail}")
-        elif answer.doubt == "rejected":
-            if new.state in _UNSENT:
-                self._change(new, OrderState.REJECTED, answer.detail)
-            self.find(old)
-        else:
-            # nautilus_trader#4564: a replacement in doubt became two live orders. Both are asked for before anything else.
-            for one in (new, old):
-                if one is old or one.state in _UNSENT:
-                    self.doubt(one, answer.detail or "the answer does not say what became of the replacement")
-                if not one.has_ended:
-                    self.find(one)
-        self.settle(new)
-
-    def _end_unsent(self, order: Order, why: str) -> None:
-        if order.state is OrderState.INTENT:
-            self._change(order, OrderState.ABSENT, why)
-            self.step.alert("warning", f"order {order.client_order_id} of {order.instrument}: {why}")
-        elif not order.has_ended:
-            self.find(order)
 
     def _check_pair(self, order: Order) -> None:
         """An order and what replaced it both work: the older one is cancelled, aloud."""
@@ -332,12 +213,12 @@ class Tracking:
         if old in ENDED:
             self._still_works(order, new, source, is_later=is_later)
             return None
-        if old in _UNSENT:
+        if old in UNSENT:
             return new
         if old in _PENDING:
             if source == "find" and is_later:
                 if old is OrderState.CANCEL_SENT:
-                    self._cancel_later(order, 0.0, "it still works")
+                    self.cancel_later(order, 0.0, "it still works")
                 return new
             # Before the doubt nothing was known of it: that it reached the venue is news, however old.
             is_first = old is OrderState.UNKNOWN and not order.venue_order_id and order.replaced_by is None
@@ -348,7 +229,7 @@ class Tracking:
         if new is OrderState.REJECTED and order.filled:
             return OrderState.CANCELLED
         by = self.step.books.orders.get(order.replaced_by or "")
-        is_replaced = by is not None and by.state not in (*_UNSENT, OrderState.UNKNOWN, *_NEVER_THERE)
+        is_replaced = by is not None and by.state not in (*UNSENT, OrderState.UNKNOWN, *_NEVER_THERE)
         if new in (OrderState.CANCELLED, OrderState.REPLACED):
             return OrderState.REPLACED if is_replaced else OrderState.CANCELLED
         return new
@@ -385,16 +266,17 @@ class Tracking:
             if old in _NEVER_THERE:
                 self._reopen(order, OrderState.FILLED, "it filled")
             elif old is not OrderState.FILLED:
-                self._change(order, OrderState.FILLED)
-        elif old in (*_UNSENT, OrderState.ACCEPTED) or (old is OrderState.UNKNOWN and order.replaced_by is None):
-            self._change(order, OrderState.PARTIALLY_FILLED)
-            if old in (*_UNSENT, OrderState.UNKNOWN):
+                self.change(order, OrderState.FILLED)
+        elif old in (*UNSENT, OrderState.ACCEPTED) or (old is OrderState.UNKNOWN and order.replaced_by is None):
+            self.change(order, OrderState.PARTIALLY_FILLED)
+            if old in (*UNSENT, OrderState.UNKNOWN):
                 self.find(order)
         elif old in _NEVER_THERE:
             self._reopen(order, OrderState.PARTIALLY_FILLED, "it filled in part")
             self.find(order)
 
-    def _change(self, order: Order, state: OrderState, reason: str = "", venue_order_id: str = "", told: Decimal | None = None) -> None:
+    def change(self, order: Order, state: OrderState, reason: str = "", venue_order_id: str = "", told: Decimal | None = None) -> None:
+        """Bring an order into a state; one that was not known to have left was sent first."""
         if state not in LEGAL[order.state] and order.state is OrderState.INTENT:
             self.step.emit(Changed(order.client_order_id, OrderState.SENT))
         self.step.emit(Changed(order.client_order_id, state, reason, venue_order_id, told))
@@ -407,7 +289,7 @@ class Tracking:
             return
         if order.state is OrderState.INTENT and self._retries(order):
             step.timers.drop("submit", name)
-            self._change(order, OrderState.CANCELLED, "cancelled before it could be sent")
+            self.change(order, OrderState.CANCELLED, "cancelled before it could be sent")
         elif order.state in _WORKING:
             step.emit(Changed(name, OrderState.CANCEL_SENT))
             step.command("cancel", order)
@@ -444,7 +326,8 @@ class Tracking:
                 f"expected {held.currency} times {held.multiplier} as what is held",
             )
 
-    def _window_ns(self) -> int:
+    def window_ns(self) -> int:
+        """How long after a send "not found" proves nothing."""
         return int(self.capability.absent_after_s * NS)
 
 
