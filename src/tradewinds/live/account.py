@@ -21,6 +21,7 @@ from tradewinds.core.broker import Broker, Link, OrderRef, Told
 from tradewinds.core.errors import Invariant, OutcomeUnknown, Rejected, TradewindsError, Transient
 from tradewinds.core.order import Intent
 from tradewinds.core.ports import Clock
+from tradewinds.live.pace import loop_seconds
 from tradewinds.trading.command import AnyCommand, Command, CompareCommand, Outcome
 from tradewinds.trading.engine import Engine
 from tradewinds.trading.entry import (
@@ -208,7 +209,7 @@ class AccountLoop:
     async def _wait(self) -> None:
         self._news.clear()
         due_ns = self.engine.due_ns()
-        wait_s = None if due_ns is None else max(0.0, (due_ns - self.now_ns()) / NS)
+        wait_s = None if due_ns is None else loop_seconds(self._clock, due_ns - self.now_ns())
         if self._unwritten:
             wait_s = JOURNAL_AGAIN_S
         if wait_s is None:

@@ -14,17 +14,18 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from tradewinds.core.errors import Invariant, TradewindsError, Transient
-from tradewinds.core.instant import NS_PER_SECOND, text
+from tradewinds.core.instant import text
 from tradewinds.core.market import Interval
 from tradewinds.core.ports import Clock
 from tradewinds.live.feed_assembly import Assembly, Closed
+from tradewinds.live.pace import seconds_until
 from tradewinds.trading.entry import BarsClosed, Priced
 from tradewinds.wire.stream import Gap
 
 LATENESS_S = 2.0
 FRESH_S = 60.0
 SEAL_EVERY_S = 60.0
-LOOK_EVERY_S = 0.25  # a clock that runs faster than the loop's is looked at so often
+LOOK_EVERY_S = 0.25  # a clock that is moved by hand is looked at so often
 REPAIR_TRIES = 5
 REPAIR_AGAIN_S = 1.0
 UNSEALED_MAX = 1_000_000
@@ -138,7 +139,7 @@ class BarFeed:
                 self._stirred.clear()
                 await self._stirred.wait()
                 continue
-            await asyncio.sleep(min(LOOK_EVERY_S, max(0.0, (min(due) - self._clock.now_ns()) / NS_PER_SECOND)))
+            await asyncio.sleep(min(LOOK_EVERY_S, seconds_until(self._clock, min(due))))
             for assembly in self._assemblies.values():
                 self._leave(assembly)
 

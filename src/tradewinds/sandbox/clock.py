@@ -14,16 +14,21 @@ from tradewinds.core.instant import NS_PER_SECOND
 
 
 class VenueClock:
-    """now_ns None: runs with the machine's time. Otherwise it stands at `now_ns`, or runs from there at `speed` when that is positive."""
+    """now_ns None: runs with the machine's time. Otherwise it stands at `now_ns`, or runs from there at `speed` when that is positive.
 
-    def __init__(self, now_ns: int | None = None, *, speed: float = 0.0, ticks: Callable[[], int] = time.monotonic_ns) -> None:
+    since_ns: the ticks at which it showed `now_ns`; None: those of now.
+    """
+
+    def __init__(
+        self, now_ns: int | None = None, *, speed: float = 0.0, since_ns: int | None = None, ticks: Callable[[], int] = time.monotonic_ns
+    ) -> None:
         if speed < 0:
             raise Rejected(f"venue clock: speed {speed}, expected 0 (stands) or more")
         self._ticks = ticks
         self._lock = Lock()
         self._speed = 1.0 if now_ns is None else speed
         self._base_ns = time.time_ns() if now_ns is None else now_ns
-        self._since = ticks()
+        self._since = ticks() if since_ns is None else since_ns
 
     def now_ns(self) -> int:
         """The venue's time."""

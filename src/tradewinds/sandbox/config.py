@@ -26,6 +26,8 @@ class SandboxConfig:
 
     archive: folders of recorded Binance files; where any is given, the Binance venues serve these symbols and no others.
     weight_limit: Binance request weight a minute. coingecko_limit: CoinGecko calls a minute. *_token: what the venue accepts.
+    since_ns: the machine's monotonic time at which the venues' clock showed `now_ns` (None: when they are made); who has the same three
+    numbers tells the venues' time in another process (`wiring.clock.RunningClock`).
     zip_cache_bytes: the bound of the cache of made archive files. api_keys: of the venues that trade. balances: by account and asset, what
     the Binance accounts begin with on the spot venue, and futures_balances on the futures venue. order_id_first: of Binance orders.
     checks_time: whether Binance refuses timestamps outside of their window; not where the venues' clock runs faster than their clients'.
@@ -34,6 +36,7 @@ class SandboxConfig:
     seed: int = 7
     now_ns: int | None = None
     speed: float = 0.0
+    since_ns: int | None = None
     host: str = "127.0.0.1"
     port: int = 0
     archive: tuple[str, ...] = ()
