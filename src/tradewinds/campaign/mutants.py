@@ -15,13 +15,15 @@ from tradewinds.campaign.disk import DiskJournal
 from tradewinds.campaign.loop import PROCESS
 from tradewinds.campaign.many import run_seeds
 from tradewinds.campaign.run import SeedResult
-from tradewinds.campaign.wrong_broker import WRONG
+from tradewinds.campaign.wrong_broker import WRONG, WRONG_ENDS, Layer
 from tradewinds.campaign.wrong_core import UNKNOWN_IS_NOT_SENT, UNKNOWN_IS_REJECTED, Change
+from tradewinds.core.broker import OrderReport
 from tradewinds.core.errors import Rejected
 from tradewinds.core.order import Intent, OrderState
 from tradewinds.live.account import AccountLoop
 from tradewinds.trading.engine import Engine
 from tradewinds.trading.journal import Chained
+from tradewinds.trading.tracking import Tracking
 
 LATE_S = 0.3
 Put = Callable[[Any, str, Any], None]
@@ -80,9 +82,26 @@ def _broker(name: str) -> Callable[[Put], None]:
         begin = AccountLoop.__init__
 
         def wrong(self: AccountLoop, engine: Any, journal: Any, broker: Any, *rest: Any, **options: Any) -> None:
-            begin(self, engine, journal, WRONG[name](broker), *rest, **options)
+            begin(self, engine, journal, {**WRONG, **WRONG_ENDS}[name](broker), *rest, **options)
 
         put(AccountLoop, "__init__", wrong)
+
+    return plant
+
+
+def _ended_is_ended(then: Callable[[Put], None]) -> Callable[[Put], None]:
+    """A bug, and a core that hears nothing of an order any more once it has ended; by itself it would find out and take it back."""
+
+    def plant(put: Put) -> None:
+        then(put)
+        report = Tracking.report
+
+        def wrong(self: Tracking, said: OrderReport, *rest: Any) -> None:
+            order = self.step.books.named(said.client_order_id, said.venue_order_id)
+            if order is None or not order.has_ended:
+                report(self, said, *rest)
+
+        put(Tracking, "report", wrong)
 
     return plant
 
@@ -145,6 +164,10 @@ def _epoch_not_read(put: Put) -> None:
     put(AccountLoop, "__init__", wrong)
 
 
+def _said(wrong: type[Layer]) -> str:
+    return (wrong.__doc__ or "").partition("\n")[0].rstrip(".")
+
+
 MUTANTS: dict[str, Mutant] = {
     "unknown_is_rejected": Mutant("a submit of unknown outcome is taken for rejected", _core(UNKNOWN_IS_REJECTED)),
     "unknown_is_not_sent": Mutant("a submit of unknown outcome is taken for never sent", _core(UNKNOWN_IS_NOT_SENT)),
@@ -153,5 +176,9 @@ MUTANTS: dict[str, Mutant] = {
     "recovery_drops_intents": Mutant("recovery forgets orders that were journalled and perhaps sent", _recovery_drops_intents),
     "recovery_sends_again": Mutant("recovery sends again what it finds unanswered", _recovery_sends_again),
     "epoch_not_read": Mutant("the halt epoch is not read before a send", _epoch_not_read),
-    **{name: Mutant((wrong.__doc__ or name).partition("\n")[0].rstrip("."), _broker(name)) for name, wrong in WRONG.items()},
+    **{
+        f"{name}_for_good": Mutant(_said(WRONG_ENDS[name]) + ", and no news changes that", _ended_is_ended(_broker(name)))
+        for name in WRONG_ENDS
+    },
+    **{name: Mutant(_said(wrong), _broker(name)) for name, wrong in WRONG.items()},
 }
