@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import click
@@ -23,9 +24,12 @@ def evening(account: str, day: str | None, as_json: bool) -> int:
     from tradewinds.app.output import plain, print_json, print_table
     from tradewinds.wiring.evening import evening as reconcile
     from tradewinds.wiring.evening import yesterday
+    from tradewinds.wiring.parity import evening_parity
 
     house, _ = opened("evening", account)
-    found = reconcile(house, account, yesterday(house.clock.now_ns()) if day is None else _day(day))
+    chosen = yesterday(house.clock.now_ns()) if day is None else _day(day)
+    found = reconcile(house, account, chosen, parity=partial(evening_parity, house, chosen))
+    is_equal = bool((found.parity or {}).get("is_equal", True))
     if as_json:
         print_json(plain(found))
     else:
@@ -33,7 +37,9 @@ def evening(account: str, day: str | None, as_json: bool) -> int:
         if found.breaks:
             rows = [(one.kind, one.subject, one.ours, one.theirs) for one in found.breaks]
             print_table("Breaks", ("kind", "subject", "ours", "the broker's"), rows)
-    return ANSWER_IS_NO if found.breaks else 0
+        if not is_equal:
+            click.echo(f"what was decided differs from its replay: `tradewinds parity {account} --day {chosen}` lists it")
+    return ANSWER_IS_NO if found.breaks or not is_equal else 0
 
 
 @click.command()

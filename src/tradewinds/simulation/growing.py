@@ -60,6 +60,7 @@ class GrowingSimulator:
         self.setup = setup
         self.end_ns: int | None = None
         self._rows = rows
+        self._told = 0
         account = setup.account.currency
         self.currencies = (account, *sorted({one.currency for one in instruments} - {account}))
         self._make()
@@ -122,6 +123,7 @@ class GrowingSimulator:
             "orders": _text(orders), "positions": _text(positions), "state": _text(state), "end_ns": self.end_ns, "last": last,
             "session": int(market.session[row] - market.session[base]), "rates": market.rates[min(base, len(market.rates) - 1)].tolist(),
         }  # fmt: skip
+        books.held[int(books.state["held"][0]) :] = 0  # what stood there is no state
         kept |= {name: _text(getattr(books, name)) for name in _KEPT}
         return json.dumps(kept, sort_keys=True, separators=(",", ":"))
 
@@ -203,7 +205,7 @@ class GrowingSimulator:
             currencies=self.currencies, rates=np.ones((rows if len(self.currencies) > 1 else 1, len(self.currencies))),
         )  # fmt: skip
         self.simulator = Simulator(self.market, self.setup, keeps_equity=False)
-        self._told: int = 0
+        self._told = 0
 
 
 def _text(values: NDArray[Any]) -> str:

@@ -22,6 +22,8 @@ from tradewinds.core.instant import from_date
 from tradewinds.core.instrument import Instrument
 from tradewinds.live.control import ask
 from tradewinds.live.statement import statement
+from tradewinds.simulation.rules import Account as SimulatedAccount
+from tradewinds.simulation.rules import Setup
 from tradewinds.stores.daily import write_daily
 from tradewinds.trading.books import Books
 from tradewinds.trading.entry import Compared, Entry
@@ -139,7 +141,8 @@ def _capability(account: TradedAccount, broker: Broker | None, house: House, kno
 
 def _broker(house: House, account: TradedAccount, known: Mapping[str, Instrument]) -> Broker:
     keys = keys_of(account.name, connection=account.config.connection)
-    return broker_of(BrokerParts(account, keys, known, house.clock, house.home / "trade"))
+    setup = Setup(SimulatedAccount(currency=account.currency))  # of a paper broker; what it holds comes from its own file
+    return broker_of(BrokerParts(account, keys, known, house.clock, house.home / "trade", setup))
 
 
 def _from_service(home: Path, account: str, span: tuple[int, int], refs: list[OrderRef]) -> Statement:

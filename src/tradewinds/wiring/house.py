@@ -15,7 +15,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,8 +125,9 @@ class House:
 
     def _evening(self, account: str, day: date) -> Evening:
         from tradewinds.wiring.evening import evening
+        from tradewinds.wiring.parity import evening_parity
 
-        return evening(self, account, day)
+        return evening(self, account, day, parity=partial(evening_parity, self, day))
 
     def _marts(self, as_of_ns: int) -> Mapping[str, int]:
         from tradewinds.stores.marts import build

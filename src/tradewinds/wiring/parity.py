@@ -74,12 +74,16 @@ def parity(
 
 
 def evening_parity(house: House, day: date, account: TradedAccount, entries: Iterable[Entry]) -> Mapping[str, Any]:
-    """The part of the evening's report, as `wiring.evening.evening` takes it; empty where no strategy trades on the account any more."""
-    planned = plan(house.config, (), house=house).accounts.get(account.name)
-    if planned is None:
-        return {}
+    """The part of the evening's report, as `wiring.evening.evening` takes it; what cannot be replayed is said and is no difference."""
     kept = list(entries)
-    return parity_of(house, planned, lambda: iter(kept), from_date(day), from_date(day + timedelta(days=1))).as_json()
+    try:
+        planned = plan(house.config, (), house=house).accounts.get(account.name)
+        if planned is None:
+            return {"notes": [f"no strategy of the workspace trades on {account.name}"]}
+        span = from_date(day), from_date(day + timedelta(days=1))
+        return parity_of(house, planned, lambda: iter(kept), *span).as_json()
+    except Rejected as error:
+        return {"notes": [f"not replayed: {error}"]}
 
 
 def parity_of(house: House, planned: AccountPlan, entries: Any, start_ns: int | None, end_ns: int | None) -> ParityReport:
