@@ -154,6 +154,24 @@ def test_a_killed_service_comes_back_with_its_orders_and_its_overrides(firm: Fir
     assert firm.end(again, signal.SIGTERM) == 0
 
 
+def test_a_strategy_on_days_decides_once_when_it_is_asked_to(firm: Firm) -> None:
+    rows = ["time,open,high,low,close,volume"]
+    rows += [f"2026-01-{day:02d},{close},{close + 1},{close - 1},{close},1000" for day, close in enumerate([10, 11, 12, 11, 12], 1)]
+    (firm.folder / "days.csv").write_text("\n".join(rows) + "\n")
+    firm.tell("data", "import", "days.csv", "--instrument", "BTCUSDT.LOCAL")
+    (firm.folder / "strategies" / "trend.yaml").write_text(YAML + "interval: 1d\n")
+    process = firm.start()
+
+    told = firm.tell("trade", "decide", "trend", "--at", "2026-01-06", "--json")
+    again = firm.tell("trade", "decide", "trend", "--at", "2026-01-06T00:00:00Z", "--json")
+
+    assert told["targets"] == {"BTCUSDT.LOCAL": "1.0"}
+    assert [one["text"] for one in told["orders"]] == ["buy 1 BTCUSDT.LOCAL market"]
+    assert [one["id"] for one in again["orders"]] == [one["id"] for one in told["orders"]]
+    assert "expected bars that end there" in firm.tell("trade", "decide", "trend", "--at", "2026-01-09", code=75)
+    assert firm.end(process, signal.SIGTERM) == 0
+
+
 def test_no_secret_stands_in_anything_that_a_run_wrote(firm: Firm) -> None:
     process = firm.start()
     shown = firm.tell("trade", "status") + firm.tell("trade", "status", "--json", code=0)["since"]

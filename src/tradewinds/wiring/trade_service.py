@@ -48,6 +48,7 @@ from tradewinds.wiring.accounts import TradedAccount, journal_path
 from tradewinds.wiring.brokers import BrokerParts, broker_of
 from tradewinds.wiring.guard import claims_of
 from tradewinds.wiring.keys import keys_of
+from tradewinds.wiring.market_facts import some
 from tradewinds.wiring.trade import AccountPlan, Plan, TradedStrategy, hosted_of, instruments_for
 from tradewinds.wiring.trade_bars import MONTH_NS, HouseHistory, closed_of_files
 from tradewinds.wiring.trade_feed import feed_of, is_fed
@@ -117,6 +118,7 @@ def assemble(
     Raises Rejected where an account cannot trade what it is asked to.
     """
     known = instruments_for([name for one in plan.accounts.values() for name in one.instruments], house)
+    _say_assumed(house, plan, say)
     (house.home / "trade").mkdir(mode=0o700, parents=True, exist_ok=True)
     stack = ExitStack()
     epoch = stack.enter_context(open_epoch(house.home))
@@ -277,6 +279,16 @@ def _ones(known: Mapping[str, Instrument]) -> dict[str, float]:
 
 def _need(one: TradedStrategy, known: Mapping[str, Instrument]) -> Need:
     return Need(one.strategy.interval, one.instruments, hosted_of(one, known, _ones(known)).window_bars)
+
+
+def _say_assumed(house: House, plan: Plan, say: Say) -> None:
+    """Name the instruments at real venues whose tick and lot are only assumed."""
+    for one in plan.accounts.values():
+        if one.account.config.broker != "paper":
+            known = {each.id for each in house.ledger.instruments(ids=list(one.instruments))}
+            unknown = [name for name in one.instruments if name not in known]
+            if unknown:
+                say(f"warning: account {one.account.name}: nobody registered {some(unknown)}; tick and lot are assumed (docs/trading.md)")
 
 
 def _is_at_rest(service: TradingService) -> bool:
