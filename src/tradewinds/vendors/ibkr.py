@@ -69,7 +69,7 @@ class Ibkr:
         options: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         chosen = checked(options, self.name, client_id=(), hours=("regular", "all"))
-        self._host, self._port = _address(base_url or URL)
+        self._host, self._port = address_of(base_url or URL)
         client_id = chosen.get("client_id", str(CLIENT_ID))
         if not client_id.isdigit() or int(client_id) == 0:
             raise Rejected(f"ibkr: client id {client_id!r}, expected a number from 1 on")
@@ -89,13 +89,13 @@ class Ibkr:
         end_ns, span_ns = min(request.end_ns, request.now_ns), span_s * NS_PER_SECOND
         pulls: list[Pull] = []
         for instrument in request.instruments:
-            contract = _contract(instrument)
+            contract = contract_of(instrument)
             if interval.is_daily_or_longer and contract.secType != "STK":
                 raise Rejected(f"ibkr {request.dataset} of {instrument}: expected an instrument with sessions, or shorter bars")
             start_ns = request.start_ns // span_ns * span_ns
             for first_ns in range(start_ns, end_ns, span_ns):
                 wanted = {"start_ns": str(max(first_ns, request.start_ns)), "end_ns": str(min(first_ns + span_ns, end_ns))}
-                page = {"instrument": instrument, "size": size, "what": _what(contract), **wanted}
+                page = {"instrument": instrument, "size": size, "what": what_of(contract), **wanted}
                 pulls.append(
                     Pull(self.name, request.dataset, f"historical/{instrument}/{first_ns // NS_PER_SECOND}", MappingProxyType(page))
                 )
@@ -167,7 +167,7 @@ class Ibkr:
         end = datetime.fromtimestamp(-(-end_ns // NS_PER_SECOND), UTC)
         asking = asyncio.ensure_future(
             ib.reqHistoricalDataAsync(
-                _contract(pull.params["instrument"]), end, _duration(end_ns - start_ns), pull.params["size"], pull.params["what"],
+                contract_of(pull.params["instrument"]), end, _duration(end_ns - start_ns), pull.params["size"], pull.params["what"],
                 self._regular, formatDate=2, timeout=0,
             )
         )  # fmt: skip
@@ -231,7 +231,7 @@ def _size(dataset: str) -> tuple[Interval, str, int]:
     return interval, *SIZES[interval.name]
 
 
-def _contract(instrument: str) -> Contract:
+def contract_of(instrument: str) -> Contract:
     symbol, venue = split_id(instrument)
     base, bar, quote = symbol.partition("_")
     if venue in SHARES:
@@ -241,11 +241,11 @@ def _contract(instrument: str) -> Contract:
     return Contract(secType="CASH" if venue == "IDEALPRO" else "CRYPTO", symbol=base, exchange=venue, currency=quote)
 
 
-def _what(contract: Contract) -> str:
+def what_of(contract: Contract) -> str:
     return {"STK": "TRADES", "CASH": "MIDPOINT", "CRYPTO": "AGGTRADES"}[contract.secType]
 
 
-def _address(text: str) -> tuple[str, int]:
+def address_of(text: str) -> tuple[str, int]:
     host, colon, port = text.removeprefix("tws://").rstrip("/").rpartition(":")
     if not colon or not host or not port.isdigit():
         raise Rejected(f"ibkr address: {text!r}, expected host:port such as {URL}")
