@@ -154,6 +154,18 @@ def test_a_killed_service_comes_back_with_its_orders_and_its_overrides(firm: Fir
     assert firm.end(again, signal.SIGTERM) == 0
 
 
+def test_a_shadow_decides_and_sends_nothing(firm: Firm) -> None:
+    (firm.folder / "strategies" / "trend.yaml").write_text(YAML.replace("mode: paper", "mode: shadow"))
+
+    (account,) = firm.tell("trade", "--data", "bars", "--json")["accounts"]
+
+    assert (account["mode"], account["open_orders"], account["positions"]) == ("shadow", 0, [])
+    assert account["strategies"][0]["last_decision"] == "2026-01-01T00:12:00Z"
+    orders = firm.tell("trade", "orders", "--all", "--json")["orders"]
+    assert orders
+    assert {(one["state"], one["filled"]) for one in orders} <= {("absent", "0"), ("cancelled", "0"), ("rejected", "0")}
+
+
 def test_a_strategy_on_days_decides_once_when_it_is_asked_to(firm: Firm) -> None:
     rows = ["time,open,high,low,close,volume"]
     rows += [f"2026-01-{day:02d},{close},{close + 1},{close - 1},{close},1000" for day, close in enumerate([10, 11, 12, 11, 12], 1)]

@@ -83,9 +83,7 @@ def trade() -> None:
 
 @click.command(RUN, context_settings=HELP)
 @click.argument("places", nargs=-1, type=click.Path(path_type=Path, exists=True), metavar="[FILES|FOLDERS...]")
-@click.option(
-    "--data", type=click.Path(path_type=Path, exists=True), help="Replay bars of these files instead of a venue's; on paper alone."
-)
+@click.option("--data", type=click.Path(path_type=Path, exists=True), help="Replay bars of these files instead of a venue's; never live.")
 @click.option("--account", "accounts", multiple=True, help="Bring this account up too, though no strategy trades it: for orders by hand.")
 @click.option("--run-for", "run_for_s", type=click.FloatRange(min=0), metavar="SECONDS", help="Stop after so many seconds.")
 @click.option("--check", "only_check", is_flag=True, help="Say what would be traded, and start nothing.")
@@ -116,8 +114,8 @@ def run(
         raise Rejected(
             "trade: nothing to trade, expected a strategy's YAML with mode and account, or --account NAME; docs/trading.md has one"
         )
-    if data is not None and any(one.mode != "paper" or one.account.is_live for one in planned.accounts.values()):
-        raise Rejected("trade --data: bars of files drive real orders here, expected mode: paper on a paper or test account")
+    if data is not None and any(one.mode == "live" or one.account.is_live for one in planned.accounts.values()):
+        raise Rejected("trade --data: bars of files would drive real orders, expected mode: paper or shadow on a paper or test account")
     made = assemble(house, planned, data=data, say=log)
     try:
         made.lock()

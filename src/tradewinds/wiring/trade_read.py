@@ -65,7 +65,7 @@ def _view(config: Config, name: str, decisions: Decisions) -> AccountView | None
     account = account_of(config, name)
     if account.config.journal == "sqlite" and not journal_path(Path(config.home), name).is_file():
         return None
-    books = Books(name, account.config.lots)
+    books = Books(name, account.config.lots, currency=account.currency)
     mode = ""
     strategies: tuple[str, ...] = ()
     for entry in entries(account, Path(config.home)):
