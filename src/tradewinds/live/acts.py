@@ -150,11 +150,12 @@ class Acts:
         trader = self._service.trader(str(words["account"]))
         instrument, only = str(words["instrument"]), words.get("strategy")
         books = trader.books
-        parts = {name: part.quantity(instrument) for name, part in books.parts.items()}
-        rest = books.whole.quantity(instrument) - sum(parts.values(), ZERO)
-        parts[MANUAL] = parts.get(MANUAL, ZERO) + rest
+        lot = rules.lot if (rules := books.instruments.get(instrument)) is not None else None
+        # What can be sold: on a spot venue commissions paid in the base asset have made the balance smaller than the position.
+        parts = {name: books.held(instrument, name) for name in books.parts}
+        parts[MANUAL] = parts.get(MANUAL, ZERO) + books.held(instrument) - sum(parts.values(), ZERO)
+        parts = {name: size if lot is None else round_to_step(size, lot) for name, size in parts.items()}
         chosen = {name: size for name, size in sorted(parts.items()) if size and only in (None, name)}
-        chosen = _without_dust(chosen, trader, instrument)
         if not chosen:
             raise Rejected(
                 f"close {instrument}: account {trader.name} holds none of it, expected a position; `tradewinds trade status` shows them"
@@ -275,22 +276,6 @@ class Acts:
             "why": verdict.why or None,
         }
         return told | ({"until": text(verdict.until_ns)} if verdict.word == "waiting" else {})
-
-
-def _without_dust(parts: Mapping[str, Decimal], trader: Trader, instrument: str) -> dict[str, Decimal]:
-    """What there is to sell: on a spot venue commissions paid in the base asset have made the balance smaller than the position."""
-    rules = trader.books.instruments.get(instrument)
-    if rules is None or rules.base is None or rules.kind != "spot" or trader.parts.broker.capability.holds != "balances":
-        return dict(parts)
-    missing = max(ZERO, -trader.books.whole.cash.get(rules.base, ZERO))
-    found = {}
-    for name, size in parts.items():
-        taken = min(missing, max(size, ZERO))
-        missing -= taken
-        left = round_to_step(size - taken, rules.lot) if rules.lot is not None and taken else size - taken
-        if left:
-            found[name] = left
-    return found
 
 
 def _terms(words: Words) -> OrderTerms:
