@@ -41,9 +41,9 @@ from tradewinds.trading.books import Books
 from tradewinds.trading.entry import Entry
 from tradewinds.trading.journal import read
 
-KILLED_AT = "oanda"
-KILLS_A_ROUND = 20
-LIVES_S = 0.12  # a process is killed at most so long after it was ready
+KILLED_AT = "binance"
+KILLS_A_ROUND = 50
+LIVES_S = 0.2  # a process is killed at most so long after it was ready
 EARLY = 0.3  # of the kills come before it is ready
 EARLY_S = 0.08
 READY_S_MAX = 30.0

@@ -90,19 +90,20 @@ def run_seeds(
     broker: str | None = None,
     jobs: int = 1,
     mutant: str | None = None,
+    brokers: tuple[str, ...] = BROKERS,
     told: Callable[[SeedResult], bool] = lambda result: True,
 ) -> Report:
-    """Simulate each seed. broker: None lets the seed decide. told: hears of each result; False ends the run."""
+    """Simulate each seed. broker: None lets the seed decide among `brokers`. told: hears of each result; False ends the run."""
     report = Report()
-    for result in _results(seeds, broker, jobs, mutant):
+    work = [(seed, broker or broker_of(seed, brokers), mutant) for seed in seeds]
+    for result in _results(work, jobs):
         report.add(result)
         if not told(result):
             break
     return report
 
 
-def _results(seeds: Sequence[int], broker: str | None, jobs: int, mutant: str | None) -> Iterator[SeedResult]:
-    work = [(seed, broker or broker_of(seed, BROKERS), mutant) for seed in seeds]
+def _results(work: list[tuple[int, str, str | None]], jobs: int) -> Iterator[SeedResult]:
     if jobs <= 1:
         was_on = gc.isenabled()
         gc.disable()  # collected between seeds: what waits to be collected then cannot run in the middle of one
