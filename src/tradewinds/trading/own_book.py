@@ -105,11 +105,18 @@ class OwnBook:
             return 1.0
         how = self.conversions.get(currency)
         if how is None:
-            return NAN
+            return self._rate_of_base(currency)
         if how.instrument is None:
             return how.fixed
         price = self._prices.get(how.instrument, NAN)
         return 1.0 / price if how.is_inverse else price
+
+    def _rate_of_base(self, currency: str) -> float:
+        """Of an asset that one of its own pairs has as base, as commissions on a spot market are paid in: by the pair's newest close."""
+        for column, one in enumerate(self.instruments):
+            if one.base == currency and one.currency != currency:
+                return self.price(column) * self.rate(one.currency)
+        return NAN
 
     def working(self, column: int) -> Iterator[Order]:
         """Its orders of an instrument that may still fill."""
