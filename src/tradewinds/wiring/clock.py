@@ -44,7 +44,8 @@ class FileClock:
 class RunningClock:
     """Showed `at_ns` when the machine's monotonic clock stood at `since_ns`, and runs `speed` times as fast.
 
-    Processes of one machine share the monotonic clock, so that all of them, and the local venues, tell the same time.
+    Processes of one machine share the monotonic clock, so that all of them, and the local venues, tell the same time; cut to whole
+    microseconds, which is what the lake keeps.
     """
 
     at_ns: int
@@ -53,7 +54,7 @@ class RunningClock:
     ticks: Callable[[], int] = field(default=time.monotonic_ns, repr=False, compare=False)
 
     def now_ns(self) -> int:
-        return self.at_ns + int((self.ticks() - self.since_ns) * self.speed)
+        return (self.at_ns + int((self.ticks() - self.since_ns) * self.speed)) // 1_000 * 1_000
 
     @property
     def setting(self) -> str:
