@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -25,6 +26,7 @@ from tradewinds.app.airflow_process import Airflow
 from tradewinds.calendars.sessions import calendar
 from tradewinds.core.errors import Rejected
 from tradewinds.core.instant import NS_PER_HOUR, parse, text
+from tradewinds.live.control import ask, is_running
 from tradewinds.stores.embedded_postgres import EmbeddedPostgres
 from tradewinds.wiring import sandbox
 
@@ -49,6 +51,23 @@ datasets:
 vendors:
   alpha: {use: drops, options: {path: drops/alpha}}
   bravo: {use: drops, options: {path: drops/bravo}}
+accounts:
+  main: {broker: paper, currency: USDT, limits: {approval_above: 100}}
+"""
+HOLD = """
+from tradewinds.trading.strategy import vector
+
+
+@vector(interval="1d", targets="units")
+def hold(panel, params):
+    return panel.close > 0
+"""
+HOLD_YAML = """
+strategy: hold.py
+instruments: [BTCUSDT.BINANCE]
+interval: 1d
+account: {name: main, capital: 1000000, currency: USDT}
+mode: paper
 """
 PROBES = '''
 """Small jobs that do what the test's files say."""
@@ -127,7 +146,13 @@ def _write_drops(folder: Path) -> None:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of everything."""
     folder = tmp_path_factory.mktemp("real")
-    for name, content in (("probe_jobs.py", PROBES), ("dags/probe_dags.py", PROBE_DAGS), ("tradewinds.yaml", CONFIG)):
+    for name, content in (
+        ("probe_jobs.py", PROBES),
+        ("dags/probe_dags.py", PROBE_DAGS),
+        ("tradewinds.yaml", CONFIG),
+        ("strategies/hold.py", HOLD),
+        ("strategies/hold.yaml", HOLD_YAML),
+    ):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(content)
     _write_drops(folder)
@@ -177,12 +202,13 @@ def _until(is_so: Callable[[], bool]) -> None:
 
 
 def test_airflow_found_no_import_error_and_knows_every_dag(airflow: Airflow) -> None:
-    shipped = ["cot", "crypto_backfill", "crypto_incremental", "crypto_trades", "equities_nightly_xnys", "fx", "maintenance", "marts"]
+    shipped = ["cot", "crypto_backfill", "crypto_incremental", "crypto_trades", "equities_nightly_xnys"]
+    shipped += ["evening_main", "fx", "maintenance", "marts"]
 
-    _until(lambda: len(airflow.client.dags()) == 13)
+    _until(lambda: len(airflow.client.dags()) == 15)
 
     assert airflow.client.import_errors() == []
-    assert airflow.client.dags() == [*shipped, "probe_chained", "probe_shards", "probe_wait", "rates", "universe"]
+    assert airflow.client.dags() == [*shipped, "probe_chained", "probe_shards", "probe_wait", "rates", "strategy_hold", "universe"]
     assert airflow.client.health() == dict.fromkeys(("metadatabase", "scheduler", "triggerer", "dag_processor"), "healthy")
 
 
@@ -232,6 +258,53 @@ def test_the_marts_follow_the_tables_they_are_made_of(airflow: Airflow) -> None:
     run = next(run for run in airflow.runs("marts") if run.has_ended)
 
     assert (run.state, run.kind) == ("success", "asset_triggered"), _tasks(airflow, run)
+
+
+@pytest.fixture
+def trading(airflow: Airflow, place: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The trading service of the workspace, on paper, over the history that the DAGs have made."""
+    environment = {**os.environ, "TRADEWINDS_CONFIG": str(place / "tradewinds.yaml"), "TRADEWINDS_HOME": str(place / "home")}
+    with (place / "trade.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tradewinds", "trade", str(place / "strategies" / "hold.yaml")],
+            env={**environment, "TRADEWINDS_CLOCK": NOW}, stdout=log, stderr=log,
+        )  # fmt: skip
+        try:
+            _until(lambda: process.poll() is not None or is_running(place / "home"))
+            assert process.poll() is None, (place / "trade.log").read_text()
+            yield process
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def test_a_strategys_dag_asks_the_service_to_decide_and_a_person_to_approve(
+    airflow: Airflow, place: Path, trading: subprocess.Popen[bytes]
+) -> None:
+    run_id = airflow.trigger("strategy_hold", {"partition": "2025-01-09"})
+
+    def questions() -> list[dict[str, Any]]:
+        found = airflow.client._ask("GET", f"/api/v2/dags/strategy_hold/dagRuns/{run_id}/hitlDetails") or {}
+        return [one for one in found.get("hitl_details", []) if not one.get("response_received")]
+
+    _until(lambda: bool(questions()) or airflow.run("strategy_hold", run_id).has_ended)
+    (asked,) = questions()
+    assert asked["subject"].startswith("hold: buy 1 BTCUSDT.BINANCE market [tw")
+    (waiting,) = ask(place / "home", "approvals")["waiting"]
+    assert waiting["id"] in asked["subject"]
+
+    answer = f"/api/v2/dags/strategy_hold/dagRuns/{run_id}/taskInstances/approval/0/hitlDetails"
+    airflow.client._ask("PATCH", answer, {"chosen_options": ["Approve"]})
+    run = airflow.wait("strategy_hold", run_id, timeout_s=240)
+
+    assert run.state == "success", _tasks(airflow, run)
+    (order,) = ask(place / "home", "orders")["orders"]
+    assert (order["id"], order["state"]) == (waiting["id"], "accepted")
+
+    again = _run(airflow, "strategy_hold", "2025-01-09")
+
+    assert again.state == "success", _tasks(airflow, again)
+    assert len(ask(place / "home", "orders", {"all": True})["orders"]) == 1
 
 
 def test_a_shard_fails_alone_is_listed_and_is_tried_again(airflow: Airflow, place: Path) -> None:

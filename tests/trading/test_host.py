@@ -230,6 +230,33 @@ def test_history_told_as_warm_up_decides_nothing_and_makes_the_first_bar_decide(
     assert [one.decision_ns for one in hand.records if isinstance(one, Decided)] == [int(bars.event_ns[120])]
 
 
+def test_a_newest_bar_told_as_warm_up_is_decided_on_once_when_it_is_asked_for() -> None:
+    bars = panel()
+    host = StrategyHost("main", [hosted(crossing, bars)])
+    books = Books("main")
+    for row in range(20):
+        one = closed(bars, row)
+        assert list(host.decide(BarsClosed(one.interval, one.end_ns, one.bars, is_warm_up=True), books)) == []
+
+    asked = list(host.decide(closed(bars, 19), books))
+
+    assert [type(one) for one, _ in asked] == [Decided]
+    assert asked[0][0].decision_ns == closed(bars, 19).end_ns
+    assert list(host.decide(closed(bars, 19), books)) == []
+
+
+def test_what_was_decided_before_a_restart_is_not_decided_again() -> None:
+    bars = panel()
+    host = StrategyHost("main", [hosted(crossing, bars)])
+    books = Books("main")
+    books.decided_ns["crossing"] = closed(bars, 19).end_ns
+    for row in range(20):
+        one = closed(bars, row)
+        list(host.decide(BarsClosed(one.interval, one.end_ns, one.bars, is_warm_up=True), books))
+
+    assert list(host.decide(closed(bars, 19), books)) == []
+
+
 def test_a_missing_bar_is_nan_and_a_late_one_rewrites_no_decision() -> None:
     bars = panel(2)
     seen: list[list[float]] = []

@@ -55,13 +55,24 @@ class Windows:
         self.own = Window(names, hosted.strategy.interval, hosted.window_bars)
         self.others = {name: Window(names, name, hosted.window_bars) for name in hosted.strategy.other_intervals}
         self._lookback = hosted.lookback_bars
+        self._warm_ns = 0  # end of the newest row, while it was told as warm-up only
 
     def take(self, bars: BarsClosed) -> bool:
         """Take in bars; whether they are a new newest row of its own interval."""
         other = self.others.get(bars.interval)
         if other is not None:
             other.take(bars)
-        return bars.interval == self.own.interval and self.own.take(bars)
+        is_new = bars.interval == self.own.interval and self.own.take(bars)
+        if is_new:
+            self._warm_ns = bars.end_ns if bars.is_warm_up else 0
+        return is_new
+
+    def is_asked_again(self, bars: BarsClosed, decided_ns: int) -> bool:
+        """Whether the newest row, told as warm-up until now, is to be decided on after all: somebody asked for the decision at its end."""
+        is_asked = bars.interval == self.own.interval and not bars.is_warm_up and bars.end_ns == self._warm_ns
+        if is_asked:
+            self._warm_ns = 0
+        return is_asked and decided_ns < bars.end_ns
 
     @property
     def is_deep(self) -> bool:
@@ -110,7 +121,7 @@ class VectorRunner:
         self._following = Following(account, self._own)
 
     def on_bars(self, bars: BarsClosed, books: Books) -> Iterator[Yielded]:
-        is_new = self._windows.take(bars)
+        is_new = self._windows.take(bars) or self._windows.is_asked_again(bars, books.decided_ns.get(self.hosted.name, 0))
         if not is_new or bars.is_warm_up or self.failure or not self._windows.is_deep or not self._due.is_due(bars.end_ns):
             return
         try:
@@ -153,7 +164,8 @@ class EventRunner:
         self._good = state.dump(self.code)  # as it was when it last decided
 
     def on_bars(self, bars: BarsClosed, books: Books) -> Iterator[Yielded]:
-        if not self._windows.take(bars) or not self._windows.is_deep:
+        is_new = self._windows.take(bars) or self._windows.is_asked_again(bars, books.decided_ns.get(self.hosted.name, 0))
+        if not is_new or not self._windows.is_deep:
             return
         if bars.is_warm_up:
             yield from self._learn(bars.end_ns)
