@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from tradewinds.campaign.oracle import Venue, judge
@@ -45,7 +46,7 @@ def _filled(fill_id: str = "1") -> Booked:
     return Booked(Fill(fill_id, "LOCAL", NAME, "AAA.LOCAL", "buy", Decimal(3), Decimal(100), "USD", 1), "trend")
 
 
-def _judged(records: list[Record], placed: int) -> tuple[int, int, int, int]:
+def _judged(records: Sequence[Record], placed: int) -> tuple[int, int, int, int]:
     exchange = Exchange(lambda: 1, lambda symbol: Quote(Decimal(99), Decimal(100), Decimal(9), Decimal(9)))
     for _ in range(placed):
         exchange.place(VenueOrder("main", NAME, "AAA.LOCAL", "buy", "market", Decimal(3)))
@@ -60,19 +61,19 @@ def _judged(records: list[Record], placed: int) -> tuple[int, int, int, int]:
 
 
 def test_an_order_that_filled_once_and_is_booked_once_is_clean() -> None:
-    records = [_approved(), Changed(NAME, OrderState.SENT), _filled(), Changed(NAME, OrderState.FILLED)]
+    records: list[Record] = [_approved(), Changed(NAME, OrderState.SENT), _filled(), Changed(NAME, OrderState.FILLED)]
 
     assert _judged(records, 1) == (0, 0, 0, 0)
 
 
 def test_a_fill_that_is_not_booked_is_lost_and_leaves_a_position_unexplained() -> None:
-    records = [_approved(), Changed(NAME, OrderState.SENT), Changed(NAME, OrderState.FILLED)]
+    records: list[Record] = [_approved(), Changed(NAME, OrderState.SENT), Changed(NAME, OrderState.FILLED)]
 
     assert _judged(records, 1) == (1, 0, 1, 0)
 
 
 def test_two_orders_at_the_venue_for_one_of_ours_are_a_duplicate() -> None:
-    records = [_approved(), Changed(NAME, OrderState.SENT), _filled("1"), _filled("2"), Changed(NAME, OrderState.FILLED)]
+    records: list[Record] = [_approved(), Changed(NAME, OrderState.SENT), _filled("1"), _filled("2"), Changed(NAME, OrderState.FILLED)]
 
     assert _judged(records, 2) == (0, 1, 0, 0)
 
