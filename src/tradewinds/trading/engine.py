@@ -381,14 +381,14 @@ class Engine:
         order = self.books.orders.get(wanted.client_order_id)
         old = None if order is None else order.approved.terms
         new = wanted.terms
-        if order is None or old is None or order.has_ended or order.is_cancel_wanted or order.replaced_by is not None:
+        if order is None or old is None or order.has_ended or order.is_cancel_wanted or self._is_followed(order):
             self.step.alert("warning", f"replacing {wanted.client_order_id} for {wanted.by}: it does not work, expected a working order")
         elif (new.instrument, new.side) != (old.instrument, old.side):
             self.step.alert(
                 "warning", f"replacing {wanted.client_order_id}: {new.side} {new.instrument}, expected {old.side} {old.instrument}"
             )
         elif self.capability.can_replace and order.client_order_id not in self.step.under_way and order.state in _WORKING:
-            intent = _successor(order, new)
+            intent = self._successor(order, new)
             if intent is not None:
                 self._place(intent, order, is_allowed=False)
         else:
@@ -408,7 +408,7 @@ class Engine:
             if not self.step.timers.has("compare", ""):
                 self.comparing.ask()
             return
-        intent = _successor(order, terms)
+        intent = self._successor(order, terms)
         if intent is None or order.state is OrderState.FILLED:
             self._stop_replacing(order, "it filled before it could be replaced")
             return
@@ -420,14 +420,19 @@ class Engine:
         self.step.replacing.pop(order.client_order_id, None)
         self.step.emit(ReplaceAsked(order.client_order_id, None, reason))
 
+    def _is_followed(self, order: Order) -> bool:
+        """Whether another order took its place, or may have: one that certainly never came to be did not."""
+        return order.replaced_by is not None and self.books.orders[order.replaced_by].state not in _NEVER_THERE
+
+    def _successor(self, order: Order, terms: OrderTerms) -> Intent | None:
+        """The next revision of an order's intent with what is left of the new total; None where nothing is."""
+        left = terms.quantity - order.filled - order.owed
+        if left <= Decimal(0):
+            return None
+        last = self.books.orders.get(order.replaced_by or "", order).approved.intent  # a revision that failed keeps its number
+        before = order.approved.intent
+        return dataclasses.replace(before, terms=dataclasses.replace(terms, quantity=left), revision=last.revision + 1)
+
 
 _WORKING = (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
-
-
-def _successor(order: Order, terms: OrderTerms) -> Intent | None:
-    """The next revision of an order's intent with what is left of the new total; None where nothing is."""
-    left = terms.quantity - order.filled - order.owed
-    if left <= Decimal(0):
-        return None
-    before = order.approved.intent
-    return dataclasses.replace(before, terms=dataclasses.replace(terms, quantity=left), revision=before.revision + 1)
+_NEVER_THERE = (OrderState.ABSENT, OrderState.REJECTED)
