@@ -4,7 +4,8 @@
 2. Two chains run side by side: coins (universe, bulk backfill, increments) and equities (history, a quiet night, a night with a
    late vendor and a wrong one, the morning after).
 3. What came of it is read back from the ledger and the lake, not from what was meant to happen.
-4. Everything is stopped, and counted.
+4. Strategies trade on paper at the local venues; the trading process is killed in the middle of an order, recovers, and is reconciled.
+5. Everything is stopped, and counted.
 """
 
 from __future__ import annotations

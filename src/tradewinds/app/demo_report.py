@@ -61,6 +61,7 @@ def show(report: Mapping[str, Any]) -> None:
     there = "is" if report["lineage"]["is_in_raw_store"] else "IS NOT"
     click.echo(f"\nSHA-256 {report['lineage']['sha256']} {there} in the raw store.")
     _backtest(report["backtest"])
+    _trading(report["trading"])
     seconds = report["seconds"]["total"]
     click.echo(f"{seconds:.0f} s in all; processes left: {report['processes_left']}; everything stands in {report['folder']}")
 
@@ -85,6 +86,27 @@ def _backtest(tested: Mapping[str, Any]) -> None:
         [(earned, sharpe, lost, tested["trades"], f"{tested['commission']:,.2f}", tested["fingerprint"][:16])],
     )
     click.echo(f"Its tear sheet: {tested['tear_sheet']}\n")
+
+
+def _trading(traded: Mapping[str, Any]) -> None:
+    columns = ("account", "broker", "bars", "orders", "fills", "lost", "duplicated", "unexplained", "breaks", "parity")
+    rows = [
+        (*(one[name] for name in columns[:-1]), f"{min(one['parity']['decisions_percent'], one['parity']['orders_percent']):g} %")
+        for one in traded["accounts"]
+    ]
+    print_table("Traded on paper at the local venues, against the venues' own books", columns, rows)
+    killed = traded["killed"]
+    click.echo(
+        f"The trading process was killed with order {killed['order']} of {killed['account']} on its way (journal: {killed['at_kill']}); "
+        f"the next one found it {killed['afterwards']}."
+    )
+    click.echo(
+        f"In all: {traded['orders']} orders, {traded['fills']} fills, lost {traded['lost']}, duplicated {traded['duplicated']}, "
+        f"unexplained {traded['unexplained']}, parity {traded['parity_percent']:g} %, breaks {traded['breaks']}\n"
+    )
+    for account in traded["accounts"]:
+        for line in account["differences"]:
+            click.echo(f"{account['account']}: {line}")
 
 
 def _span(sessions: list[str]) -> str:

@@ -14,13 +14,15 @@ from typing import Any
 
 from tradewinds.app import demo_data
 from tradewinds.app.airflow_process import Airflow
-from tradewinds.app.demo_coins import Coins, coins_for
+from tradewinds.app.demo_coins import SEED, SEEDED_NOW, Coins, coins_for
 from tradewinds.app.demo_data import LATE_NIGHT, QUIET_NIGHT, DemoData
 from tradewinds.app.demo_facts import facts
 from tradewinds.app.demo_screen import Screen
 from tradewinds.app.demo_strategy import backtested
+from tradewinds.app.demo_trade import ALONE, TradingDemo
 from tradewinds.calendars.sessions import calendar
 from tradewinds.core.errors import Rejected, Transient
+from tradewinds.core.instant import parse
 from tradewinds.wiring import sandbox
 from tradewinds.wiring.house import House
 from tradewinds.wiring.settings import default_home, load_config
@@ -103,6 +105,8 @@ class Demo:
         self._screen.say("Airflow", f"stopped; metadata in {told}", is_over=True)
         left = airflow.processes_left()
         tested = self._timed("backtest", lambda: backtested(workspace / "strategies" / STRATEGY, house, self._folder / "backtests"))
+        found = facts(house, data, BEFORE_RESTATEMENT, NEXT_MORNING)
+        traded = self._timed("trading", lambda: self._traded(workspace, coins).run())
         self._seconds |= {f"Airflow {name}": seconds for name, seconds in airflow.phases.items()}
         self._seconds |= {f"{ran.dag} {ran.partition}": ran.seconds for ran in self._runs}
         self._seconds["total"] = round(time.monotonic() - begun, 2)
@@ -110,17 +114,29 @@ class Demo:
             "metadata": told,
             "runs": [{"dag": r.dag, "run_id": r.run_id, "partition": r.partition, "state": r.state} for r in self._runs],
         }
-        found = facts(house, data, BEFORE_RESTATEMENT, NEXT_MORNING)
-        is_good = not left and all(r.state == "success" for r in self._runs) and found["is_complete"]
+        is_good = not left and all(r.state == "success" for r in self._runs) and found["is_complete"] and traded["is_good"]
         return {
             "is_good": is_good,
             "airflow": airflow_facts,
             **found,
             "backtest": tested,
+            "trading": traded,
             "seconds": self._seconds,
-            "processes_left": len(left),
+            "processes_left": len(left) + traded["processes_left"],
             "folder": str(self._folder),
         }
+
+    def _traded(self, workspace: Path, coins: Coins) -> TradingDemo:
+        """Trading goes on where the history of the seeded market ends; with other coins it is a house by itself."""
+
+        def say(state: str) -> None:
+            self._screen.say("trading", state)
+
+        if coins.now == SEEDED_NOW:
+            return TradingDemo(workspace, self._folder / "home", coins.yaml() + EQUITIES, at_ns=parse(SEEDED_NOW), seed=SEED, say=say)
+        alone = self._folder / "trading"
+        (alone / "workspace").mkdir(parents=True)
+        return TradingDemo(alone / "workspace", alone / "home", ALONE, at_ns=parse(SEEDED_NOW), seed=SEED, say=say)
 
     def _play(self, airflow: Airflow, workspace: Path, data: DemoData, coins: Coins) -> None:
         with ThreadPoolExecutor(2) as pool:
@@ -193,7 +209,7 @@ class Demo:
         if self._folder.exists() and any(self._folder.iterdir()):
             if not mark.is_file():
                 raise Rejected(f"demo: {self._folder} holds something else, expected an empty folder or one of an earlier demo")
-            for name in ("workspace", "home", "backtests"):
+            for name in ("workspace", "home", "backtests", "trading"):
                 shutil.rmtree(self._folder / name, ignore_errors=True)
         workspace = self._folder / "workspace"
         (workspace / "strategies").mkdir(parents=True)
