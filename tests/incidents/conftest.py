@@ -172,6 +172,18 @@ class Scene:
         self._graveyard += [self._process, self._account]
         self._account = None
 
+    async def kill_when_placed(self, name: str) -> None:
+        """The process dies in the moment in which the venue takes this order, before any answer reached it."""
+        listeners = self.stage.exchange.listeners
+
+        def told(order: VenueOrder, execution: Execution | None) -> None:
+            if order.client_id == name and self.is_running:
+                self.kill()
+
+        listeners.append(told)
+        await self.until(lambda: not self.is_running)
+        listeners.remove(told)
+
     @property
     def is_running(self) -> bool:
         """Whether the trading process lives."""
