@@ -90,10 +90,7 @@ def _backtest(tested: Mapping[str, Any]) -> None:
 
 def _trading(traded: Mapping[str, Any]) -> None:
     columns = ("account", "broker", "bars", "orders", "fills", "lost", "duplicated", "unexplained", "breaks", "parity")
-    rows = [
-        (*(one[name] for name in columns[:-1]), f"{min(one['parity']['decisions_percent'], one['parity']['orders_percent']):g} %")
-        for one in traded["accounts"]
-    ]
+    rows = [(*(one[name] for name in columns[:-1]), f"{one['parity_percent']:g} %") for one in traded["accounts"]]
     print_table("Traded on paper at the local venues, against the venues' own books", columns, rows)
     killed = traded["killed"]
     click.echo(

@@ -45,8 +45,9 @@ class Reconciled:
 
     @property
     def parity_percent(self) -> float:
-        """The lesser of decisions and orders that are the same to the bit."""
-        return float(min(self.parity["decisions_percent"], self.parity["orders_percent"]))
+        """The least of: decisions and orders that a replay makes to the bit, decisions that a backtest over the same bars makes."""
+        backtested = [100.0 * one["decisions_equal"] / one["decisions"] for one in self.parity["backtest"] if one["decisions"]]
+        return float(min(self.parity["decisions_percent"], self.parity["orders_percent"], *backtested))
 
     @property
     def is_good(self) -> bool:
@@ -58,7 +59,7 @@ class Reconciled:
         """As the demo tells it."""
         return {
             "account": self.account, "broker": self.broker, "is_good": self.is_good, **self.counts, "differences": list(self.lines),
-            "parity": self.parity, "evening": self.file,
+            "parity_percent": self.parity_percent, "parity": self.parity, "evening": self.file,
         }  # fmt: skip
 
 
@@ -92,6 +93,11 @@ def reconciled(house: House, account: DemoAccount, truth: dict[str, Any]) -> Rec
     compared = parity(house, account.name)
     verdict = found.verdict
     lines = [*verdict.lost, *verdict.duplicated, *verdict.unexplained, *verdict.stuck]
+    lines += [
+        f"decision {one['at']} {one['instrument']}: {one['recorded']}, in a backtest {one['backtest']} ({one['why']})"
+        for tested in compared.as_json()["backtest"]
+        for one in tested["differences"]
+    ]
     lines += [f"{one.kind} {one.subject}: {one.ours} here, {one.theirs} at the broker" for one in done.breaks]
     counts = {
         "bars": sum(isinstance(one.input, BarsClosed) and not one.input.is_warm_up for one in entries),

@@ -18,7 +18,7 @@ from tradewinds.core.instant import text
 from tradewinds.core.market import Interval
 from tradewinds.core.ports import Clock
 from tradewinds.live.feed_assembly import Assembly, Closed
-from tradewinds.live.pace import seconds_until
+from tradewinds.live.pace import seconds_until, speed_of
 from tradewinds.trading.entry import BarsClosed, Priced
 from tradewinds.wire.stream import Gap
 
@@ -85,7 +85,9 @@ class BarFeed:
         for source in sources:
             for interval, names in source.brings.items():
                 expected.setdefault(interval, set()).update(names)
-        self._assemblies = {name: Assembly(name, frozenset(names), lateness_s, fresh_s) for name, names in sorted(expected.items())}
+        # What messages take on their way is the machine's time: where the clock runs faster, more of its time passes meanwhile.
+        late_s, old_s = lateness_s * speed_of(clock), fresh_s * speed_of(clock)
+        self._assemblies = {name: Assembly(name, frozenset(names), late_s, old_s) for name, names in sorted(expected.items())}
 
     async def run(self, publish: Callable[[Published], None]) -> None:
         """Publish until cancelled. Raises what a source raises for good."""
