@@ -54,7 +54,7 @@ class Gate:
     memory: Memory = field(default_factory=Memory)
     overrides: dict[tuple[str, str], str] = field(default_factory=dict)
     is_halted: bool = False
-    _scopes: dict[tuple[str, str], tuple[_Scope, ...]] = field(default_factory=dict)
+    _scopes: dict[tuple[str, str], _Scope | None] = field(default_factory=dict)
     _day: tuple[int, int] = (0, 0)
 
     def judge(
@@ -71,14 +71,14 @@ class Gate:
     def _judged(
         self, intent: Intent, situation: Situation | WideSituation, now_ns: int, *, is_allowed: bool, replaces: str | None
     ) -> Verdict:
-        asked, what = wide(situation), _named(intent)
+        asked = wide(situation)
         if self.is_halted:
-            return Refusal(intent, "halt", f"{what}: trading is halted")
+            return _refused(intent, "halt", "trading is halted")
         if decision_of(intent) in self.memory.decisions:
-            return Refusal(intent, "duplicate", f"{what}: it was approved before as {intent.client_order_id}")
+            return _refused(intent, "duplicate", f"it was approved before as {intent.client_order_id}")
         why = self._overridden(intent, asked, replaces)
         if why is not None:
-            return Refusal(intent, "override", f"{what}: {why}")
+            return _refused(intent, "override", why)
         scopes = self._scopes_of(intent.strategy, intent.terms.instrument)
         if not scopes:
             return ApprovedOrder(intent, now_ns)
@@ -96,9 +96,9 @@ class Gate:
                 if reason is None or (rule == "approval" and is_allowed):
                     continue
                 if rule != "approval":
-                    return Refusal(intent, rule, f"{what}: {reason}")
+                    return _refused(intent, rule, reason)
                 until_ns = now_ns + int(limits.approval_wait_s * NS)
-                waits = (f"{what}: {reason}", until_ns) if waits is None else (waits[0], min(waits[1], until_ns))
+                waits = (f"{_named(intent)}: {reason}", until_ns) if waits is None else (waits[0], min(waits[1], until_ns))
         return ApprovedOrder(intent, now_ns) if waits is None else Hold(intent, "approval", *waits)
 
     def limit(
@@ -179,17 +179,24 @@ class Gate:
                 return f"{whose}, expected an order for all {shown(abs(held))} units"
         return None
 
-    def _scopes_of(self, strategy: str, instrument: str) -> tuple[_Scope, ...]:
-        """The scopes that limit anything, kept until limits change."""
-        found = self._scopes.get((strategy, instrument))
-        if found is None:
-            given = (
-                ("account", "", f"account {self.account}" if self.account else "the account", self.limits),
-                ("strategy", strategy, f"strategy {strategy}", self.by_strategy.get(strategy, NO_LIMITS)),
-                ("instrument", instrument, instrument, self.by_instrument.get(instrument, NO_LIMITS)),
-            )
-            found = tuple((kind, name, owner, one, active(one, kind)) for kind, name, owner, one in given if not one.is_empty)
-            self._scopes[strategy, instrument] = found
+    def _scopes_of(self, strategy: str, instrument: str) -> list[_Scope]:
+        """The scopes that limit anything."""
+        found = (self._scope("account", ""), self._scope("strategy", strategy), self._scope("instrument", instrument))
+        return [one for one in found if one is not None]
+
+    def _scope(self, kind: str, name: str) -> _Scope | None:
+        """One scope with the rules that its limits switch on, kept until limits change; None where nothing is limited."""
+        try:
+            return self._scopes[kind, name]
+        except KeyError:
+            pass
+        if kind == "account":
+            owner, limits = f"account {self.account}" if self.account else "the account", self.limits
+        elif kind == "strategy":
+            owner, limits = f"strategy {name}", self.by_strategy.get(name, NO_LIMITS)
+        else:
+            owner, limits = name, self.by_instrument.get(name, NO_LIMITS)
+        found = self._scopes[kind, name] = None if limits.is_empty else (kind, name, owner, limits, active(limits, kind))
         return found
 
     def _case(self, intent: Intent, situation: WideSituation, now_ns: int) -> Case:
@@ -253,6 +260,10 @@ def _pending(situation: WideSituation, terms: OrderTerms, part: str | None, repl
         left = situation.left(replaces)
         working -= left if left * terms.signed > 0 else ZERO
     return working
+
+
+def _refused(intent: Intent, rule: str, reason: str) -> Refusal:
+    return Refusal(intent, rule, f"{_named(intent)}: {reason}")
 
 
 def _named(intent: Intent) -> str:

@@ -122,12 +122,12 @@ def collar(case: Case, view: View) -> str | None:
     fraction = view.limits.collar
     assert fraction is not None
     terms = case.terms
-    own = [(name, price) for name, price in (("limit", terms.limit), ("stop", terms.stop)) if price is not None]
     if case.price is None:
-        return None if view.is_exit and not own else f"no price is known to compare with, {view.owner} has a price collar"
+        is_free = view.is_exit and terms.limit is None and terms.stop is None
+        return None if is_free else f"no price is known to compare with, {view.owner} has a price collar"
     room = abs(EXACT.multiply(case.price, fraction))
-    for name, price in own:
-        if static.is_above(abs(EXACT.subtract(price, case.price)), room):
+    for name, price in (("limit", terms.limit), ("stop", terms.stop)):
+        if price is not None and static.is_above(abs(EXACT.subtract(price, case.price)), room):
             return f"{name} {shown(price)}, {view.owner} allows {percent(fraction)} around the last price {shown(case.price)}"
     if terms.trail is not None and static.is_above(terms.trail, room):
         return f"trail {shown(terms.trail)}, {view.owner} allows {percent(fraction)} of the last price {shown(case.price)}"

@@ -13,7 +13,7 @@ from typing import Protocol, cast
 ZERO = Decimal(0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: made for each judgement, and a frozen one takes three times as long to make
 class Exposure:
     """What an account or a strategy is exposed to, in base currency, counting what works as if it filled.
 
