@@ -49,7 +49,15 @@ def test_a_strategy_file_becomes_a_dag_that_airflow_can_keep(workspace: Path) ->
     assert drawn.problems == {}
     dag = drawn.dags["strategy_trend"]
     assert dag.topological_sort()[0].task_id == "decide"
-    assert [task.task_id for task in dag.topological_sort()] == ["decide", "waiting", "approval", "answered", "report", "reconcile"]
+    assert [task.task_id for task in dag.topological_sort()] == [
+        "decide",
+        "waiting",
+        "approval",
+        "answered",
+        "report",
+        "reconcile",
+        "outcome",
+    ]
     assert dag.tags >= {"strategy", "paper"}
     json.dumps(DagSerialization.to_dict(dag))
 

@@ -21,6 +21,7 @@ from airflow.sdk import DAG, Param, TriggerRule
 
 from tradewinds.airflow.callbacks import run_failed
 from tradewinds.airflow.dag_factory import Drawing
+from tradewinds.airflow.operators import OutcomeTask
 from tradewinds.airflow.partitions import timetable
 from tradewinds.airflow.strategy_tasks import AnsweredTask, DecideTask, ReconcileTask, ReportTask, WaitingTask
 from tradewinds.core.errors import Rejected, TradewindsError
@@ -106,7 +107,10 @@ def strategy_dag(planned: Planned, *, is_replay: bool = False) -> DAG:
         answered = AnsweredTask(task_id="answered", approve=APPROVE, trigger_rule=TriggerRule.ALL_DONE)
         report = ReportTask(task_id="report", strategy=strategy, trigger_rule=TriggerRule.ALL_DONE)
         reconcile = ReconcileTask(task_id="reconcile", account=account or "", trigger_rule=TriggerRule.ALL_DONE)
+        outcome = OutcomeTask(task_id="outcome", trigger_rule=TriggerRule.ONE_FAILED, retries=0)
         decide >> waiting >> approval >> answered >> report >> reconcile
+        # Those that run in spite of failures must not hide them.
+        [decide, waiting, answered, report, reconcile] >> outcome
     return drawn
 
 

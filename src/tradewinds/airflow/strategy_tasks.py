@@ -71,13 +71,12 @@ class AnsweredTask(TradingTask):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """What became of each order."""
-        questions = context["ti"].xcom_pull(task_ids=WAITING) or []
-        answers = list(context["ti"].xcom_pull(task_ids=APPROVAL) or [])
         done = []
-        for question, answer in zip(questions, answers + [None] * (len(questions) - len(answers)), strict=True):
-            chosen = (answer or {}).get("chosen_options") or []
-            act = "approve" if chosen == [self.approve] else "deny"
-            by = ((answer or {}).get("responded_by_user") or {}).get("name") or "nobody in time"
+        for number, question in enumerate(context["ti"].xcom_pull(task_ids=WAITING) or []):
+            # One by one: without an index, what a mapped task handed on is a dict where there is one and a list where there are more.
+            answer = context["ti"].xcom_pull(task_ids=APPROVAL, map_indexes=number) or {}
+            act = "approve" if answer.get("chosen_options") == [self.approve] else "deny"
+            by = (answer.get("responded_by_user") or {}).get("name") or "nobody in time"
             done.append(ask_trading(act, id=order_id(question["subject"]), by=f"airflow: {by}"))
         return done
 
