@@ -37,7 +37,7 @@ from tradewinds.trading.journal import read
 
 ACCOUNT = "main"
 TICK_S = 0.25
-DAY_S = 86_400.0
+OF_ORDERS = (b"executionReport", b"ORDER_", b"_ORDER", b"outboundAccount")
 
 Asks = Callable[[Question], Answer]
 Bend = Callable[[Question, Asks], Answer]
@@ -78,6 +78,7 @@ class BentVenue:
     def __init__(self, inner: Any) -> None:
         self.inner = inner
         self.bends: list[tuple[str, Bend]] = []
+        self.is_deaf = False
 
     def answer(self, question: Question) -> Answer:
         name = f"{question.method} {question.path}"
@@ -88,7 +89,11 @@ class BentVenue:
         return answer
 
     def talk(self, question: Question, send: Any, close: Any) -> Talk | Answer:
-        talk: Talk | Answer = self.inner.talk(question, send, close)
+        def heard(data: bytes) -> None:
+            if not (self.is_deaf and any(word in data for word in OF_ORDERS)):
+                send(data)
+
+        talk: Talk | Answer = self.inner.talk(question, heard, close)
         return talk
 
 
@@ -271,14 +276,21 @@ class Scene:
         """The links to the venue."""
         return self.stage.network  # type: ignore[attr-defined]  # every stage with a wire has one
 
+    def deafen(self) -> None:
+        """The streams that are opened from now on say nothing of orders, as one that hangs."""
+        self._bent().is_deaf = True
+
     def bend(self, pattern: str, bend: Bend) -> None:
         """The venue answers questions such as "POST /api/v3/order" by this from now on."""
+        self._bent().bends.append((pattern, bend))
+
+    def _bent(self) -> BentVenue:
         (found,) = self.network.places.values()
-        venue = getattr(found, "__self__", None)
-        assert isinstance(venue, Front)
-        if not isinstance(venue.venue, BentVenue):
-            venue.venue = BentVenue(venue.venue)
-        venue.venue.bends.append((pattern, bend))
+        front = getattr(found, "__self__", None)
+        assert isinstance(front, Front)
+        if not isinstance(front.venue, BentVenue):
+            front.venue = BentVenue(front.venue)
+        return front.venue
 
     # Our books
 
@@ -294,6 +306,11 @@ class Scene:
     def held(self, instrument: str = "") -> Decimal:
         """Units in our books; of a spot pair with what commissions took."""
         return _held(self.books, instrument or self.first.id)
+
+    def part(self, strategy: str, instrument: str = "") -> Decimal:
+        """Units in a strategy's own book; "" for what no strategy of ours ordered."""
+        found = self.books.parts.get(strategy)
+        return Decimal(0) if found is None else found.quantity(instrument or self.first.id)
 
     @property
     def entries(self) -> list[Entry]:
