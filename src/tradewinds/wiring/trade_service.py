@@ -202,7 +202,7 @@ def _trader(
         rates={
             name: one.multiplier * decimal(repr(rates.get(one.currency, 1.0)), what=f"rate of {one.currency}") for name, one in mine.items()
         },
-        warm_up=None if bars is not None else _warm_up(history, host.needs(), clock),
+        warm_up=None if bars is not None else _warm_up(history, host.needs(), clock, partial(is_fed, house)),
     )
 
 
@@ -233,11 +233,13 @@ def _nothing(_: BarsClosed) -> None:
     """The broker fills by itself."""
 
 
-def _warm_up(history: HouseHistory, needs: Sequence[Need], clock: Clock) -> Callable[[], Awaitable[Sequence[Published]]]:
+def _warm_up(
+    history: HouseHistory, needs: Sequence[Need], clock: Clock, comes: Callable[[str, str], bool]
+) -> Callable[[], Awaitable[Sequence[Published]]]:
     """Bars before those of the feed. Where none comes by a feed, prices alone: such a decision brings its own bars when it is asked for,
-    the one that it is made on among them."""
-    fed = [replace(one, instruments=tuple(name for name in one.instruments if is_fed(name))) for one in needs]
-    others = [replace(one, instruments=tuple(name for name in one.instruments if not is_fed(name)), bars=1) for one in needs]
+    the one that it is made on among them. comes: whether a feed brings an instrument's bars of an interval."""
+    fed = [replace(one, instruments=tuple(name for name in one.instruments if comes(name, one.interval))) for one in needs]
+    others = [replace(one, instruments=tuple(name for name in one.instruments if not comes(name, one.interval)), bars=1) for one in needs]
 
     async def bars() -> Sequence[Published]:
         now_ns = clock.now_ns()
