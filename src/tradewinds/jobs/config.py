@@ -118,7 +118,8 @@ class AccountConfig:
     broker: binance, binance_um, oanda, ibkr, client_portal, paper, or ccxt:<exchange>. url: instead of the broker's own address.
     currency: of its books, None for the broker's usual one. journal: `sqlite`, or a PostgreSQL address.
     connection: an Airflow connection that holds the keys. instruments: traded by hand, besides those of the strategies.
-    limits: words of `risk.bounds.Limits`. options: the adapter's own.
+    limits: words of `risk.bounds.Limits`. day_zone, day_starts: when its trading day begins, which the loss of a day counts from.
+    options: the adapter's own.
     """
 
     __pydantic_config__: ClassVar[Any] = _STRICT
@@ -131,6 +132,8 @@ class AccountConfig:
     connection: str | None = None
     instruments: tuple[str, ...] = ()
     limits: Mapping[str, Any] = field(default_factory=dict)
+    day_zone: str = "UTC"
+    day_starts: str | int = "00:00"
     options: Mapping[str, Any] = field(default_factory=dict)
 
 

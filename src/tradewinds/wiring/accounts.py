@@ -15,6 +15,7 @@ from tradewinds.core.errors import Rejected
 from tradewinds.jobs.config import AccountConfig, Config
 from tradewinds.risk.bounds import NAMES, Limits, limits_from
 from tradewinds.trading.declared import Mode, known
+from tradewinds.wiring.trade_hours import day_of
 
 CURRENCIES = {"binance": "USDT", "binance_um": "USDT"}
 BROKERS = ("binance", "binance_um", "oanda", "ibkr", "client_portal", "paper")
@@ -53,6 +54,7 @@ def account_of(config: Config, name: str) -> TradedAccount:
         raise Rejected(f"account {name}: broker {given.broker!r}, expected one of {', '.join(BROKERS)} or ccxt:<exchange>")
     if given.journal != "sqlite" and not given.journal.startswith("postgresql"):
         raise Rejected(f"account {name}: journal {given.journal.partition(':')[0]!r}, expected sqlite or postgresql://...")
+    day_of(name, given)
     return TradedAccount(name, given, limits_of(given.limits, f"account {name}: limits"))
 
 

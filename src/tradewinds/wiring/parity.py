@@ -95,7 +95,7 @@ def parity_of(house: House, planned: AccountPlan, entries: Any, start_ns: int | 
     capability = _capability(house, planned)
     fingerprints = pinned({one.name: one.fingerprint for one in hosted}, planned.strategies)
     replayed = replay(
-        entries, lambda: engine_of(planned, hosted, capability), account=planned.account.name, start_ns=start_ns, end_ns=end_ns,
+        entries, lambda: engine_of(planned, hosted, capability, known), account=planned.account.name, start_ns=start_ns, end_ns=end_ns,
         fingerprints=fingerprints,
     )  # fmt: skip
     backtests, notes = _backtested(entries, hosted, start_ns, end_ns)

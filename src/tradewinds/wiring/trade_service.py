@@ -52,6 +52,7 @@ from tradewinds.wiring.market_facts import some
 from tradewinds.wiring.trade import AccountPlan, Plan, TradedStrategy, hosted_of, instruments_for
 from tradewinds.wiring.trade_bars import MONTH_NS, HouseHistory, closed_of_files
 from tradewinds.wiring.trade_feed import feed_of, is_fed
+from tradewinds.wiring.trade_hours import CalendarHours, day_of
 from tradewinds.wiring.trade_limits import LimitWatch
 
 if TYPE_CHECKING:
@@ -212,9 +213,11 @@ def engine_of(
     """The core of an account as the service runs it; parity makes it the same way. by_hand: rules of what no strategy trades."""
     account = plan.account
     rules = {**(by_hand or {}), **{one.id: one for each in hosted for one in each.instruments}}
+    zone, starts = day_of(account.name, account.config)
     gate = Gate(
         account.limits, {one.name: one.limits for one in plan.strategies if not one.limits.is_empty}, currency=account.currency,
-        account=account.name, has_reduce_only=capability.has_reduce_only,
+        account=account.name, has_reduce_only=capability.has_reduce_only, day_zone=zone, day_starts=starts,
+        is_open=CalendarHours(rules.values()),
     )  # fmt: skip
     host = StrategyHost(account.name, hosted, capability)
     books = Books(account.name, account.config.lots, rules, account.currency)
