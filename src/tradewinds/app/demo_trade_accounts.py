@@ -51,7 +51,7 @@ class DemoAccount:
 
 def accounts_at(urls: Mapping[str, str]) -> tuple[DemoAccount, ...]:
     """The accounts at these local venues."""
-    return (_binance(urls),)
+    return _binance(urls), _oanda(urls)
 
 
 def balances() -> dict[str, dict[str, str]]:
@@ -77,4 +77,17 @@ def _binance(urls: Mapping[str, str]) -> DemoAccount:
             {"kind": "event_lost", "venue": "binance_rest", "path": "*ws-api*", "method": "WS"},
             {"kind": "slow_answer", "venue": "binance_rest", "path": "*/api/v3/order", "method": "POST", "times": 1},
         ),
+    )  # fmt: skip
+
+
+def _oanda(urls: Mapping[str, str]) -> DemoAccount:
+    account = "101-004-0000001-001"
+    pairs = ("EUR_USD", "GBP_USD")
+    return DemoAccount(
+        "oanda_paper", "oanda", account,
+        {pair: f"{pair}.OANDA" for pair in pairs},
+        {"broker": "oanda", "environment": "test", "currency": "USD", "url": urls["oanda"], "options": {"account": account}},
+        "follow.py",
+        {"parameters": {"part": 0.4}},
+        {"SECRET": "sandbox-oanda-token"},
     )  # fmt: skip

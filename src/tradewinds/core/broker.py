@@ -31,6 +31,7 @@ class BrokerCapability:
     holds: "balances" where a holding is a balance of an asset (spot), "positions" where the venue keeps positions by instrument.
     orders_per_second: sent orders that the venue takes, None where it states no limit.
     exchanges_fx: a bought currency pair moves the balances of both currencies (IDEALPRO); otherwise pairs are margined (OANDA).
+    cash_step: what one fill moves is rounded to this by the venue; 0 where it is exact.
     """
 
     name: str
@@ -43,6 +44,7 @@ class BrokerCapability:
     holds: Literal["balances", "positions"]
     orders_per_second: float | None = None
     exchanges_fx: bool = False
+    cash_step: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)

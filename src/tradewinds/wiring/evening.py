@@ -119,12 +119,19 @@ def _compared(
             broker = broker or _broker(house, account, known)
             theirs = asyncio.run(_from_broker(broker, account.name, span, refs))
         books = _books(account, house.home, known)
-        now = [] if theirs.holdings is None else differences(books, theirs.holdings, _capability(account, broker, house, known))
+        able = _capability(account, broker, house, known)
+        now = [] if theirs.holdings is None else differences(books, theirs.holdings, able)
+        now = [one for one in now if not _is_rounded(one, able, len(theirs.fills))]
         stayed = now if stayed is None else [one for one in now if one in stayed]
         if not stayed:
             break
     assert stayed is not None
     return theirs, stayed
+
+
+def _is_rounded(difference: Difference, able: BrokerCapability, fills: int) -> bool:
+    """Whether the venue's rounding of what so many fills moved explains it; the next comparison of a running service books it."""
+    return difference.kind == "cash" and abs(difference.quantity) <= able.cash_step * fills
 
 
 def _books(account: TradedAccount, home: Path, known: Mapping[str, Instrument]) -> Books:
