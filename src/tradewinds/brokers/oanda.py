@@ -14,6 +14,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any
 
 from tradewinds.brokers.http import HttpAnswer, HttpWire, NewSession
@@ -44,6 +45,7 @@ PRACTICE_STREAM_URL, LIVE_STREAM_URL = "https://stream-fxpractice.oanda.com", "h
 TIMES_IN_FORCE: frozenset[TimeInForce] = frozenset({"gtc", "day", "ioc", "fok"})
 # Orders were seen not to be found for half a second after they were taken (hootnot/oanda-api-v20#204); the venue states no receive window.
 ABSENT_AFTER_S = 5.0
+CASH_STEP = Decimal("0.0001")  # gains are told with four decimals
 ORDERS_PER_SECOND = 50.0  # half of the hundred requests a second that one connection may send
 LATEST_ORDERS = 500
 PAGE = 1_000
@@ -75,7 +77,7 @@ class OandaBroker:
     ) -> None:
         self.capability = BrokerCapability(
             name, VENUE, frozenset(KINDS), TIMES_IN_FORCE, can_replace=True, has_reduce_only=True, absent_after_s=ABSENT_AFTER_S,
-            holds="positions", orders_per_second=ORDERS_PER_SECOND,
+            holds="positions", orders_per_second=ORDERS_PER_SECOND, cash_step=CASH_STEP,
         )  # fmt: skip
         self._account = account
         self._instruments = instruments
