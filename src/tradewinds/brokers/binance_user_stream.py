@@ -118,6 +118,7 @@ class BinanceUserStream:
             except Rejected as error:
                 said, wait_s = str(error), REFUSED_AGAIN_S
                 self._owner.say("refused key", said)
+                self._is_up = False  # said more exactly than "down"
             except Exception as error:  # noqa: BLE001 - whatever happens, the stream comes back and says so
                 said = str(error) if isinstance(error, TradewindsError) else f"{type(error).__name__} {error}"
                 wait_s = getattr(error, "retry_after_s", None) or 0.0

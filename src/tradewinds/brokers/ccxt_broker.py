@@ -25,6 +25,7 @@ from tradewinds.brokers.ccxt_messages import CANCEL_SUFFIX, Fields, Listed, aske
 from tradewinds.brokers.ccxt_told import Telling
 from tradewinds.brokers.ccxt_trades import Trades
 from tradewinds.brokers.http import session_for
+from tradewinds.brokers.key_watch import KeyWatch
 from tradewinds.core.account import ZERO, Fill
 from tradewinds.core.broker import BrokerCapability, FillPage, Hear, Holdings, Link, OrderRef, OrderReport, Told
 from tradewinds.core.errors import OutcomeUnknown, Rejected, Transient, Unreadable
@@ -64,6 +65,7 @@ class CcxtBroker:
         self._trades = Trades(self, dialect, self._markets)
         self._paused_until_s = 0.0
         self._is_ready = False
+        self._key_watch = KeyWatch(self.holdings, lambda: self.say("up", "the key is accepted again"))
 
     def __repr__(self) -> str:
         return f"CcxtBroker({self.capability.name}, {self.dialect.exchange_id})"
@@ -91,6 +93,7 @@ class CcxtBroker:
     async def close(self) -> None:
         self._hear, self._is_ready = None, False
         telling, self._telling = self._telling, None
+        await self._key_watch.stop()
         if telling is not None:
             await telling.stop()
         exchange, self.exchange = self.exchange, None
@@ -261,6 +264,8 @@ class CcxtBroker:
             self._paused_until_s = max(self._paused_until_s, asyncio.get_running_loop().time() + fault.wait_s)
         elif fault.meaning == "key":
             self.say("refused key", str(fault.error))
+            if self._is_ready:
+                self._key_watch.refused()
         elif fault.meaning == "clock" and self.exchange is not None:
             try:
                 await self.exchange.load_time_difference()
