@@ -18,6 +18,7 @@ from decimal import Decimal
 from typing import Any
 
 from tradewinds.brokers.http import HttpAnswer, HttpWire, NewSession
+from tradewinds.brokers.key_watch import KeyWatch
 from tradewinds.brokers.oanda_messages import (
     KINDS,
     VENUE,
@@ -91,6 +92,7 @@ class OandaBroker:
         self._hear: Hear | None = None
         self._home = ""
         self._known: dict[str, tuple[str, str]] = {}
+        self._key_watch = KeyWatch(self.holdings, lambda: self.hear(Link("up", "the token is accepted again", clock.now_ns())))
 
     def __repr__(self) -> str:
         return f"OandaBroker({self.capability.name}, {self._account})"
@@ -115,6 +117,7 @@ class OandaBroker:
 
     async def close(self) -> None:
         self._hear, self._home = None, ""
+        await self._key_watch.stop()
         await self._stream.stop()
         await self._wire.close()
 
@@ -355,6 +358,8 @@ class OandaBroker:
     def _check_key(self, answer: HttpAnswer, message: str) -> None:
         if answer.status == 401:
             self.hear(Link("refused key", message, self._clock.now_ns()))
+            if self._home:
+                self._key_watch.refused()
             raise Rejected(f"{message}, expected a token that the venue accepts")
 
     def _below(self, path: str) -> str:
