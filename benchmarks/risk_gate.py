@@ -28,6 +28,7 @@ NOW_NS = 1_800_000_000_000_000_000
 POSITIONS = 500
 WORKERS = 2
 CHUNK = 10_000
+CASES_SHOWN = 20
 EVERY_RULE = Limits(
     quantity_max=Decimal(1_000), notional_max=Decimal(1_000_000), collar=Decimal("0.1"), price_age_max_s=Decimal(60), is_long_only=True,
     is_in_hours_only=True, restricted=frozenset({"BAD.X"}), approval_above=Decimal(900_000), position_max=Decimal(100_000),
@@ -53,6 +54,8 @@ def run(quick: bool = False) -> dict[str, object]:
             "fuzzed_refused": sum(count for name, count in counts.items() if name.startswith("refused")),
             "bypasses": counts["bypasses"],
             "unfounded_refusals": counts["unfounded"],
+            "fuzzed_replacements": counts["replacements"],
+            "to_run_again": sorted(name for name in counts if name.startswith(("bypass: ", "unfounded: ")))[:CASES_SHOWN],
         },
         "peers": {},
         "reach": {"judge_p99_us": market.reach(p99, 100.0), "bypasses": market.reach(counts["bypasses"], 0)},

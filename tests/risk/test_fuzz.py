@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from benchmarks.risk_fuzz import fuzz
+from benchmarks.risk_fuzz import Session, fuzz
 
 from tradewinds.core.order import ApprovedOrder, Intent, Refusal
+from tradewinds.risk import limits as gate_module
 from tradewinds.risk import memory, rules
 from tradewinds.risk.limits import Gate, Limits, Standing
 from tradewinds.risk.static import RULES
@@ -28,7 +29,7 @@ def test_no_random_order_passes_against_a_rule_and_none_is_refused_without_one(s
     assert sum(name.startswith("refused") for name in found) > 12, found
 
 
-@pytest.mark.parametrize("rule", ["notional", "position", "net", "day loss", "message rate"])
+@pytest.mark.parametrize("rule", ["collar", "notional", "position", "net", "day loss", "message rate"])
 def test_the_second_opinion_notices_a_rule_that_is_missing(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "ALL", tuple(one for one in rules.ALL if one[0] != rule))
 
@@ -44,7 +45,23 @@ def test_the_second_opinion_notices_a_position_that_leaves_out_what_works(monkey
 def test_the_second_opinion_notices_messages_that_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory.Memory, "send", lambda self, client_order_id, time_ns, is_cancel: None)
 
-    assert fuzz(3, 2_000)["bypasses"] > 0
+    assert fuzz(3, 8_000)["bypasses"] > 0
+
+
+def test_the_second_opinion_notices_a_replaced_order_that_leaves_more_than_there_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    replaced = gate_module._replaced
+    monkeypatch.setattr(gate_module, "_replaced", lambda *given: 2 * replaced(*given))
+
+    assert fuzz(3, 8_000)["bypasses"] > 0
+
+
+def test_a_bypass_is_named_so_that_it_can_be_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "ALL", tuple(one for one in rules.ALL if one[0] != "collar"))
+
+    first = next(name for name in fuzz(3, 3_000) if name.startswith("bypass: session 3 "))
+    session, order = (int(first.split(word)[1].split(",")[0]) for word in ("session 3 ", "order "))
+
+    assert Session(f"3 {session}").run(order)[first] == 1
 
 
 def test_the_backtest_and_the_gate_agree_on_static_limits(want: Callable[..., Intent], now_ns: int) -> None:

@@ -103,6 +103,23 @@ def test_a_position_counts_what_is_held_what_works_and_the_order(want: Want, sta
     assert _passes(gate.judge(want("buy", 6), standing, now_ns, replaces="one"))
 
 
+def test_what_replaces_an_order_takes_its_place_in_net_exposure(want: Want, standing: Standing, now_ns: int) -> None:
+    gate = Gate(Limits(net_max=Decimal(700_000)))
+    standing.leave("one", "trend", BTC, Decimal(10))
+
+    assert _passes(gate.judge(want("buy", 10), standing, now_ns, replaces="one"))
+    assert _why(gate.judge(want("buy", "10.1"), standing, now_ns, replaces="one"))[0] == "net"
+    assert _why(gate.judge(want("buy", 1), standing, now_ns))[0] == "net"
+
+
+def test_an_order_over_a_position_limit_may_be_replaced_by_a_smaller_one(want: Want, standing: Standing, now_ns: int) -> None:
+    gate = Gate(Limits(position_max=Decimal(10)))
+    standing.leave("one", "trend", BTC, Decimal(20))
+
+    assert _passes(gate.judge(want("buy", 15), standing, now_ns, replaces="one"))
+    assert _why(gate.judge(want("buy", 21), standing, now_ns, replaces="one"))[0] == "position"
+
+
 def test_a_position_over_its_limit_may_shrink(want: Want, standing: Standing, now_ns: int) -> None:
     gate = Gate(Limits(position_max=Decimal(10), gross_max=Decimal(100), leverage_max=Decimal("0.1")))
     standing.hold("trend", BTC, Decimal(40))

@@ -172,7 +172,9 @@ class Gate:
                 return whose
             part = key[0] or None
             held = situation.held(instrument, part)
-            after = static.position_after(held, _pending(situation, intent.terms, part, replaces), intent.terms.signed)
+            buys, sells = situation.pending(instrument, part)
+            pending = (buys if intent.terms.side == "buy" else -sells) - _replaced(situation, intent.terms, replaces)
+            after = static.position_after(held, pending, intent.terms.signed)
             if not static.is_reducing(held, after) and not self._is_reduced_there(intent.terms, held):
                 return f"{whose}, {shown(held)} units are held and {shown(after)} would be"
             if action == "close only" and intent.terms.signed != -held:
@@ -216,15 +218,16 @@ class Gate:
         asked, terms = case.situation, case.terms
         held = asked.held(terms.instrument, strategy)
         buys, sells = asked.pending(terms.instrument, strategy)
-        pending = _pending(asked, terms, strategy, replaces)
-        after = static.position_after(held, pending, case.signed)
+        pending, replaced = buys if case.is_buy else -sells, _replaced(asked, terms, replaces)
+        after = static.position_after(held, pending - replaced, case.signed)
         is_exit = static.is_reducing(held, after) or self._is_reduced_there(terms, held)
         high, low = EXACT.add(held, buys), EXACT.subtract(held, sells)
         unit = ZERO if case.unit is None else abs(case.unit)
         here = static.worst_size(high, low) * unit
         there = (static.worst_size(after, low) if case.is_buy else static.worst_size(high, after)) * unit
         return Part(
-            strategy, EXACT.add(held, pending), after, high, low, is_exit, here, there, asked.exposure(strategy), asked.equity(strategy)
+            strategy, EXACT.add(held, pending), after, case.signed - replaced, high, low, is_exit, here, there,
+            asked.exposure(strategy), asked.equity(strategy),
         )  # fmt: skip
 
     def _is_reduced_there(self, terms: OrderTerms, held: Decimal) -> bool:
@@ -252,14 +255,10 @@ class ReduceGate:
         )
 
 
-def _pending(situation: WideSituation, terms: OrderTerms, part: str | None, replaces: str | None) -> Decimal:
-    """Signed units that work on the order's side, without the order that it replaces."""
-    buys, sells = situation.pending(terms.instrument, part)
-    working = buys if terms.side == "buy" else -sells
-    if replaces is not None:
-        left = situation.left(replaces)
-        working -= left if left * terms.signed > 0 else ZERO
-    return working
+def _replaced(situation: WideSituation, terms: OrderTerms, replaces: str | None) -> Decimal:
+    """Signed units that leave the order's side with the order whose place it takes."""
+    left = ZERO if replaces is None else situation.left(replaces)
+    return left if left * terms.signed > 0 else ZERO
 
 
 def _refused(intent: Intent, rule: str, reason: str) -> Refusal:

@@ -48,13 +48,15 @@ class Case:
 class Part:
     """The account (strategy None) or a strategy's part of it as the order finds it. Units, signed.
 
-    before, after: the position when everything on the order's side filled, without it and with it. high, low: without it, when everything
-    bought filled, or everything sold. here, there: what the instrument adds to gross exposure, without the order and with it.
+    before, after: the position when everything on the order's side filled, without it and with it. more: what it adds on its side, less
+    what it replaces there. high, low: without it, when everything bought filled, or everything sold. here, there: what the instrument adds
+    to gross exposure, without the order and with it.
     """
 
     strategy: str | None
     before: Decimal
     after: Decimal
+    more: Decimal
     high: Decimal
     low: Decimal
     is_exit: bool
@@ -181,7 +183,7 @@ def net(case: Case, view: View) -> str | None:
     found, unknown = _exposure(case, view)
     if found is None or case.unit is None:
         return f"net exposure is not known ({unknown}), the limit of {view.owner} is {money(case, limit)}"
-    after = EXACT.add(found.high if case.is_buy else found.low, EXACT.multiply(case.signed, case.unit))
+    after = EXACT.add(found.high if case.is_buy else found.low, EXACT.multiply(view.part.more, case.unit))
     if not static.is_net_beyond(after, 1 if case.is_buy else -1, limit):
         return None
     return f"net exposure {money(case, after)}, the limit of {view.owner} is {money(case, limit)}"
