@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tradewinds.core.broker import Hear, Link, LinkState
 from tradewinds.core.errors import Rejected, Transient
 from tradewinds.live.account import AccountLoop
 from tradewinds.live.acts import Acts
@@ -71,10 +72,15 @@ class House:
         self.pulse = Pulse()
         self.said: list[str] = []
         self.alerts: list[str] = []
+        self.brokers: dict[str, DirectBroker] = {}
+
+    def broker(self, account: str) -> DirectBroker:
+        made = self.brokers.get(account)
+        return DirectBroker(self.exchange, account) if made is None else made
 
     def plan(self, account: str, **more: Any) -> TraderPlan:
         def make(hooks: Hooks) -> Parts:
-            broker = DirectBroker(self.exchange, account)
+            broker = self.broker(account)
             journal = open_sqlite_journal(self.folder / f"{account}.sqlite")
             engine = Engine(Books(account), Gate(), broker.capability)
             loop = AccountLoop(
@@ -110,6 +116,23 @@ class House:
             return service
 
         return asyncio.run(play())
+
+
+class Troubled(DirectBroker):
+    """Says what its connection is like: at once when it is opened, and whenever it is told to."""
+
+    def __init__(self, house: House, account: str, first: LinkState | None = None) -> None:
+        super().__init__(house.exchange, account)
+        self.first = first
+
+    async def open(self, hear: Hear) -> None:
+        await super().open(hear)
+        if self.first is not None:
+            self.tell(self.first, "confirm the second factor")
+
+    def tell(self, state: LinkState, detail: str) -> None:
+        assert self._hear is not None
+        self._hear(Link(state, detail, NOW_NS))
 
 
 @pytest.fixture
@@ -303,3 +326,34 @@ def test_the_account_is_compared_with_the_venue_on_request(house: House) -> None
         assert (await acts("reconcile", {"account": "main"}))["breaks"] == [{"kind": "position", "what": ABC, "ours": "2", "broker": "5"}]
 
     house.run(scene, house.plan("main"))
+
+
+def test_a_lock_out_at_the_start_is_told_once_and_once_more_after_the_next_start(house: House) -> None:
+    async def scene(service: TradingService, acts: Acts) -> None:
+        broker.tell("locked out", "confirm the second factor")
+        await settled(service)
+
+    broker = house.brokers["main"] = Troubled(house, "main", "locked out")
+    line = "main: the broker's connection: locked out: confirm the second factor"
+    house.run(scene, house.plan("main"))
+    assert [one for one in house.alerts if "connection" in one] == [line]
+    assert f"critical: account {line}" in house.said
+
+    house.run(scene, house.plan("main"))
+    assert [one for one in house.alerts if "connection" in one] == [line, line]
+
+
+def test_every_state_of_the_connection_that_wants_a_person_is_told_and_each_question_by_itself(house: House) -> None:
+    async def scene(service: TradingService, acts: Acts) -> None:
+        for state, detail in (
+            ("restarting", "nightly"), ("restarting", "nightly"), ("refused key", "expired"), ("question", "price cap?"),
+            ("question", "size?"), ("up", "again"),
+        ):  # fmt: skip
+            broker.tell(state, detail)  # type: ignore[arg-type]  # literals, which mypy widens to str
+        await settled(service)
+
+    broker = house.brokers["main"] = Troubled(house, "main")
+    house.run(scene, house.plan("main"))
+
+    told = [one.removeprefix("main: the broker's connection: ") for one in house.alerts]
+    assert told == ["restarting: nightly", "refused key: expired", "question: price cap?", "question: size?"]

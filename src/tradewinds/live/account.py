@@ -81,6 +81,7 @@ class AccountLoop:
         self.engine = engine
         self.is_ready = asyncio.Event()
         self.is_stalled = False  # the journal cannot be written
+        self.is_replaying = False  # what is listened to happened before
         self._journal, self._broker, self._clock, self._epoch = journal, broker, clock, epoch
         self._listen, self._acknowledge, self._alert, self._route = listen, acknowledge, alert, route
         self._epoch_every_s = epoch_every_s
@@ -157,6 +158,7 @@ class AccountLoop:
 
     def _replay(self) -> None:
         was_enabled = gc.isenabled()
+        self.is_replaying = True
         gc.disable()  # a replay makes what stays: looking for garbage in it takes a third of the time
         try:
             for kept, entry in read(self._journal.read()):
@@ -165,16 +167,19 @@ class AccountLoop:
                 self._last_ns = entry.time_ns
                 self._listen(entry)
         finally:
+            self.is_replaying = False
             if was_enabled:
                 gc.enable()
 
     async def _open(self) -> None:
-        tries = 0
+        tries, told = 0, ""
         while True:
             try:
                 await self._broker.open(self._hear)
             except (Transient, OutcomeUnknown) as error:
-                self._alert("warning", f"account {self.engine.books.account}: the broker cannot be reached: {error}")
+                if str(error) != told:
+                    told = str(error)
+                    self._alert("warning", f"account {self.engine.books.account}: the broker cannot be reached: {error}")
                 await asyncio.sleep(OPEN_AGAIN_S[min(tries, len(OPEN_AGAIN_S) - 1)])
                 tries += 1
                 continue

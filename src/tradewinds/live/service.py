@@ -199,8 +199,8 @@ class TradingService:
             self.decisions.take(account, entry)
             self._stepped.set()
             trader = self.traders.get(account)
-            if trader is None or trader.state != "trading":
-                return  # the journal's own
+            if trader is None or trader.is_replaying:
+                return
             for record in entry.records:
                 if isinstance(record, Alerted):
                     self._warn(account, record, entry.time_ns)

@@ -104,6 +104,11 @@ class Trader:
         return self._parts is not None and self.state in ("starting", "trading")
 
     @property
+    def is_replaying(self) -> bool:
+        """Whether the steps that it tells of are its journal's, which were told when they happened."""
+        return self._parts is not None and self._parts.loop.is_replaying
+
+    @property
     def books(self) -> Books:
         """What the journal says; empty before it was read."""
         return Books(self.name) if self._parts is None else self._parts.loop.engine.books

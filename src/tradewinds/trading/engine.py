@@ -96,6 +96,7 @@ class Engine:
     tracking: Tracking = field(init=False)
     answers: Answers = field(init=False)
     comparing: Comparing = field(init=False)
+    _is_link_untold: bool = False  # since the last start
 
     def __post_init__(self) -> None:
         self.step = Step(self.books, self.gate, self.worth)
@@ -146,6 +147,7 @@ class Engine:
     def recover(self) -> None:
         """Nothing is known to be under way; what was, is in doubt until the broker was asked. Nothing is sent before a comparison."""
         step = self.step
+        self._is_link_untold = True
         step.timers.clear()
         step.under_way.clear()
         step.replacing = {name: None for name, one in self.books.orders.items() if one.replacement is not None}
@@ -227,7 +229,9 @@ class Engine:
             self.tracking.book(told)
 
     def _on_link(self, link: Link) -> None:
-        is_news = link.state != self.books.link
+        # Every question is another one; and after a start a person learns again what stands in the way.
+        is_news = link.state == "question" or link.state != self.books.link or self._is_link_untold
+        self._is_link_untold = False
         self.step.emit(Linked(link.state, link.detail))
         severity = _LOUD_LINKS.get(link.state)
         if severity is not None and is_news:

@@ -3,7 +3,8 @@
 1. binance, binance_um: KEY and SECRET. url; options: stream_url (of the user stream), key_url (of what tells what a key may do).
 2. ccxt:<exchange>: KEY and SECRET, PASSWORD where the exchange has one. options: market (spot, swap).
 3. oanda: SECRET is the token. options: account (101-004-1234567-001), stream_url.
-4. ibkr: no key, the gateway is signed in. url: host:port; options: account, client_id.
+4. ibkr: no key, the gateway is signed in. url: host:port; options: account, client_id, restart (when the gateway restarts by itself
+   every night, such as 23:45, or no), zone (of that time, America/New_York where nothing is said).
 5. client_portal: no key. url: up to and with /v1/api; options: account.
 6. paper: no key. It fills on the bars of the feed, by the rules of a backtest.
 """
@@ -13,7 +14,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tradewinds.core.broker import Broker
 from tradewinds.core.errors import Rejected
@@ -24,6 +27,10 @@ from tradewinds.trading.own_book import Conversion
 from tradewinds.wire.secret import Secret
 from tradewinds.wiring.accounts import TradedAccount
 from tradewinds.wiring.keys import Keys
+from tradewinds.wiring.trade_hours import time_of_day
+
+if TYPE_CHECKING:
+    from tradewinds.brokers.ibkr_schedule import Schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,7 @@ class BrokerParts:
     """What every adapter is made of. folder: where an adapter may keep a file of its own.
 
     setup, interval, rates: of the paper broker: account and costs, bars that fill orders, the account's currency per unit of others.
+    may_send: asked right before an order leaves, by adapters whose orders may wait for their turn.
     """
 
     account: TradedAccount
@@ -41,6 +49,7 @@ class BrokerParts:
     setup: Setup = field(default_factory=Setup)
     interval: str = "1m"
     rates: Mapping[str, float] = field(default_factory=dict)
+    may_send: Callable[[], bool] = lambda: True
 
     def option(self, name: str) -> str:
         """An option that the adapter cannot do without; raises Rejected naming it."""
@@ -175,7 +184,24 @@ def _ibkr(parts: BrokerParts) -> Broker:
         account=str(config.options.get("account", "")),
         client_id=int(config.options.get("client_id", CLIENT_ID)),
         environment=config.environment,
+        schedule=schedule_of(parts),
+        may_send=parts.may_send,
     )
+
+
+def schedule_of(parts: BrokerParts) -> Schedule:
+    """When the gateway restarts; raises Rejected for a time or zone that is none."""
+    from tradewinds.brokers.ibkr_schedule import Schedule
+
+    options = parts.account.config.options
+    usual = Schedule()
+    given = options.get("restart", usual.restart)
+    if given is None or given is False or given == "no":
+        return Schedule(None, str(options.get("zone", usual.zone)))
+    restart = given if isinstance(given, time) else time_of_day(given)
+    if restart is None:
+        raise Rejected(f"account {parts.account.name}: option restart {given!r}, expected a time such as 23:45, or no")
+    return Schedule(restart, str(options.get("zone", usual.zone)))
 
 
 def _client_portal(parts: BrokerParts) -> Broker:
@@ -187,6 +213,7 @@ def _client_portal(parts: BrokerParts) -> Broker:
         clock=parts.clock,
         account=str(parts.account.config.options.get("account", "")),
         environment=parts.account.config.environment,
+        may_send=parts.may_send,
         name=parts.account.name,
     )
 

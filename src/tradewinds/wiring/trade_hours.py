@@ -41,17 +41,20 @@ class CalendarHours:
 
 def day_of(account: str, config: AccountConfig) -> tuple[str, time]:
     """Zone and time at which the account's trading day begins. Raises Rejected for a zone or a time that is none."""
-    given = config.day_starts
-    words = f"{given // 60:02d}:{given % 60:02d}" if isinstance(given, int) else given  # YAML reads 17:00 as 1020
-    found = _CLOCK.fullmatch(words)
-    if found is None:
-        raise Rejected(f"account {account}: day_starts {given!r}, expected a time such as 17:00")
-    starts = time(int(found[1]), int(found[2]))
+    starts = time_of_day(config.day_starts)
+    if starts is None:
+        raise Rejected(f"account {account}: day_starts {config.day_starts!r}, expected a time such as 17:00")
     try:
         day_around(0, config.day_zone, starts)
     except Rejected as error:
         raise Rejected(f"account {account}: day_zone: {error}") from None
     return config.day_zone, starts
+
+
+def time_of_day(given: object) -> time | None:
+    """Of words such as 17:00, which YAML reads as the number 1020; None for what is no time."""
+    found = _CLOCK.fullmatch(f"{given // 60:02d}:{given % 60:02d}" if isinstance(given, int) else str(given))
+    return None if found is None else time(int(found[1]), int(found[2]))
 
 
 def _of_year(found: Calendar, year: int) -> Hours:

@@ -169,8 +169,13 @@ def _trader(
 
     def make(hooks: Hooks) -> Parts:
         journal = journal_of(account, house.home)
+        cores: list[Engine] = []
+
+        def may_send() -> bool:
+            return all(not one.books.is_halted and epoch.epoch() <= one.books.epoch for one in cores)
+
         try:
-            broker = make_broker(parts)
+            broker = make_broker(replace(parts, may_send=may_send))
         except BaseException:
             journal.close()
             raise
@@ -178,6 +183,7 @@ def _trader(
         if plan.mode == "shadow":
             broker, simulate = ReadOnlyBroker(broker), _nothing
         engine = engine_of(plan, hosted, broker.capability, mine)
+        cores.append(engine)
         loop = AccountLoop(
             engine, journal, broker, clock, epoch.epoch, listen=hooks.listen, acknowledge=hooks.acknowledge, epoch_every_s=EPOCH_EVERY_S,
             alert=hooks.alert, route=hooks.route,
