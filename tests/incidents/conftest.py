@@ -100,11 +100,12 @@ class BentVenue:
 class Scene:
     """One venue and whoever trades at it. Between `start` and `kill` a trading process runs; its disk outlives it."""
 
-    def __init__(self, broker: str) -> None:
+    def __init__(self, broker: str, make: Callable[[VirtualLoop, Chaos], Stage] | None = None) -> None:
+        """make: the stage, where it is not the broker's usual one."""
         self.loop = VirtualLoop()
         self.record = Record(self.loop.now_ns)
         self.script = Script(self.record)
-        self.stage: Stage = make_stage(broker, self.loop, self.script)
+        self.stage: Stage = make(self.loop, self.script) if make is not None else make_stage(broker, self.loop, self.script)
         if broker == "ibkr":
             self.gateway.commission_delay_ns = 0
         self.disk = Disk()
