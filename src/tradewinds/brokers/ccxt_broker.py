@@ -21,7 +21,7 @@ from tradewinds.brokers.ccxt_dialect import Dialect
 from tradewinds.brokers.ccxt_errors import Fault, fault_of
 from tradewinds.brokers.ccxt_exchange import TRACE, ExchangeOptions, Trace, make_exchange
 from tradewinds.brokers.ccxt_markets import Markets
-from tradewinds.brokers.ccxt_messages import CANCEL_SUFFIX, Fields, Listed, asked_of, balances_of, fill_of, number, report_of
+from tradewinds.brokers.ccxt_messages import CANCEL_SUFFIX, Asked, Fields, Listed, asked_of, balances_of, fill_of, number, report_of
 from tradewinds.brokers.ccxt_told import Telling
 from tradewinds.brokers.ccxt_trades import Trades
 from tradewinds.brokers.http import session_for
@@ -121,7 +121,7 @@ class CcxtBroker:
     async def submit(self, order: ApprovedOrder) -> OrderReport:
         self._check_ready()
         market = self._markets.of(order.terms.instrument)
-        asked = asked_of(order, market, self.exchange, self.capability.kinds)
+        asked = self._asked(order, market)
         self._trades.traded.add(market.instrument)
         make = self.exchange.create_order
         what = f"order {order.client_order_id}"
@@ -153,7 +153,7 @@ class CcxtBroker:
             raise Rejected(f"replace of {order.client_order_id}: {self.capability.name} has none, expected cancel and new")
         self._check_ready()
         market = self._markets.of(order.instrument)
-        asked = asked_of(by, market, self.exchange, self.capability.kinds)
+        asked = self._asked(by, market)
         if asked.type != "limit":
             raise Rejected(f"replace of {order.client_order_id}: by a {by.terms.kind} order, expected a limit order")
         # An order that began to fill is not replaced: the new one would come on top of what was filled.
@@ -253,6 +253,10 @@ class CcxtBroker:
             TRACE.reset(token)
         await self._learn(fault)
         raise fault.error
+
+    def _asked(self, order: ApprovedOrder, market: Listed) -> Asked:
+        can = self.capability
+        return asked_of(order, market, self.exchange, can.kinds, has_reduce_only=can.has_reduce_only)
 
     def _check_ready(self) -> None:
         if not self._is_ready:

@@ -73,14 +73,16 @@ def listed(market: Fields, venue: str, instrument: Instrument | None) -> Listed:
     return Listed(ours, str(market["symbol"]), name, currency, per_unit, multiplier)
 
 
-def asked_of(order: ApprovedOrder, market: Listed, exchange: Any, kinds: frozenset[OrderKind]) -> Asked:
-    """The call for an order. Raises Rejected for a kind that is not taken and for a number that the exchange would change."""
+def asked_of(order: ApprovedOrder, market: Listed, exchange: Any, kinds: frozenset[OrderKind], *, has_reduce_only: bool = True) -> Asked:
+    """The call for an order. Raises Rejected for what is not taken and for a number that the exchange would change."""
     terms = order.terms
     what = f"order {order.client_order_id} of {terms.instrument}"
     if terms.kind not in kinds:
         raise Rejected(f"{what}: kind {terms.kind}, expected one of {', '.join(sorted(kinds))}")
     if terms.when != "any" or terms.time_in_force not in TIMES:
         raise Rejected(f"{what}: {terms.time_in_force} at {terms.when}, expected gtc, ioc or fok at any time")
+    if terms.is_reduce_only and not has_reduce_only:
+        raise Rejected(f"{what}: reduce only, which the venue would not heed, expected an order without it")
     amount = _exact(what, "quantity", terms.quantity * market.per_unit, market.symbol, exchange.amount_to_precision)
     params: dict[str, Any] = {"clientOrderId": order.client_order_id}
     if terms.is_reduce_only:
