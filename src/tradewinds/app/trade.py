@@ -33,6 +33,7 @@ ACTS: dict[str, tuple[str, str]] = {
     "resume": ("tradewinds.app.trade_orders:resume", "Trade again after a halt."),
     "evening": ("tradewinds.app.evening:evening", "Compare a day with the broker's own statement, and sign it."),
     "verify": ("tradewinds.app.evening:verify", "Say whether a day's signed file is as it was signed."),
+    "project": ("tradewinds.app.trade_project:project", "Bring the ledger up to date with the journals."),
     "decide": ("tradewinds.app.trade_orders:decide", "Have a strategy decide at a time, once."),
 }
 

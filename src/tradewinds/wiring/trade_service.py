@@ -54,8 +54,10 @@ from tradewinds.wiring.trade_bars import MONTH_NS, HouseHistory, closed_of_files
 from tradewinds.wiring.trade_feed import feed_of, is_fed
 from tradewinds.wiring.trade_hours import CalendarHours, day_of
 from tradewinds.wiring.trade_limits import LimitWatch
+from tradewinds.wiring.trade_projection import ProjectionKeeper
 
 if TYPE_CHECKING:
+    from tradewinds.stores.ledger_trading import TradingLedger
     from tradewinds.wiring.house import House
 
 EPOCH_EVERY_S = 0.02
@@ -75,6 +77,7 @@ class Assembled:
     acts: Acts
     leases: Leases
     limits: LimitWatch
+    projection: ProjectionKeeper
     accounts: tuple[str, ...]
     strategies: tuple[str, ...]
     _open: ExitStack = field(default_factory=ExitStack)
@@ -95,11 +98,13 @@ class Assembled:
         timer = None if until_s is None else loop.call_later(until_s, self.service.stop)
         await control.start()
         watching = loop.create_task(self.limits.run(self.service))
+        self.projection.start()
         try:
             await self.service.run()
         finally:
             watching.cancel()
             await control.close()
+            await asyncio.to_thread(self.projection.stop)
             if timer is not None:
                 timer.cancel()
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -138,7 +143,20 @@ def assemble(
         feed.is_idle = partial(_is_at_rest, service)
     leases = Leases(house.home / "trade" / "leases", {"pid": os.getpid(), "since": text(house.clock.now_ns())})
     acts = Acts(service, history=history, troubles=plan.troubles)
-    return Assembled(house.home, service, acts, leases, limits, tuple(plan.accounts), tuple(one.name for one in plan.strategies), stack)
+    projection = ProjectionKeeper(
+        [(one.account, {name: known[name] for name in one.instruments}) for one in plan.accounts.values()], house.home,
+        partial(_ledger_of, house, stack), say,
+    )  # fmt: skip
+    return Assembled(
+        house.home, service, acts, leases, limits, projection, tuple(plan.accounts), tuple(one.name for one in plan.strategies), stack
+    )
+
+
+def _ledger_of(house: House, stack: ExitStack) -> TradingLedger:
+    """The ledger by connections of its own."""
+    from tradewinds.stores.ledger import Ledger
+
+    return stack.enter_context(Ledger(house.ledger.database.url.render_as_string(hide_password=False))).trading
 
 
 def journal_of(account: TradedAccount, home: Path) -> JournalStore:
