@@ -88,7 +88,7 @@ class IbkrBroker:
     ) -> None:
         self.capability = BrokerCapability(
             "ibkr", VENUE, frozenset(KINDS), frozenset(TIMES), can_replace=True, has_reduce_only=False, absent_after_s=ABSENT_AFTER_S,
-            holds="positions", orders_per_second=40.0,
+            holds="positions", orders_per_second=40.0, exchanges_fx=True,
         )  # fmt: skip
         self._contracts = Contracts(instruments)
         self._clock = clock
@@ -184,21 +184,17 @@ class IbkrBroker:
         return page
 
     async def holdings(self) -> Holdings:
-        """A currency pair counts as a position, not as cash of its base too."""
+        """A currency pair counts as a position, and as cash of both currencies, which it moved."""
         line = self._keeper.up("holdings")
         positions: dict[str, Decimal] = {}
-        bases: dict[str, str] = {}
         values = await line.account_values(self._keeper.account)
         cash = {currency: Decimal(value) for tag, value, currency in values if tag == "CashBalance" and currency != "BASE"}
         for account, contract, quantity in await line.positions():
             if account == self._keeper.account:
                 positions[self._contracts.instrument(contract)] = quantity
-                bases[self._contracts.instrument(contract)] = contract.symbol if contract.secType == "CASH" else ""
         positions = {name: quantity for name, quantity in positions.items() if quantity}
         for name, quantity in positions.items():
             self._fills.explains(name, quantity)
-            if bases[name]:
-                cash[bases[name]] = cash.get(bases[name], Decimal(0)) - quantity
         self._keeper.up("holdings")
         return Holdings(positions, {currency: amount for currency, amount in cash.items() if amount}, self._clock.now_ns())
 
