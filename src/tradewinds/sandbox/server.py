@@ -9,12 +9,12 @@ import subprocess
 import sys
 import threading
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 from tradewinds.core.errors import Invariant, Transient
 from tradewinds.sandbox.application import application, environment_of, make_world, urls_of
 from tradewinds.sandbox.config import SandboxConfig
-from tradewinds.sandbox.tws import TwsListener, gateway_of
+from tradewinds.sandbox.tws import Book, TwsListener, gateway_of
 from tradewinds.sandbox.world import World
 
 START_S_MAX = 30.0
@@ -121,6 +121,7 @@ class Sandbox:
         self._world = self._given or make_world(self.config)
         self._tws = TwsListener(gateway_of(self._world), self.config.host).start()
         self.urls["tws"] = self._tws.address
+        self._world.trading["tws"] = cast(Any, Book(self._tws))
         settings = uvicorn.Config(
             application(self._world, self.urls),
             log_level="critical",

@@ -12,7 +12,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from types import TracebackType
+from types import SimpleNamespace, TracebackType
 from typing import TypeVar
 
 from tradewinds.core.errors import Invariant, Transient
@@ -33,6 +33,25 @@ def gateway_of(world: World, account: str = ACCOUNT) -> Gateway:
     market = TwsMarket(world.market)
     exchange = Exchange(world.clock.now_ns, lambda symbol: market.quote(symbol, world.clock.now_ns()), ib_fee)
     return Gateway(exchange, market.catalogue, account, world.clock.now_ns, world.monotonic, feed=market.bars)
+
+
+class Book:
+    """The gateway's truth for the control addresses, copied in the gateway's own thread each time `exchange` is asked for."""
+
+    def __init__(self, listener: TwsListener) -> None:
+        self._listener = listener
+
+    @property
+    def exchange(self) -> SimpleNamespace:
+        return self._listener.call(_copied)
+
+
+def _copied(gateway: Gateway) -> SimpleNamespace:
+    exchange = gateway.exchange
+    return SimpleNamespace(
+        orders={number: order.copy() for number, order in exchange.orders.items()}, executions=list(exchange.executions),
+        positions=dict(exchange.positions), average=exchange.average, log=list(exchange.log),
+    )  # fmt: skip
 
 
 class Served(asyncio.Protocol):
