@@ -10,7 +10,7 @@ A row that misses an instrument waits for its deadline; see `feed_assembly`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from tradewinds.core.errors import Invariant, TradewindsError, Transient
@@ -55,8 +55,10 @@ class FeedSource(Protocol):
 
 
 class BarFeed:
-    """The feed of a trading service. lateness_s: a row waits so long for its last bar. fresh_s: later than this nothing is decided on it.
+    """The feed of a trading service. lateness_s: a row waits so long for its last bar; a source may say a longer `lateness_s` for its own.
 
+    together: instruments that somebody decides on at once, so that they share rows; without it all of an interval do. fresh_s: later than
+    this nothing is decided on a row.
     seal: writes bars to the history; raises Transient where it cannot now, and is asked again. say: tells a person.
     """
 
@@ -66,6 +68,7 @@ class BarFeed:
         clock: Clock,
         *,
         lateness_s: float = LATENESS_S,
+        together: Iterable[frozenset[str]] = (),
         fresh_s: float = FRESH_S,
         seal: Seal | None = None,
         seal_every_s: float = SEAL_EVERY_S,
@@ -81,13 +84,20 @@ class BarFeed:
         self._tasks: set[asyncio.Task[None]] = set()
         self._stirred = asyncio.Event()
         self._publish: Callable[[Published], None] = lambda given: None
-        expected: dict[str, set[str]] = {}
-        for source in sources:
-            for interval, names in source.brings.items():
-                expected.setdefault(interval, set()).update(names)
         # What messages take on their way is the machine's time: where the clock runs faster, more of its time passes meanwhile.
-        late_s, old_s = lateness_s * speed_of(clock), fresh_s * speed_of(clock)
-        self._assemblies = {name: Assembly(name, frozenset(names), late_s, old_s) for name, names in sorted(expected.items())}
+        speed = speed_of(clock)
+        expected: dict[str, dict[str, float]] = {}
+        for source in sources:
+            late_s = speed * max(lateness_s, float(getattr(source, "lateness_s", 0.0)))
+            for interval, names in source.brings.items():
+                expected.setdefault(interval, {}).update(dict.fromkeys(names, late_s))
+        groups = list(together)
+        self._assemblies = [
+            Assembly(interval, frozenset(row), max(late_s[name] for name in row), fresh_s * speed)
+            for interval, late_s in sorted(expected.items())
+            for row in (_rows(late_s.keys(), groups) if groups else [set(late_s)])
+        ]
+        self._of = {(one.interval, name): one for one in self._assemblies for name in one.expected}
 
     async def run(self, publish: Callable[[Published], None]) -> None:
         """Publish until cancelled. Raises what a source raises for good."""
@@ -117,7 +127,7 @@ class BarFeed:
         await source.run(take)
 
     def _take(self, closed: Closed) -> None:
-        assembly = self._assemblies.get(closed.interval)
+        assembly = self._of.get((closed.interval, closed.bar.instrument))
         if assembly is None or not assembly.take(closed):
             return
         if self._seal is not None:
@@ -136,24 +146,24 @@ class BarFeed:
     async def _look(self) -> None:
         """Let rows go whose deadline has passed."""
         while True:
-            due = [at for one in self._assemblies.values() if (at := one.due_ns()) is not None]
+            due = [at for one in self._assemblies if (at := one.due_ns()) is not None]
             if not due:
                 self._stirred.clear()
                 await self._stirred.wait()
                 continue
             await asyncio.sleep(min(LOOK_EVERY_S, seconds_until(self._clock, min(due))))
-            for assembly in self._assemblies.values():
+            for assembly in self._assemblies:
                 self._leave(assembly)
 
     # Gaps
 
     def _repair(self, source: FeedSource, gap: Gap) -> None:
         for interval, names in source.brings.items():
-            assembly = self._assemblies[interval]
-            assembly.hold()
-            task = asyncio.ensure_future(self._fetch(source, assembly, sorted(names), gap))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            for assembly in [one for one in self._assemblies if one.interval == interval and not names.isdisjoint(one.expected)]:
+                assembly.hold()
+                task = asyncio.ensure_future(self._fetch(source, assembly, sorted(names & assembly.expected), gap))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
 
     async def _fetch(self, source: FeedSource, assembly: Assembly, names: Sequence[str], gap: Gap) -> None:
         """Bars that ended in the gap. The one that was open when it began ended in it, too; what ended before the feed began is history."""
@@ -199,3 +209,13 @@ class BarFeed:
         except Transient as error:
             self._unsealed = (batch + self._unsealed)[-UNSEALED_MAX:]
             self._say(f"feed: bars wait to be written to the history ({error})")
+
+
+def _rows(names: Collection[str], groups: Sequence[frozenset[str]]) -> list[set[str]]:
+    """Names apart that no group puts together, by way of others either."""
+    found: list[set[str]] = []
+    for name in sorted(names):
+        mine = {name, *(other for group in groups if name in group for other in group if other in names)}
+        joined = [one for one in found if not one.isdisjoint(mine)]
+        found = [one for one in found if one not in joined] + [mine.union(*joined)]
+    return found

@@ -57,11 +57,11 @@ def feed_of(
             say(f"no feed for {', '.join(every[:5])}{reason}: strategies decide on them when asked to (`tradewinds trade decide`)")
     if not sources:
         return None
-    from tradewinds.live.feed import LATENESS_S, BarFeed
+    from tradewinds.live.feed import BarFeed
     from tradewinds.wiring.feed import seal_of
 
-    late_s = max(getattr(one, "lateness_s", LATENESS_S) for one in sources)
-    return BarFeed(sources, clock, lateness_s=late_s, say=say, seal=seal_of(house))
+    together = [names for plan in plans for names in plan.wants.values()]
+    return BarFeed(sources, clock, together=together, say=say, seal=seal_of(house))
 
 
 def is_fed(house: House, instrument: str, interval: str) -> bool:
@@ -71,6 +71,10 @@ def is_fed(house: House, instrument: str, interval: str) -> bool:
         from tradewinds.live.feed_oanda import GRANULARITIES
 
         return interval in GRANULARITIES and _account_at("oanda", house, ()) is not None
+    if kind == "IBKR":
+        from tradewinds.live.feed_ibkr import SIZES
+
+        return interval in SIZES and _account_at("ibkr", house, ()) is not None
     return kind in _MAKERS
 
 
@@ -114,6 +118,22 @@ def _oanda(house: House, venue: str, brings: Brings, clock: Clock, plans: Sequen
     return (found, "OANDA's bars are polled up to an hour long") if bars else (None, "OANDA's bars are polled up to an hour long")
 
 
+def _ibkr(house: House, kind: str, brings: Brings, clock: Clock, plans: Sequence[TraderPlan]) -> Made:
+    """At the gateway of the account that trades there, or of another, under a client id of its own."""
+    from tradewinds.live import feed_ibkr as at
+
+    account = _account_at("ibkr", house, plans)
+    if account is None or not account.config.url:
+        return None, "no account of broker ibkr with the url of its gateway"
+    bars = {interval: names for interval, names in brings.items() if interval in at.SIZES}
+    if not bars:
+        return None, "bars of Interactive Brokers are told up to an hour long"
+    options = account.config.options
+    number = int(options.get("feed_client_id", at.CLIENT_ID))
+    source = at.IbkrSource(bars, account.config.url, clock, _spread(kind, clock), number, is_regular=options.get("hours") != "all")
+    return source, "bars of Interactive Brokers are told up to an hour long"
+
+
 def _account_at(broker: str, house: House, plans: Sequence[TraderPlan]) -> TradedAccount | None:
     """The first account at a broker, those that trade here before others."""
     from tradewinds.wiring.accounts import account_of
@@ -134,4 +154,5 @@ def _address(house: House, vendor: str) -> str | None:
 _MAKERS: dict[str, Callable[[House, str, Brings, Clock, Sequence[TraderPlan]], Made]] = {
     **dict.fromkeys(BINANCE, _binance),
     "OANDA": _oanda,
+    "IBKR": _ibkr,
 }
