@@ -51,7 +51,7 @@ class DemoAccount:
 
 def accounts_at(urls: Mapping[str, str]) -> tuple[DemoAccount, ...]:
     """The accounts at these local venues."""
-    return _binance(urls), _oanda(urls)
+    return _binance(urls), _oanda(urls), _ibkr(urls)
 
 
 def balances() -> dict[str, dict[str, str]]:
@@ -90,4 +90,15 @@ def _oanda(urls: Mapping[str, str]) -> DemoAccount:
         "follow.py",
         {"parameters": {"part": 0.4}},
         {"SECRET": "sandbox-oanda-token"},
+    )  # fmt: skip
+
+
+def _ibkr(urls: Mapping[str, str]) -> DemoAccount:
+    pair = "EUR_USD.IDEALPRO"
+    return DemoAccount(
+        "ib_paper", "tws", "DU1234567",
+        {pair: pair},
+        {"broker": "ibkr", "environment": "test", "currency": "USD", "url": urls["tws"]},
+        "swing.py",
+        {"parameters": {"units": 25000}},
     )  # fmt: skip
