@@ -1,7 +1,9 @@
 """From a closed bar to its order on the wire: service, strategy, gate, durable journal and the ccxt adapter, at a local venue.
 
 1. A bar is published; the clock stops when aiohttp has written the order's request to the socket.
-2. The floors stand beside it, taken in turns within the same run: one durable SQLite commit of an entry of that size, one bare aiohttp
+2. The way is cut into parts, one after the other: waiting for the loop, the core's steps, the journal's commit, from there to the adapter,
+   and the adapter until the request is written.
+3. The floors stand beside it, taken in turns within the same run: one durable SQLite commit of an entry of that size, one bare aiohttp
    POST to the same venue until it is written, and one order of the adapter by itself, until it is written and until it is answered.
 
 The venue is a process of its own; the journal lies in the folder for temporary files (its disk counts).
@@ -17,6 +19,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -34,8 +37,9 @@ from tradewinds.live.trader import Hooks, Parts, TraderPlan
 from tradewinds.risk.limits import Gate, Limits
 from tradewinds.stores.journal import open_sqlite_journal
 from tradewinds.trading.books import Books
+from tradewinds.trading.command import Outcome
 from tradewinds.trading.engine import Engine
-from tradewinds.trading.entry import Bar, BarsClosed, Started
+from tradewinds.trading.entry import Bar, BarsClosed, Input, Priced, Started
 from tradewinds.trading.host import StrategyHost
 from tradewinds.trading.hosted import Hosted
 from tradewinds.trading.journal import chained
@@ -49,6 +53,7 @@ INSTRUMENT = Instrument(BTC, "spot", "USDT", "24/7", base="BTC", tick=Decimal("0
 KEY, SECRET = "sandbox-trading-key", "sandbox-trading-secret"  # the local venue's own, written in its documents
 MINUTE_NS = 60_000_000_000
 LIMITS = Limits(quantity_max=Decimal(1), position_max=Decimal(5), notional_max=Decimal(1_000_000), messages_max=1_000)
+PARTS = ("wait_ms", "core_ms", "journal_ms", "dispatch_ms", "adapter_ms")
 ORDERS_IN_TEN_SECONDS = 90  # below the venue's limit of 100
 
 
@@ -56,6 +61,40 @@ ORDERS_IN_TEN_SECONDS = 90  # below the venue's limit of 100
 def flips(panel: Any, params: Any) -> Any:
     """Wants 0.001 after every other bar, nothing after the others: one order a bar."""
     return np.where((panel.times // MINUTE_NS) % 2 == 0, 0.001, 0.0).reshape(-1, 1)
+
+
+class Stages:
+    """When each part of the way from a bar to the wire ended: the first time after `begin`, in nanoseconds of `time.perf_counter_ns`."""
+
+    def __init__(self) -> None:
+        self.ended: list[int] = []
+
+    def begin(self) -> int:
+        self.ended = [time.perf_counter_ns()]
+        return self.ended[0]
+
+    def end(self, name: str) -> None:
+        if len(self.ended) == PARTS.index(name) + 1:
+            self.ended.append(time.perf_counter_ns())
+
+    def parts(self, written: int) -> dict[str, float]:
+        """Milliseconds that each part took."""
+        edges = [*self.ended, written]
+        return {name: (after - before) / 1e6 for name, (before, after) in zip(PARTS, pairwise(edges), strict=True)}
+
+
+class StagedEngine(Engine):
+    """Notes when it begins with what a bar brought, and when it has handled the bar."""
+
+    stages: Stages
+
+    def handle(self, time_ns: int, given: Input) -> Outcome:
+        if isinstance(given, Priced):
+            self.stages.end("wait_ms")
+        outcome = super().handle(time_ns, given)
+        if isinstance(given, BarsClosed):
+            self.stages.end("core_ms")
+        return outcome
 
 
 class Wire:
@@ -88,11 +127,12 @@ def run(quick: bool = False) -> dict[str, object]:
             taken = asyncio.run(_measured(Path(folder), venue.urls["binance_rest"], rounds=80 if quick else 300))
         finally:
             venue.stop()
-    path = sorted(taken["bar_to_wire_ms"])
+    path = sorted(taken.pop("bar_to_wire_ms"))
     p50, p99 = median(path), path[min(len(path) - 1, int(len(path) * 0.99))]
-    peers = {f"{name}_p50": round(median(values), 3) for name, values in taken.items() if name != "bar_to_wire_ms"}
+    parts = {f"{name}_p50": round(median(taken.pop(name)), 3) for name in PARTS}
+    peers = {f"{name}_p50": round(median(values), 3) for name, values in taken.items()}
     return {
-        "figures": {"bar_to_wire_ms_p50": round(p50, 3), "bar_to_wire_ms_p99": round(p99, 3), "orders": len(path)},
+        "figures": {"bar_to_wire_ms_p50": round(p50, 3), "bar_to_wire_ms_p99": round(p99, 3), "orders": len(path)} | parts,
         "peers": peers,
         "reach": {"bar_to_wire_ms_p50": market.reach(p50, 2.0), "bar_to_wire_ms_p99": market.reach(p99, 10.0)},
         "machine": market.machine() | {"orders": len(path)},
@@ -100,9 +140,9 @@ def run(quick: bool = False) -> dict[str, object]:
 
 
 async def _measured(folder: Path, url: str, rounds: int) -> dict[str, list[float]]:
-    wire = Wire()
+    wire, stages = Wire(), Stages()
     service = TradingService(
-        [_plan(folder, url, wire)],
+        [_plan(folder, url, wire, stages)],
         clock=SystemClock(),
         epoch=_Epoch(),
         pulse=_Pulse(),
@@ -113,7 +153,7 @@ async def _measured(folder: Path, url: str, rounds: int) -> dict[str, list[float
     await service.ready()
     taken: dict[str, list[float]] = {
         name: []
-        for name in ("bar_to_wire_ms", "sqlite_full_commit_ms", "aiohttp_post_to_wire_ms", "ccxt_order_to_wire_ms", "ccxt_order_ms")
+        for name in ("bar_to_wire_ms", *PARTS, "sqlite_full_commit_ms", "aiohttp_post_to_wire_ms", "ccxt_order_to_wire_ms", "ccxt_order_ms")
     }
     broker = service.broker("main")
     floor = _Commits(folder / "floor.sqlite", service.traders["main"].parts.loop)
@@ -121,7 +161,7 @@ async def _measured(folder: Path, url: str, rounds: int) -> dict[str, list[float
         for number in range(rounds + 12):
             is_counted = number >= 12  # the first ones compile and connect
             await _paced(number)
-            for name, value in (await _one_bar(service, wire, number)).items():
+            for name, value in (await _one_bar(service, wire, stages, number)).items():
                 taken[name] += [value] if is_counted else []
             taken["sqlite_full_commit_ms"] += [floor.commit()] if is_counted else []
             taken["aiohttp_post_to_wire_ms"] += [await _bare(session, wire, url)] if is_counted else []
@@ -135,18 +175,20 @@ async def _measured(folder: Path, url: str, rounds: int) -> dict[str, list[float
     return taken
 
 
-async def _one_bar(service: TradingService, wire: Wire, number: int) -> dict[str, float]:
+async def _one_bar(service: TradingService, wire: Wire, stages: Stages, number: int) -> dict[str, float]:
     price = 60_000.0 + number
     end_ns = (SystemClock().now_ns() // MINUTE_NS + number) * MINUTE_NS
     before = len(wire.written)
     wire.told.clear()
-    begin = time.perf_counter_ns()
+    begin = stages.begin()
     service.publish(BarsClosed("1m", end_ns, (Bar(BTC, price, price, price, price, 1.0, end_ns),)))
     with suppress(TimeoutError):
         await asyncio.wait_for(wire.told.wait(), 2.0)
     while not service.is_idle():
         await asyncio.sleep(0.001)
-    return {"bar_to_wire_ms": (wire.written[before] - begin) / 1e6} if len(wire.written) > before else {}
+    if len(wire.written) == before:
+        return {}
+    return {"bar_to_wire_ms": (wire.written[before] - begin) / 1e6} | stages.parts(wire.written[before])
 
 
 async def _bare(session: aiohttp.ClientSession, wire: Wire, url: str) -> float:
@@ -177,7 +219,7 @@ async def _paced(number: int) -> None:
     await asyncio.sleep(10 / ORDERS_IN_TEN_SECONDS)
 
 
-def _plan(folder: Path, url: str, wire: Wire) -> TraderPlan:
+def _plan(folder: Path, url: str, wire: Wire, stages: Stages) -> TraderPlan:
     hosted = Hosted("flips", flips, (INSTRUMENT,), "USDT")
 
     def make(hooks: Hooks) -> Parts:
@@ -185,12 +227,31 @@ def _plan(folder: Path, url: str, wire: Wire) -> TraderPlan:
             key=Secret(KEY), secret=Secret(SECRET), instruments={BTC: INSTRUMENT}, clock=SystemClock(), random=random.Random(1), url=url,
             ws_url=url.replace("http", "ws", 1) + "/ws-api/v3", new_session=wire.session,
         )  # fmt: skip
-        engine = Engine(Books("main"), Gate(LIMITS, currency="USDT"), broker.capability, StrategyHost("main", [hosted], broker.capability))
+        engine = StagedEngine(
+            Books("main"), Gate(LIMITS, currency="USDT"), broker.capability, StrategyHost("main", [hosted], broker.capability)
+        )
+        engine.stages = stages
         journal = open_sqlite_journal(folder / "main.sqlite")
+        journal.append = _noting(journal.append, lambda: stages.end("journal_ms"), is_after=True)  # type: ignore[method-assign]  # timed
+        broker.submit = _noting(broker.submit, lambda: stages.end("dispatch_ms"), is_after=False)  # type: ignore[method-assign]  # timed
         loop = AccountLoop(engine, journal, broker, SystemClock(), lambda: 0, listen=hooks.listen, epoch_every_s=0.02)
         return Parts(loop, broker)
 
     return TraderPlan("main", "paper", "USDT", make, {"flips": ""}, {"1m": frozenset({BTC})}, {"flips": Decimal(10_000)}, {BTC: Decimal(1)})
+
+
+def _noting(work: Callable[..., Any], note: Callable[[], None], *, is_after: bool) -> Callable[..., Any]:
+    """The same work, with a note right after it, or right before."""
+
+    def noted(*given: Any) -> Any:
+        if not is_after:
+            note()
+        done = work(*given)
+        if is_after:
+            note()
+        return done
+
+    return noted
 
 
 class _Commits:

@@ -181,3 +181,39 @@ def test_a_file_that_is_no_journal_is_said(tmp_path: Path) -> None:
 def test_a_reader_without_a_journal_is_told(tmp_path: Path) -> None:
     with pytest.raises(Rejected, match="expected the journal of an account that has traded"):
         read_sqlite_journal(tmp_path / "none.sqlite")
+
+
+@pytest.mark.parametrize("before", [0, 5])
+@pytest.mark.parametrize("written", [0, 1, 40])
+def test_what_a_kill_leaves_of_the_files_is_every_entry_that_was_appended(before: int, written: int, tmp_path: Path) -> None:
+    rows = _rows(before + written + 1)
+    first = open_sqlite_journal(tmp_path / "main.sqlite")
+    first.append(rows[:before])
+    first.close()  # its write-ahead log is gone, the next writer begins another
+    second = open_sqlite_journal(tmp_path / "main.sqlite")
+    for row in rows[before:-1]:
+        second.append([row])
+
+    (tmp_path / "left").mkdir()
+    for name in ("main.sqlite", "main.sqlite-wal"):
+        (tmp_path / "left" / name).write_bytes((tmp_path / name).read_bytes())
+    again = open_sqlite_journal(tmp_path / "left" / "main.sqlite")
+
+    assert list(again.read()) == rows[:-1]
+    again.append(rows[-1:])
+    assert again.last() == (len(rows), rows[-1].hash)
+    again.close()
+    second.close()
+
+
+def test_the_log_of_a_journal_stays_as_long_as_it_began(tmp_path: Path) -> None:
+    journal = open_sqlite_journal(tmp_path / "main.sqlite")
+    log = tmp_path / "main.sqlite-wal"
+    begun = log.stat().st_size
+    rows = _rows(3_000)
+    for at in range(0, 3_000, 10):
+        journal.append(rows[at : at + 10])
+
+    assert log.stat().st_size == begun == 4_200_000
+    assert list(journal.read()) == rows
+    journal.close()

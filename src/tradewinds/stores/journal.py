@@ -12,6 +12,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -20,6 +21,7 @@ from tradewinds.trading.journal import GENESIS, Chained
 
 BUSY_TIMEOUT_MS = 2_000  # readers never block a writer in WAL; only a backup or a checkpoint by another tool can
 READ_ROWS = 1_000
+WAL_BYTES = 4_200_000  # as long as it gets: 1,000 pages are written back to the journal itself, and it begins anew
 _TABLE = """CREATE TABLE IF NOT EXISTS entries (
     sequence INTEGER PRIMARY KEY, time_ns INTEGER NOT NULL, body BLOB NOT NULL, hash BLOB NOT NULL) WITHOUT ROWID"""
 
@@ -92,6 +94,7 @@ def open_sqlite_journal(path: Path, *, holder: str = "") -> SqliteJournal:
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute(_TABLE)
         path.chmod(0o600)
+        _lengthen(Path(f"{path}-wal"))
     except (sqlite3.DatabaseError, OSError) as error:
         lock.close()
         if isinstance(error, sqlite3.OperationalError | OSError):
@@ -113,6 +116,19 @@ def missing(entries: Sequence[Chained], last: tuple[int, bytes]) -> Sequence[Cha
         if (one.sequence, one.hash) == last:
             return entries[number:]
     return entries
+
+
+def _lengthen(wal: Path) -> None:
+    """Make the write-ahead log as long as it will be: a disk confirms what lies within a file in two thirds of the time of what lengthens it.
+
+    SQLite reads a log up to the first frame without the right checksum: zeros behind it are nothing, as is an old frame.
+    """
+    with suppress(OSError), wal.open("r+b") as file:
+        there = file.seek(0, os.SEEK_END)
+        if there < WAL_BYTES:
+            file.write(bytes(WAL_BYTES - there))
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def _connected(path: Path, uri: str) -> sqlite3.Connection:
