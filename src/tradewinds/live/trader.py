@@ -78,6 +78,7 @@ class Trader:
         self.plan = plan
         self.state: State = "starting"
         self.failure = ""
+        self._rates = dict(plan.rates)
         self.settled = asyncio.Event()  # trading, failed or stopped: no longer starting
         self._started = started
         self._hooks = hooks
@@ -157,6 +158,18 @@ class Trader:
         elif len(self._held_back) < HELD_BACK_MAX:
             self._held_back.append(given)
 
+    def rerate(self, rates: Mapping[str, Decimal]) -> list[str]:
+        """Other rates are in force: the last prices are told again with them, which journals them. Returns whose rate changed."""
+        changed = [name for name, rate in rates.items() if self._rates.get(name) != rate]
+        self._rates.update(rates)
+        if self.state == "trading" and self._parts is not None:
+            loop = self._parts.loop
+            for name in changed:
+                known = loop.engine.prices.get(name)
+                if known is not None:
+                    loop.put(Priced(name, known.price, known.price_ns, rates[name]))
+        return changed
+
     async def stop(self) -> None:
         """Let go of the broker and the journal; orders stay where they are."""
         await self._let_go()
@@ -186,8 +199,8 @@ class Trader:
     def _give(self, parts: Parts, given: Published) -> None:
         """What this account wants of it: fills of a simulation first, then prices, then the bars."""
         if isinstance(given, Priced):
-            if given.instrument in self.plan.rates:
-                parts.loop.put(Priced(given.instrument, given.price, given.price_ns, self.plan.rates[given.instrument]))
+            if given.instrument in self._rates:
+                parts.loop.put(Priced(given.instrument, given.price, given.price_ns, self._rates[given.instrument]))
             return
         names = self.plan.wants.get(given.interval, frozenset())
         bars = tuple(one for one in given.bars if one.instrument in names)
@@ -202,9 +215,7 @@ class Trader:
     def _prices(self, closed: BarsClosed) -> list[Priced]:
         """The closes as prices, so that the gate knows them before it judges what is decided on these bars."""
         return [
-            Priced(
-                one.instrument, decimal(repr(one.close), what=f"close of {one.instrument}"), closed.end_ns, self.plan.rates[one.instrument]
-            )
+            Priced(one.instrument, decimal(repr(one.close), what=f"close of {one.instrument}"), closed.end_ns, self._rates[one.instrument])
             for one in closed.bars
-            if one.instrument in self.plan.rates and one.close > 0
+            if one.instrument in self._rates and one.close > 0
         ]

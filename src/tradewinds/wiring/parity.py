@@ -29,7 +29,8 @@ from tradewinds.wiring.brokers import BrokerParts, broker_of
 from tradewinds.wiring.keys import keys_of
 from tradewinds.wiring.projection import journal_to_read
 from tradewinds.wiring.trade import AccountPlan, hosted_of, instruments_for, plan
-from tradewinds.wiring.trade_service import engine_of, pinned, rates_now
+from tradewinds.wiring.trade_rates import rates_now
+from tradewinds.wiring.trade_service import engine_of, pinned
 
 if TYPE_CHECKING:
     from tradewinds.wiring.house import House

@@ -55,6 +55,7 @@ from tradewinds.wiring.trade_feed import feed_of, is_fed
 from tradewinds.wiring.trade_hours import CalendarHours, day_of
 from tradewinds.wiring.trade_limits import LimitWatch
 from tradewinds.wiring.trade_projection import ProjectionKeeper
+from tradewinds.wiring.trade_rates import RateWatch, rates_by_instrument, rates_now
 
 if TYPE_CHECKING:
     from tradewinds.stores.ledger_trading import TradingLedger
@@ -77,6 +78,7 @@ class Assembled:
     acts: Acts
     leases: Leases
     limits: LimitWatch
+    rates: RateWatch
     projection: ProjectionKeeper
     accounts: tuple[str, ...]
     strategies: tuple[str, ...]
@@ -97,12 +99,13 @@ class Assembled:
             loop.add_signal_handler(number, self.service.stop)
         timer = None if until_s is None else loop.call_later(until_s, self.service.stop)
         await control.start()
-        watching = loop.create_task(self.limits.run(self.service))
+        watching = [loop.create_task(one.run(self.service)) for one in (self.limits, self.rates)]
         self.projection.start()
         try:
             await self.service.run()
         finally:
-            watching.cancel()
+            for one in watching:
+                one.cancel()
             await control.close()
             await asyncio.to_thread(self.projection.stop)
             if timer is not None:
@@ -143,12 +146,20 @@ def assemble(
         feed.is_idle = partial(_is_at_rest, service)
     leases = Leases(house.home / "trade" / "leases", {"pid": os.getpid(), "since": text(house.clock.now_ns())})
     acts = Acts(service, history=history, troubles=plan.troubles)
-    projection = ProjectionKeeper(
-        [(one.account, {name: known[name] for name in one.instruments}) for one in plan.accounts.values()], house.home,
-        partial(_ledger_of, house, stack), say,
-    )  # fmt: skip
+    accounts = [(one.account, {name: known[name] for name in one.instruments}) for one in plan.accounts.values()]
+    projection = ProjectionKeeper(accounts, house.home, partial(_ledger_of, house, stack), say)
+    rates = RateWatch(house, accounts, say)
     return Assembled(
-        house.home, service, acts, leases, limits, projection, tuple(plan.accounts), tuple(one.name for one in plan.strategies), stack
+        house.home,
+        service,
+        acts,
+        leases,
+        limits,
+        rates,
+        projection,
+        tuple(plan.accounts),
+        tuple(one.name for one in plan.strategies),
+        stack,
     )
 
 
@@ -224,9 +235,7 @@ def _trader(
         strategies=pinned(host.fingerprints(), plan.strategies),
         wants=wants,
         capital={one.name: one.capital for one in plan.strategies},
-        rates={
-            name: one.multiplier * decimal(repr(rates.get(one.currency, 1.0)), what=f"rate of {one.currency}") for name, one in mine.items()
-        },
+        rates=rates_by_instrument(mine, rates),
         warm_up=None if bars is not None else _warm_up(history, host.needs(), clock, partial(is_fed, house)),
     )
 
@@ -280,22 +289,6 @@ def _warm_up(
         return [*await history.before([one for one in fed if one.instruments], now_ns), *prices]
 
     return bars
-
-
-def rates_now(
-    house: House, account: TradedAccount, instruments: Iterable[Instrument], at_ns: int | None = None
-) -> dict[str, float]:  # fmt: skip
-    """The account's currency per unit of every other one that is traded, as known now, or at another time."""
-    foreign = [one for one in instruments if one.currency != account.currency]
-    if not foreign:
-        return {}
-    import numpy as np
-
-    from tradewinds.wiring.market import Wanted
-    from tradewinds.wiring.market_house import rates_of
-
-    found, _ = rates_of(house, account.currency, foreign, np.array([at_ns or house.clock.now_ns()]), Wanted(currency=account.currency))
-    return {name: float(series[-1]) for name, series in found.items()}
 
 
 def _needs(plan: Plan, known: Mapping[str, Instrument]) -> tuple[Need, ...]:
