@@ -131,3 +131,8 @@ def upgrade() -> None:
         sa.Column("found_ns", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("account", "day", "kind", "subject", name="pk_trade_break"),
     )
+
+
+def downgrade() -> None:
+    for table in ("break", "event", "decision", "cash", "position", "fill", "order", "projection"):
+        op.drop_table(f"trade_{table}")
