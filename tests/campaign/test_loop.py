@@ -83,3 +83,15 @@ def test_threads_and_names_are_refused() -> None:
             await loop.getaddrinfo("example.org", 443)
 
     run_virtually(main, VirtualLoop())
+
+
+def test_a_program_that_goes_in_circles_is_ended_and_the_place_is_named() -> None:
+    async def spin() -> None:
+        while True:
+            await asyncio.sleep(0)
+
+    async def main(loop: VirtualLoop) -> None:
+        await asyncio.gather(asyncio.sleep(1), spin())
+
+    with pytest.raises(Stalled, match=r"by 0\.0 s: the program goes in circles: .*spin:\d+"):
+        run_virtually(main, VirtualLoop())

@@ -251,3 +251,32 @@ def test_capital_counts_from_the_allotment_and_cash_stays_the_brokers(bench: Any
     assert it.engine.worth.equity("trend") == 300
     assert it.engine.worth.equity() == 1000
     assert it.books.whole.cash["USD"] == 1000
+
+
+def test_a_trade_by_hand_while_nothing_is_open_is_found_though_nothing_tells_of_it(bench: Any) -> None:
+    it = bench()
+    it.do(Restarted())
+    it.compare()
+
+    asked = []
+    for _ in range(6):
+        it.wait(60)
+        asked.append(it.asked())
+    assert asked == [[], [], [], [], ["compare"], []]
+
+    found: list[tuple[str, str, Decimal]] = []
+    for wait_s in (0.2, 0.5, 0):
+        found += adjusted(it.compare(positions={"ABC.LOCAL": Decimal(7)}))
+        it.wait(wait_s)
+    assert found == [("position", "ABC.LOCAL", Decimal(7))]
+
+
+def test_while_orders_are_open_the_venue_is_compared_with_each_minute(bench: Any) -> None:
+    it = bench()
+    it.do(Restarted())
+    it.compare()
+    it.working()
+
+    it.wait(60)
+
+    assert it.asked() == ["compare"]

@@ -33,6 +33,7 @@ from tradewinds.core.errors import Rejected, Transient
 MESSAGES_A_SECOND_MAX = 45  # the gateway cuts the connection at more than fifty
 SLOT_S_LEAST = 0.001
 CLIENT_ID_TAKEN = 326
+READ_KEPT_MAX = 50_000
 ENDED = ("Filled", "Cancelled", "ApiCancelled")
 HELD = ("PendingSubmit", "ApiPending")
 _LOG = logging.getLogger("ib_async")
@@ -107,13 +108,42 @@ class _Zone:
 
 
 class QuickDecoder(Decoder):
-    """The library's decoder, which looks at every field of an order's class anew for each order, with that done once for each class."""
+    """The library's decoder, for a gateway that tells the same again and again: every comparison lists the executions of the whole day.
+
+    1. The fields of an order's class are looked at once for each class, not anew for each order.
+    2. Executions and orders that ended, told in the same words as before, are not read again. Nobody changes what was read.
+    """
 
     def __init__(self, line: Any) -> None:
         super().__init__(line, 0)
+        self._line = line
+        self._read: dict[tuple[str, ...], tuple[Any, ...]] = {}
         if not _LOG.handlers:
             # What it logs is told by `Link`; without a handler of anybody it would go to the standard error.
             _LOG.addHandler(logging.NullHandler())
+
+    def execDetails(self, fields: list[str]) -> None:
+        said = ("execution", *fields[2:])
+        known = self._read.get(said)
+        if known is not None:
+            self._line.execDetails(int(fields[1]), *known)
+            return
+        super().execDetails(fields)  # type: ignore[no-untyped-call]  # the library has no types here
+        self._remember(said)
+
+    def completedOrder(self, fields: list[str]) -> None:
+        said = ("completed", *fields)
+        known = self._read.get(said)
+        if known is not None:
+            self._line.completedOrder(*known)
+            return
+        super().completedOrder(fields)  # type: ignore[no-untyped-call]  # the library has no types here
+        self._remember(said)
+
+    def _remember(self, said: tuple[str, ...]) -> None:
+        if len(self._read) >= READ_KEPT_MAX:
+            self._read.clear()
+        self._read[said] = self._line.read_last
 
     def parse(self, obj: Any) -> None:
         values, kind = obj.__dict__, obj.__class__
@@ -139,6 +169,7 @@ class Line:
         self.accounts: tuple[str, ...] = ()
         self.next_id = 0
         self.is_cut = False
+        self.read_last: tuple[Any, ...] = ()
         self.gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._ears = ears
         self._answer_s = answer_s
@@ -338,6 +369,7 @@ class Line:
                 del self.standing[perm_id]
 
     def completedOrder(self, contract: Contract, order: Order, state: OrderState) -> None:
+        self.read_last = contract, order, state
         filled = number(order.filledQuantity)
         reason = state.completedStatus
         one = Standing(order.permId, 0, 0, order.orderRef, contract, order, state.status, filled, reason, is_complete=True)
@@ -347,6 +379,7 @@ class Line:
         self._finish("completed orders")
 
     def execDetails(self, request: int, contract: Contract, execution: Execution) -> None:
+        self.read_last = contract, execution
         one = Executed(contract, execution)
         self._row(request, one)
         self._ears.on_execution(one)

@@ -43,7 +43,7 @@ LOT, TICK = Decimal("0.01"), Decimal("0.01")
 
 
 @lru_cache(1)
-def _seeded_market() -> SeededMarket:
+def seeded_market() -> SeededMarket:
     """Listings only; its prices are set over."""
     names = {symbol for symbol, _, _ in SYMBOLS}
     return SeededMarket(7, {name: one for name, one in listings().items() if name in names})
@@ -116,7 +116,7 @@ class BinanceStage:
         self.market: Market = market_of(_traded(*each) for each in SYMBOLS)
         config = replace(SandboxConfig(), now_ns=loop.now_ns(), balances=BALANCES, weight_limit=WEIGHT_LIMIT)
         clock = VenueClock(loop.now_ns(), speed=1.0, ticks=loop.now_ns)
-        market = _seeded_market()
+        market = seeded_market()
         self.world = World(config, clock, market, market, FaultBook(()), loop.time)
         self.venue: BinanceSpot = spot_venue(self.world)
         self.exchange = self.venue.exchange

@@ -14,19 +14,22 @@ import asyncio
 import heapq
 import time
 from asyncio import base_events
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar, TypeVarTuple
 
 NS = 1_000_000_000
 START_NS = 1_800_000_000_000_000_000
 """The instant at which every simulation begins: 2027-01-15 08:00 UTC."""
 
-STEPS_MAX = 1_000_000
+STEPS_MAX = 500_000
+STEPS_AT_A_TIME = 50_000  # so many while the time stands still are a circle
+STEPS_LOOKED_AT, NAMES_TOLD, CALLERS_TOLD = 50, 3, 5
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class Killed(BaseException):
@@ -49,6 +52,16 @@ class Process:
         self.is_dead = False
         self.on_death: list[Callable[[], None]] = []
         self.kept: list[object] = []
+
+    def lives_on(self) -> bool:
+        """Count a step, and whether it may be taken; at the step that it was told, the process dies."""
+        if self.is_dead:
+            return False
+        self.steps += 1
+        if self.dies_at is not None and self.steps >= self.dies_at:
+            self.die()
+            return False
+        return True
 
     def die(self) -> None:
         """Kill it: no callback of it runs any more; whoever watches is told."""
@@ -91,6 +104,8 @@ class VirtualLoop(base_events.BaseEventLoop):
         self.network = network
         self.steps = 0
         self._now_s = 0.0
+        self._timers = 0
+        self._then_s, self._steps_then = 0.0, 0
 
     def time(self) -> float:
         return self._now_s
@@ -114,27 +129,66 @@ class VirtualLoop(base_events.BaseEventLoop):
     async def getaddrinfo(self, *args: Any, **_: Any) -> Any:
         raise OSError(f"name {args[:2]} looked up, expected no resolver in virtual time")
 
+    # asyncio's own of these ask for debug modes, threads and closed loops at every call
+
+    def call_soon(self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None) -> asyncio.Handle:
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    def call_later(
+        self, delay: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        return self.call_at(self._now_s + delay, callback, *args, context=context)
+
+    def call_at(self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None) -> asyncio.TimerHandle:
+        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        self._timers += 1
+        heapq.heappush(self._scheduled, (when, self._timers, timer))
+        return timer
+
+    def get_debug(self) -> bool:
+        return False
+
+    def _timer_handle_cancelled(self, handle: Any) -> None:
+        """A cancelled timer is left out when its time comes."""
+
     def _run_once(self) -> None:
         ready, scheduled = self._ready, self._scheduled
         if not ready and not self._stopping:
-            while scheduled and scheduled[0]._cancelled:
-                heapq.heappop(scheduled)._scheduled = False
+            while scheduled and scheduled[0][2]._cancelled:
+                heapq.heappop(scheduled)
             if not scheduled:
                 raise Stalled("nothing is ready and nothing is due")
-            self._now_s = max(self._now_s, scheduled[0]._when)
+            self._now_s = max(self._now_s, scheduled[0][0])
         now_s = self._now_s
-        while scheduled and scheduled[0]._when <= now_s:
-            due = heapq.heappop(scheduled)
-            due._scheduled = False
+        while scheduled and scheduled[0][0] <= now_s:
+            due = heapq.heappop(scheduled)[2]
             if not due._cancelled:
                 ready.append(due)
         for _ in range(len(ready)):
             handle = ready.popleft()
-            if not handle._cancelled and _may_run(handle._context):
-                self.steps += 1
-                handle._run()
-        if self.steps > STEPS_MAX:
-            raise Stalled(f"{self.steps} steps by {self._now_s} s: the program goes in circles")
+            if not handle._cancelled:
+                process = handle._context.get(PROCESS)
+                if process is None or process.lives_on():
+                    self.steps += 1
+                    handle._run()
+        if (self.steps - self._steps_then > STEPS_AT_A_TIME and now_s == self._then_s) or self.steps > STEPS_MAX:
+            raise Stalled(self._circle())
+        if now_s != self._then_s:
+            self._then_s, self._steps_then = now_s, self.steps
+
+    def _circle(self) -> str:
+        """What goes round: the callbacks that run most often of those that are next."""
+        names: Counter[str] = Counter()
+        for _ in range(STEPS_LOOKED_AT):
+            for one in [*self._ready, *([self._scheduled[0][2]] if self._scheduled else [])]:
+                names[_named(one._callback)] += 1
+            for handle in [self._ready.popleft() for _ in range(len(self._ready))]:
+                if not handle._cancelled:
+                    handle._run()
+        said = ", ".join(f"{name} {count} times" for name, count in names.most_common(NAMES_TOLD))
+        return f"{self.steps} steps by {self._now_s} s: the program goes in circles: {said}"
 
     def _write_to_self(self) -> None:
         """Nobody sleeps who would have to be woken."""
@@ -156,17 +210,17 @@ class RealLoop(asyncio.SelectorEventLoop):
 Loop = VirtualLoop | RealLoop
 
 
-def _may_run(context: Context) -> bool:
-    process = context.get(PROCESS)
-    if process is None:
-        return True
-    if process.is_dead:
-        return False
-    process.steps += 1
-    if process.dies_at is not None and process.steps >= process.dies_at:
-        process.die()
-        return False
-    return True
+def _named(callback: Any) -> str:
+    """What a callback is: of a task the coroutines that it takes further, outermost first, and the line where each stands."""
+    owner = getattr(callback, "__self__", None)
+    if not isinstance(owner, asyncio.Task):
+        return str(getattr(callback, "__qualname__", callback))
+    names: list[str] = []
+    one: Any = owner.get_coro()
+    while hasattr(one, "cr_frame"):
+        names.append(f"{one.__qualname__}:{one.cr_frame.f_lineno if one.cr_frame is not None else 'ended'}")
+        one = one.cr_await
+    return " > ".join(names[-CALLERS_TOLD:])
 
 
 def run_virtually(main: Callable[[VirtualLoop], Coroutine[Any, Any, T]], loop: VirtualLoop) -> T:

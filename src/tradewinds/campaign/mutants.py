@@ -23,6 +23,7 @@ from tradewinds.core.order import Intent, OrderState
 from tradewinds.live.account import AccountLoop
 from tradewinds.trading.engine import Engine
 from tradewinds.trading.journal import Chained
+from tradewinds.trading.recovery import Comparing
 from tradewinds.trading.tracking import Tracking
 
 LATE_S = 0.3
@@ -155,6 +156,18 @@ async def _sent(account: AccountLoop, order: Any) -> None:
         return
 
 
+def _no_comparison_when_idle(put: Put) -> None:
+    """As it once was: with no order open nothing is compared until something is told."""
+    due = Comparing.due
+
+    def wrong(self: Comparing, kind: str) -> None:
+        books = self.step.books
+        if kind != "compare" or books.open or books.owing or self._seen:
+            due(self, kind)
+
+    put(Comparing, "due", wrong)
+
+
 def _epoch_not_read(put: Put) -> None:
     begin = AccountLoop.__init__
 
@@ -175,6 +188,7 @@ MUTANTS: dict[str, Mutant] = {
     "id_from_counter": Mutant("the client order id is a number that each process counts from one", _id_from_counter),
     "recovery_drops_intents": Mutant("recovery forgets orders that were journalled and perhaps sent", _recovery_drops_intents),
     "recovery_sends_again": Mutant("recovery sends again what it finds unanswered", _recovery_sends_again),
+    "no_comparison_when_idle": Mutant("while no order is open, the venue is not compared with", _no_comparison_when_idle),
     "epoch_not_read": Mutant("the halt epoch is not read before a send", _epoch_not_read),
     **{
         f"{name}_for_good": Mutant(_said(WRONG_ENDS[name]) + ", and no news changes that", _ended_is_ended(_broker(name)))

@@ -27,13 +27,18 @@ from tradewinds.trading.books import Books
 from tradewinds.trading.engine import Engine
 from tradewinds.trading.entry import CancelWanted, Controlled, Entry
 from tradewinds.trading.journal import read
+from tradewinds.trading.recovery import COMPARE_EVERY_S, COMPARE_IDLE_S
 
 NS = 1_000_000_000
 ACCOUNT = "main"
 ORDERS_LEAST, FAULTS_LEAST = 30, 10
 WORK_S_MAX = 600.0
-QUIET_S = 300.0
+QUIET_S = 600.0
 QUIET_LEAST_S = 45.0  # longer than any adapter waits for a sign of life
+IDLE_S = COMPARE_IDLE_S + COMPARE_EVERY_S + 45.0  # longer than until the next comparison that nothing calls for
+IDLES = 0.25  # of the seeds end without a last restart, so that nothing but that comparison finds what was not told
+HAND_AFTER_S = 50.0
+CALM_S = 5.0
 STEPS_OF_A_LIFE = (200, 6_000)
 SKEW_S = 0.4
 ERRORS_KEPT = 5
@@ -104,8 +109,11 @@ class Simulation:
         self.record.note("quiet", "campaign")
         self.clock.skew_ns = 0
         self._refuse_key(is_refused=False)
-        self.stage.restart()  # the last one: whoever was told nothing for long asks again
-        await self._settle()
+        if self.random.random() < IDLES:
+            await self._settle(IDLE_S)
+        else:
+            self.stage.restart()  # whoever was told nothing for long asks again
+            await self._settle(QUIET_LEAST_S)
         self.graveyard += tasks
         result = self.judged()
         self.is_judged = True
@@ -169,9 +177,10 @@ class Simulation:
             self.stage.market.move(self.random)
             self.stage.tick()
             await asyncio.sleep(self.random.uniform(0.05, 0.6))
+        quiet_s = self.loop.time()
         while True:
             self.stage.tick()
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(1.0 if self.loop.time() < quiet_s + QUIET_LEAST_S else CALM_S)
 
     async def _strike(self) -> None:
         """Faults that are no message's: skewed clocks, venues that restart, keys revoked, people at the venue's own screen."""
@@ -226,12 +235,20 @@ class Simulation:
     def _orders(self) -> int:
         return sum(1 for one in self.stage.exchange.orders.values() if not one.by_hand)
 
-    async def _settle(self) -> None:
-        """Quiet until nothing is open any more and every silence was long enough to be noticed, or QUIET_S passed."""
+    async def _settle(self, least_s: float) -> None:
+        """Quiet until nothing is open any more and every silence was long enough to be noticed, or QUIET_S passed.
+
+        Where quiet is long, a person trades once more in the middle of it, when nothing else happens.
+        """
         begin_s = self.loop.time()
-        settled = 0
-        while self.loop.time() < begin_s + QUIET_S and (settled < SETTLED_LOOKS or self.loop.time() < begin_s + QUIET_LEAST_S):
-            await asyncio.sleep(1.0)
+        settled, has_traded = 0, least_s < IDLE_S or not self.chaos.chances["order_by_hand"]
+        while self.loop.time() < begin_s + QUIET_S and (settled < SETTLED_LOOKS or self.loop.time() < begin_s + least_s):
+            is_calm = settled >= SETTLED_LOOKS
+            await asyncio.sleep(CALM_S if is_calm else 1.0)
+            if is_calm and not has_traded and self.loop.time() > begin_s + HAND_AFTER_S:
+                has_traded, begin_s = True, self.loop.time()
+                self.record.note("order_by_hand", "person", "in the quiet")
+                self.work.order_by_hand(self.stage)
             account = self.account
             is_settled = account is not None and _is_settled(account.engine.books) and not self._working()
             settled = settled + 1 if is_settled else 0

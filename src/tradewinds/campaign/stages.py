@@ -13,6 +13,7 @@ from tradewinds.core.errors import Rejected
 STAGES = {
     "direct": "tradewinds.campaign.direct:DirectStage",
     "binance": "tradewinds.campaign.at_binance:BinanceStage",
+    "binance_um": "tradewinds.campaign.at_binance_um:BinanceUmStage",
     "ibkr": "tradewinds.campaign.at_tws:TwsStage",
     "oanda": "tradewinds.campaign.at_oanda:OandaStage",
 }

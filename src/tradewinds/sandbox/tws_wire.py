@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 
 from tradewinds.core.order import OrderKind, TimeInForce
 from tradewinds.sandbox.exchange import VenueOrder
@@ -76,7 +77,12 @@ class Frames:
 
 def moment(at_ns: int) -> str:
     """A time of an execution or bar: to the second, with its zone."""
-    return datetime.fromtimestamp(at_ns // 1_000_000_000, UTC).strftime("%Y%m%d %H:%M:%S UTC")
+    return _second(at_ns // 1_000_000_000)
+
+
+@lru_cache(4096)
+def _second(at_s: int) -> str:
+    return datetime.fromtimestamp(at_s, UTC).strftime("%Y%m%d %H:%M:%S UTC")
 
 
 def contract_row(one: Listed) -> tuple[object, ...]:

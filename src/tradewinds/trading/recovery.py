@@ -21,6 +21,7 @@ from tradewinds.trading.command import CompareCommand
 from tradewinds.trading.entry import Adjusted, Adopted, Compare, Compared, Waived
 from tradewinds.trading.settlement import Difference, differences
 from tradewinds.trading.step import Step
+from tradewinds.trading.timers import NS
 from tradewinds.trading.tracking import COMPARE_AGAIN_S, NOT_FOUND_NEEDED, Tracking
 
 POSITION_SEEN = 3  # comparisons that show the same difference before it is believed
@@ -29,6 +30,8 @@ FILLS_ASKED_MAX = 6
 FILLS_ASKED_OLDER = 2  # after so many tries an older cursor is taken
 OWED_WAIT_S = 0.2
 COMPARE_EVERY_S = 60.0  # while orders are open
+COMPARE_IDLE_S = 300.0  # otherwise: a person may trade at the venue's own screen, and not every venue tells of that
+ROUTINE = "routine"  # the timer of these; the one without a name is of a comparison that something waits for
 LARGE = Decimal("0.01")  # a share of the balance: more than this that moved without a fill is told to a person
 _AT_WORK = (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
 
@@ -61,6 +64,7 @@ class Comparing:
         books = self.step.books
         is_older = any(tries >= FILLS_ASKED_OLDER for tries in self._asked.values()) and books.cursors
         self.step.timers.lay("compare", "")
+        self.step.timers.lay("compare", ROUTINE)
         self.step.commands.append(CompareCommand(books.cursors[0] if is_older else books.cursor))
 
     def take(self, truth: Compared) -> None:
@@ -92,8 +96,16 @@ class Comparing:
     def due(self, kind: str) -> None:
         """A timer is due."""
         books = self.step.books
-        if kind == "compare" or books.owing or any(one.not_found >= NOT_FOUND_NEEDED for one in books.open.values()):
+        if kind == "compare" and not self._is_wanted():
+            self.step.timers.set("compare", ROUTINE, self.step.later_ns(COMPARE_EVERY_S))
+        elif kind == "compare" or books.owing or any(one.not_found >= NOT_FOUND_NEEDED for one in books.open.values()):
             self.ask()
+
+    def _is_wanted(self) -> bool:
+        """Whether a comparison from time to time is due: with orders open each time it is looked at, otherwise less often."""
+        books = self.step.books
+        is_busy = bool(books.open or books.owing or self._seen)
+        return is_busy or self.step.time_ns - books.compared_ns >= int(COMPARE_IDLE_S * NS)
 
     # The venue's orders
 
@@ -178,5 +190,4 @@ class Comparing:
             step.again("compare", "", COMPARE_AGAIN_S)
         else:
             step.timers.drop("compare", "")
-            if step.books.open:
-                step.timers.set("compare", "", step.later_ns(COMPARE_EVERY_S))
+            step.timers.set("compare", ROUTINE, step.later_ns(COMPARE_EVERY_S))
