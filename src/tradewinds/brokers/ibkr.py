@@ -136,6 +136,9 @@ class IbkrBroker:
             await self._check_it_reduces(order)
         line = await self._keeper.slot(what)
         self._check_may_send(what)
+        # The gateway would take a second order of the same name.
+        if any(one.reference == order.client_order_id for one in line.standing.values()):
+            raise OutcomeUnknown(f"{what}: an order of this name stands at the gateway, an earlier request arrived, expected a new name")
         order_id = self._ids.take(line.next_id, order.client_order_id, self._clock.now_ns())
         expected = _Expected(order.client_order_id, order_id)
         return await self._asked(what, expected, line, lambda: line.place(order_id, contract, made))
