@@ -99,8 +99,8 @@ class ClientPortalBroker:
 
     async def submit(self, order: ApprovedOrder) -> OrderReport:
         what = f"order {order.client_order_id}"
+        self._must_be_up(what)  # before that no contract is known, and nothing could be refused for good
         body = body_of(order, self._con_id(order.terms.instrument))
-        self._must_be_up(what)
         if order.terms.is_reduce_only:
             held = (await self.holdings()).quantity(order.terms.instrument)
             if held * order.terms.signed >= 0 or abs(held) < order.terms.quantity:
