@@ -52,4 +52,3 @@ def test_a_persons_answer_at_the_venue_decides(ibkr, answer: str, state: OrderSt
         scene.assert_books_are_right(still_open=1 if answer == "confirm" else 0)
 
     ibkr.play(story)
-

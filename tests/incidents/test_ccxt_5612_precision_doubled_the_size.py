@@ -1,7 +1,7 @@
 """ccxt#5612: precision, and twice the size.
 
-In public: what a library makes of an amount (rounding to the exchange's step, cutting digits, a step that was read wrongly) was sent
-instead of what was wanted, and an order had another size than the one that the risk rules had seen, up to twice as much.
+In public: an amount went through a library's rules of precision and arrived at the exchange at twice its size, another one than the one
+that the risk rules had seen.
 
 Here: an approved size is sent as it is or not at all. The client library's rounding is used as a check: where it would change a single
 digit, the order is refused before it leaves.

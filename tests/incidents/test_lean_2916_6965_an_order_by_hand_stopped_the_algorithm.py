@@ -1,7 +1,7 @@
 """Lean#2916, #6965: an order placed by hand at the broker stopped the algorithm.
 
-In public: somebody traded the same account at the broker's own screen; the engine met an order id that it did not know, raised, and shut
-the algorithm down with its positions open ("by design").
+In public: somebody traded an OANDA account in the broker's own client while an algorithm traded it too. A transaction named an order id
+that the engine did not know; it raised and shut the algorithm down with its positions open, by design ("we cannot maintain state").
 
 Here: what is not ours is watched and left alone; its fills are booked to nobody's book, so that the account is right and no strategy is
 charged with them; a person is told; trading goes on.

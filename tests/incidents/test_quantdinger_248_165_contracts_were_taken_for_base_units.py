@@ -1,8 +1,8 @@
 """QuantDinger#248, #165: contracts taken for base units.
 
 In public: OKX counts perpetuals in contracts of 0.1 ETH. Fills of the private stream were booked as they came, 0.52 contracts as 0.52 ETH,
-so gains and losses were ten times too large, and after a close at the exchange the ledger still held the rest; orders sized in coins and
-sent as contracts lost ten times what was meant.
+so gains and losses were ten times too large and a rest stayed in the ledger after a close (#248). A position that was closed at the
+exchange stayed in the local ledger; the strategy closed it again and again and got "empty position" (#165).
 
 Here: quantities are units of the instrument everywhere but on the wire. The adapter converts by the market's contract size in every
 direction: orders, answers, the stream, executions, positions.
@@ -142,4 +142,27 @@ def test_it_happens_where_a_contract_counts_as_a_coin(scene, monkeypatch, size: 
         assert scene.held() == Decimal("0.52")
 
     monkeypatch.setattr(ccxt_markets, "listed", one_for_one)
+    scene("binance_um", Contracts).play(story)
+
+
+def test_a_position_that_is_closed_at_the_exchange_is_closed_in_the_books(scene) -> None:
+    async def story(scene) -> None:
+        # given a position, which a person closes at the exchange
+        await scene.start()
+        await scene.order("buy", "0.52")
+        await scene.until(lambda: scene.held() == Decimal("0.52"))
+        scene.stage.venue.place_by_hand("main", "ETHUSDT", "sell", Decimal("5.2"), None)
+        await scene.until(lambda: scene.held() == 0)
+        assert any("by other hands" in one for one in scene.alerts)
+
+        # when the strategy wants to close it too
+        close = scene.want("sell", "0.52", is_reduce_only=True)
+        await scene.wait(60.0)
+
+        # then it is asked once at most, opens nothing, and the books stay as flat as the exchange
+        assert len(scene.placed(close)) <= 1
+        assert close not in scene.books.orders or scene.ours(close).has_ended
+        assert (scene.executed, scene.held()) == (0, 0)
+        assert scene.errors == []
+
     scene("binance_um", Contracts).play(story)

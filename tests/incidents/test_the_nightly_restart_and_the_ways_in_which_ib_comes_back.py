@@ -92,3 +92,32 @@ def test_a_question_that_nobody_answers_is_not_an_empty_answer(ibkr) -> None:
         scene.assert_books_are_right()
 
     ibkr.play(story)
+
+
+def test_a_fill_that_the_gateway_has_forgotten_by_morning_is_in_the_position_all_the_same(ibkr) -> None:
+    async def story(scene) -> None:
+        # given an order that fills while the gateway is cut off from IB
+        await scene.start()
+        name = await scene.order("buy", "7", "229.00")
+        await scene.wait(2.0)
+        scene.gateway.cut_off()
+        scene.price("228.50", 12)
+        await scene.wait(5.0)
+        assert scene.executed == 7
+
+        # when it restarts into a new day, of which yesterday's executions and ended orders are no part
+        scene.gateway.go_down(is_new_day=True)
+        scene.network.cut_all(30.0)
+        await scene.wait(30.0)
+        scene.gateway.come_back()
+        await scene.until(lambda: scene.held() == 7, 600.0)
+        await scene.wait(60.0)
+
+        # then the account says what the venue says, and a person is told what could not be explained
+        assert scene.booked == []
+        assert any("the venue has 7, the books have 0" in one for one in scene.alerts)
+        assert scene.executed == scene.held() == Decimal(7)
+        assert scene.errors == []
+        assert scene.ours(name).state is OrderState.EXPIRED
+
+    ibkr.play(story)
