@@ -119,7 +119,7 @@ def missing(entries: Sequence[Chained], last: tuple[int, bytes]) -> Sequence[Cha
 
 
 def _lengthen(wal: Path) -> None:
-    """Make the write-ahead log as long as it will be: a disk confirms what lies within a file in two thirds of the time of what lengthens it.
+    """Make the write-ahead log as long as it will be: a disk confirms what lies within a file sooner than what lengthens it.
 
     SQLite reads a log up to the first frame without the right checksum: zeros behind it are nothing, as is an old frame.
     """

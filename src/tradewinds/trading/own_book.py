@@ -121,9 +121,8 @@ class OwnBook:
     def working(self, column: int) -> Iterator[Order]:
         """Its orders of an instrument that may still fill."""
         assert self._books is not None
-        instrument = self.instruments[column].id
-        for order in self._books.open.values():
-            if order.approved.intent.strategy == self.name and order.approved.terms.instrument == instrument:
+        for order in self._books.open_of(self.instruments[column].id):
+            if order.approved.intent.strategy == self.name:
                 yield order
 
     def waiting(self, column: int) -> Iterator[Intent]:

@@ -26,7 +26,7 @@ class Window:
     """`rows` bars of `instruments`, of one interval. `row` is where the newest stands in the arrays, -1 before the first."""
 
     __slots__ = (
-        "_columns", "_length_ns", "_room", "_rows",
+        "_block", "_columns", "_length_ns", "_room", "_rows",
         "event_ns", "fields", "first", "instruments", "interval", "known_ns", "last", "row", "times",
     )  # fmt: skip
 
@@ -39,7 +39,8 @@ class Window:
         self.times: Ints = np.zeros(room, np.int64)
         self.event_ns: Ints = np.zeros(room, np.int64)
         self.known_ns: Ints = np.full((room, width), UNKNOWN_NS)
-        self.fields: dict[str, Floats] = {name: np.full((room, width), np.nan) for name in BAR_FIELDS}
+        self._block: Floats = np.full((len(BAR_FIELDS), room, width), np.nan)
+        self.fields: dict[str, Floats] = dict(zip(BAR_FIELDS, self._block, strict=True))
         self.last: Floats = np.full(width, np.nan)  # (instruments,) the newest close of each, NaN before the first
         self._columns = {name: at for at, name in enumerate(instruments)}
         self._length_ns = Interval(interval).ns
@@ -100,18 +101,13 @@ class Window:
         self.times[row] = start if self._length_ns is None else end_ns - self._length_ns
         self.event_ns[row] = end_ns
         self.known_ns[row] = UNKNOWN_NS
-        for values in self.fields.values():
-            values[row] = np.nan
+        self._block[:, row] = np.nan
 
     def _write(self, row: int, column: int, bar: Bar) -> None:
         self.known_ns[row, column] = bar.known_ns
-        fields = self.fields
-        fields["open"][row, column] = bar.open
-        fields["high"][row, column] = bar.high
-        fields["low"][row, column] = bar.low
-        fields["close"][row, column] = bar.close
-        fields["volume"][row, column] = bar.volume
-        if bar.close == bar.close and not (self.known_ns[row + 1 : self.row + 1, column] != UNKNOWN_NS).any():
+        self._block[:, row, column] = bar.open, bar.high, bar.low, bar.close, bar.volume
+        is_newest = row == self.row or not (self.known_ns[row + 1 : self.row + 1, column] != UNKNOWN_NS).any()
+        if bar.close == bar.close and is_newest:
             self.last[column] = bar.close
 
     def _fill(self, end_ns: int, mine: list[tuple[int, Bar]]) -> None:
