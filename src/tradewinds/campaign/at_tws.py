@@ -30,6 +30,7 @@ REST_NS = 12_000_000_000  # one connection carries all; cut more often, nobody w
 COMMISSION_S = 0.4
 LOST = ("timeout_not_accepted",)
 TOLD_OF_ORDERS = (b"3\0", b"5\0", b"11\0", b"59\0")
+TOLD = (*TOLD_OF_ORDERS, b"61\0")
 PLACE_ORDER = b"3\0"
 PATIENCE = Patience(connect_s=2.0, question_s=2.0, order_s=2.0, heartbeat_s=10.0, again_s=0.2, again_s_max=1.0)
 HEAD = 4
@@ -117,6 +118,7 @@ class Connection(asyncio.Protocol):
         self._end: asyncio.Transport | None = None
         self._talk: Talk | None = None
         self._held: list[bytes] = []
+        self._is_answering = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -135,12 +137,14 @@ class Connection(asyncio.Protocol):
         gateway.drops_orders = is_order and chaos.first(LOST, "order") is not None
         if is_order:
             chaos.record.note("order", "venue", str(len(data)))
+        self._is_answering = True
         self._talk.received(data)
+        self._is_answering = False
         gateway.drops_orders = False
 
     def _send(self, data: bytes) -> None:
         chaos, end = self._stage.chaos, self._end
-        if end is None:
+        if end is None or (data[HEAD:].startswith(TOLD) and not self._is_answering and chaos.mutes("stream")):
             return
         if not data[HEAD:].startswith(TOLD_OF_ORDERS):
             end.write(data)

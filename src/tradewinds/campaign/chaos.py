@@ -29,11 +29,13 @@ KINDS = (
     "revoked_key",
     "journal_full",
     "journal_slow",
+    "untold",
 )
 CUTS = frozenset({"disconnect", "drop", "venue_restart", "revoked_key", "server_error"})
 CRASHES_MAX = 5  # of one seed: each start costs as much as many orders
 FAULTS_MAX = 60
 SHARE_OF_KINDS = 0.7
+UNTOLD = 0.3  # of a kind's usual chance
 CHANCE_LEAST, CHANCE_MOST = 0.01, 0.06
 
 
@@ -48,6 +50,7 @@ class Chaos:
     def __init__(self, seed: int, record: Record, only: Sequence[str] = KINDS) -> None:
         self.seed = seed
         self.is_on = True
+        self.is_mute = False  # the venue tells nothing of what happens, though its streams stand
         self.record = record
         self.rest_ns = 0  # between two cuts, for a venue that has one connection only
         self._last_cut_ns = 0
@@ -72,6 +75,10 @@ class Chaos:
             self._last_cut_ns = now_ns
         self.record.fault(kind, source)
         return True
+
+    def mutes(self, source: str) -> bool:
+        """Whether this news is never told, without any sign that something is missing."""
+        return self.is_mute or self.strikes("untold", source, weight=UNTOLD)
 
     def first(self, kinds: Sequence[str], source: str) -> str | None:
         """The first of these kinds that strikes here, None for an ordinary moment."""

@@ -198,9 +198,9 @@ class FaultyBroker:
         await asyncio.sleep(self._chaos.latency_s() + extra_s)
 
     def _listen(self, told: Told) -> None:
-        if not self._is_up and not isinstance(told, Link):
-            return
         chaos = self._chaos
+        if not isinstance(told, Link) and (not self._is_up or chaos.mutes("stream")):
+            return
         if chaos.strikes("drop", "stream"):
             self.cut()
             return

@@ -247,8 +247,11 @@ class Simulation:
             await asyncio.sleep(CALM_S if is_calm else 1.0)
             if is_calm and not has_traded and self.loop.time() > begin_s + HAND_AFTER_S:
                 has_traded, begin_s = True, self.loop.time()
-                self.record.note("order_by_hand", "person", "in the quiet")
+                self.record.note("order_by_hand", "person", "in the quiet, and nobody tells of it")
+                self.chaos.is_mute = True
                 self.work.order_by_hand(self.stage)
+                self.stage.tick()
+                self.chaos.is_mute = False
             account = self.account
             is_settled = account is not None and _is_settled(account.engine.books) and not self._working()
             settled = settled + 1 if is_settled else 0

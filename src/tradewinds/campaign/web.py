@@ -195,9 +195,9 @@ class Connection(asyncio.Protocol):
         self._unruly(frame(data))
 
     def _unruly(self, data: bytes) -> None:
-        """Send a message; perhaps twice, perhaps after the next one."""
+        """Send a message; perhaps never, perhaps twice, perhaps after the next one."""
         chaos, end = self._front.chaos, self._end
-        if end is None:
+        if end is None or chaos.mutes("stream"):
             return
         if chaos.strikes("reorder", "stream") and not self._held:
             self._held.append(data)
