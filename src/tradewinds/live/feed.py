@@ -34,6 +34,7 @@ Brought = Closed | Priced | Gap
 Take = Callable[[Brought], None]
 Published = BarsClosed | Priced
 Seal = Callable[[Sequence[Closed]], Awaitable[None]]
+Begins = Callable[[str, Sequence[str]], Awaitable[int]]
 
 
 class FeedSource(Protocol):
@@ -59,6 +60,8 @@ class BarFeed:
 
     together: instruments that somebody decides on at once, so that they share rows; without it all of an interval do. fresh_s: later than
     this nothing is decided on a row.
+    begins: (interval, instruments) -> end of the bar from which on history is wanted when a source begins, so that no window has a hole
+    between what the house knows and the first bar that is heard. Those bars fill windows and decide nothing.
     seal: writes bars to the history; raises Transient where it cannot now, and is asked again. say: tells a person.
     """
 
@@ -70,6 +73,7 @@ class BarFeed:
         lateness_s: float = LATENESS_S,
         together: Iterable[frozenset[str]] = (),
         fresh_s: float = FRESH_S,
+        begins: Begins | None = None,
         seal: Seal | None = None,
         seal_every_s: float = SEAL_EVERY_S,
         say: Callable[[str], None] = lambda line: None,
@@ -77,6 +81,8 @@ class BarFeed:
         self.sealed = 0
         self._sources = tuple(sources)
         self._clock = clock
+        self._begins = begins
+        self._begun_ns = 0  # what ended before is history
         self._seal = seal
         self._seal_every_s = seal_every_s
         self._say = say
@@ -102,6 +108,7 @@ class BarFeed:
     async def run(self, publish: Callable[[Published], None]) -> None:
         """Publish until cancelled. Raises what a source raises for good."""
         self._publish = publish
+        self._begun_ns = 0 if self._begins is None else self._clock.now_ns()
         work = [self._run_source(one) for one in self._sources] + [self._look(), self._seal_on()]
         tasks = [asyncio.ensure_future(one) for one in work]
         try:
@@ -135,11 +142,13 @@ class BarFeed:
         self._leave(assembly)
 
     def _leave(self, assembly: Assembly) -> None:
-        missed = assembly.missed
+        missed = 0
         for row in assembly.rows(self._clock.now_ns()):
-            self._publish(row)
-        if assembly.missed > missed:
-            self._say(f"feed: {assembly.missed - missed} rows of {assembly.interval} came too late to be decided on")
+            is_before = row.end_ns <= self._begun_ns
+            missed += row.is_warm_up and not is_before
+            self._publish(BarsClosed(row.interval, row.end_ns, row.bars, is_warm_up=True) if is_before else row)
+        if missed:
+            self._say(f"feed: {missed} rows of {assembly.interval} came too late to be decided on")
         if assembly.due_ns() is not None:
             self._stirred.set()
 
@@ -168,7 +177,8 @@ class BarFeed:
     async def _fetch(self, source: FeedSource, assembly: Assembly, names: Sequence[str], gap: Gap) -> None:
         """Bars that ended in the gap. The one that was open when it began ended in it, too; what ended before the feed began is history."""
         try:
-            for closed in await self._history(source, assembly.interval, names, gap):
+            found = await self._history(source, assembly.interval, names, gap)
+            for closed in sorted(found, key=lambda one: one.end_ns):
                 if assembly.take(closed) and self._seal is not None:
                     self._unsealed.append(closed)
         finally:
@@ -178,7 +188,9 @@ class BarFeed:
     async def _history(self, source: FeedSource, interval: str, names: Sequence[str], gap: Gap) -> Sequence[Closed]:
         length = Interval(interval).ns or 0
         # A message may be lost before the last one that was heard: the venue sends a bar's end within a moment of it, hence one bar more.
-        start_ns = gap.start_ns if gap.reason == "begin" else gap.start_ns - length
+        start_ns = gap.start_ns - length
+        if gap.reason == "begin":
+            start_ns = gap.start_ns if self._begins is None else min(gap.start_ns, await self._begins(interval, names))
         for tries in range(REPAIR_TRIES):
             try:
                 return await source.history(interval, names, start_ns, max(gap.end_ns, self._clock.now_ns()))

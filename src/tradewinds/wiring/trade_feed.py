@@ -17,7 +17,7 @@ from tradewinds.live.service import Feed
 from tradewinds.live.trader import TraderPlan
 
 if TYPE_CHECKING:
-    from tradewinds.live.feed import FeedSource
+    from tradewinds.live.feed import Begins, FeedSource
     from tradewinds.wiring.accounts import TradedAccount
     from tradewinds.wiring.house import House
 
@@ -34,9 +34,10 @@ ADDRESSES = {"BINANCE": ("binance_stream", "binance_rest"), "BINANCE_UM": ("bina
 
 
 def feed_of(
-    house: House, plans: Sequence[TraderPlan], known: Mapping[str, Instrument], clock: Clock, say: Callable[[str], None]
-) -> Feed | None:
-    """The feed of everything that these accounts want; None where no venue of theirs has a source."""
+    house: House, plans: Sequence[TraderPlan], known: Mapping[str, Instrument], clock: Clock, say: Callable[[str], None],
+    begins: Begins | None = None,
+) -> Feed | None:  # fmt: skip
+    """The feed of everything that these accounts want; None where no venue of theirs has a source. begins: see `BarFeed`."""
     wanted: dict[str, dict[str, set[str]]] = {}
     for plan in plans:
         for interval, names in plan.wants.items():
@@ -61,7 +62,7 @@ def feed_of(
     from tradewinds.wiring.feed import seal_of
 
     together = [names for plan in plans for names in plan.wants.values()]
-    return BarFeed(sources, clock, together=together, say=say, seal=seal_of(house))
+    return BarFeed(sources, clock, together=together, begins=begins, say=say, seal=seal_of(house))
 
 
 def is_fed(house: House, instrument: str, interval: str) -> bool:

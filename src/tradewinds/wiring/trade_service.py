@@ -137,7 +137,8 @@ def assemble(
     limits = LimitWatch(house, plan.accounts, say)
     plans = [_trader(house, one, known, clock, epoch, history, bars, make_broker, limits) for one in plan.accounts.values()]
     run = f"{text(house.clock.now_ns())} {os.getpid()}"
-    feed: Feed | None = feed_of(house, plans, known, clock, say) if bars is None else ReplayFeed(bars, cast(BarClock, clock))
+    begins = _begins(history, _needs(plan, known), clock)
+    feed: Feed | None = feed_of(house, plans, known, clock, say, begins) if bars is None else ReplayFeed(bars, cast(BarClock, clock))
     service = TradingService(
         plans, clock=clock, epoch=epoch, pulse=Heartbeat(service_path(house.home)), feed=feed, say=say,
         started=lambda one: Started(run, __version__, one.mode, one.strategies), alert=_alert_file(house.home),
@@ -215,7 +216,7 @@ def _trader(
         cores.append(engine)
         loop = AccountLoop(
             engine, journal, broker, clock, epoch.epoch, listen=hooks.listen, acknowledge=hooks.acknowledge, epoch_every_s=EPOCH_EVERY_S,
-            alert=hooks.alert, route=hooks.route,
+            alert=hooks.alert, route=hooks.route, claims=partial(claims_of, house.home, account.name),
         )  # fmt: skip
         try:
             limits.put_in_force(account.name, loop.put)
@@ -267,6 +268,21 @@ def pinned(fingerprints: Mapping[str, str], strategies: Iterable[TradedStrategy]
 
 def _nothing(_: BarsClosed) -> None:
     """The broker fills by itself."""
+
+
+def _begins(history: HouseHistory, needs: Sequence[Need], clock: Clock) -> Callable[[str, Sequence[str]], Awaitable[int]]:
+    """Where the history of the house ends, for the feed to go on from there; as far back as windows look, where it ends before."""
+    bars = {one.interval: one.bars for one in needs}
+
+    async def begins(interval: str, instruments: Sequence[str]) -> int:
+        now_ns = clock.now_ns()
+        first_ns = now_ns - bars.get(interval, 0) * (Interval(interval).ns or MONTH_NS)
+        ends: dict[str, int] = {}
+        for closed in await history.before([Need(interval, tuple(instruments), 1)], now_ns):
+            ends |= {bar.instrument: closed.end_ns for bar in closed.bars}
+        return max(first_ns, min((ends.get(name, first_ns) for name in instruments), default=first_ns))
+
+    return begins
 
 
 def _warm_up(
