@@ -74,6 +74,34 @@ def test_an_order_that_does_not_exist_is_proven_absent(binance, name: str) -> No
     binance.play(story)
 
 
+@pytest.mark.parametrize("is_done", [True, False], ids=["done", "not done"])
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_so_at_oanda(oanda, status: int, is_done: bool) -> None:
+    asked: list[int] = []
+
+    def instead(question, ask) -> Answer:
+        asked.append(status)
+        if len(asked) > 1:
+            return ask(question)
+        if is_done:
+            ask(question)
+        return Answer(status, PAGE, {})
+
+    async def story(scene) -> None:
+        scene.bend("POST */orders", instead)
+        await scene.start()
+
+        order = scene.want("buy", "5")
+        await scene.until(lambda: order in scene.books.orders and scene.ours(order).has_ended)
+        await scene.wait(20.0)
+
+        assert scene.ours(order).state is (OrderState.FILLED if is_done else OrderState.ABSENT)
+        assert (len(asked), scene.executed, scene.held()) == (1, *((5, 5) if is_done else (0, 0)))
+        scene.assert_books_are_right()
+
+    oanda.play(story)
+
+
 def test_it_happens_where_what_is_unknown_is_sent_again(binance, mutant) -> None:
     async def story(scene) -> None:
         await scene.start()

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
+
 from tradewinds.brokers.ccxt_broker import CcxtBroker
 from tradewinds.core.broker import OrderReport
 from tradewinds.core.errors import OutcomeUnknown, Transient
@@ -59,6 +61,32 @@ def test_no_order_is_given_up_because_nobody_answers(binance) -> None:
         scene.assert_books_are_right()
 
     binance.play(story)
+
+
+@pytest.mark.parametrize("broker", ["oanda", "ibkr"])
+def test_nor_at_other_brokers(scene, broker: str) -> None:
+    async def story(scene) -> None:
+        await scene.start()
+        price, tick, lot = scene.first.price, scene.first.tick, scene.first.lot
+        names = [await scene.order("sell", str(lot), str(price + away * tick)) for away in (100, 200, 300, 5100, 5200, 5300)]
+        scene.network.cut_all(OUTAGE_S)
+        await scene.wait(1.0)
+        for one in names:
+            scene.cancel(one)
+        scene.price(str(price + 1000 * tick), 12)
+        scene.tick_s = 1.0
+        await scene.wait(OUTAGE_S - 10.0)
+        assert [one.status for one in scene.orders] == ["filled"] * 3 + ["new"] * 3
+        assert [scene.ours(one).has_ended for one in names] == [False] * 6
+
+        await scene.until(lambda: not scene.books.open, 600.0)
+        await scene.wait(5.0)
+
+        assert [scene.ours(one).state for one in names] == [OrderState.FILLED] * 3 + [OrderState.CANCELLED] * 3
+        assert scene.part("trend") == scene.executed == -3 * lot
+        scene.assert_books_are_right()
+
+    scene(broker).play(story)
 
 
 def test_it_happens_where_a_network_error_counts_as_the_end_of_an_order(binance, monkeypatch) -> None:

@@ -13,6 +13,8 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
+
 from tradewinds.core.order import OrderState
 from tradewinds.trading.entry import ReplaceWanted
 
@@ -125,3 +127,67 @@ def test_it_happens_where_a_change_is_a_new_order_and_the_old_one_counts_as_gone
 
     with mutant("replace_leaves_the_old_for_good"):
         ibkr.play(story)
+
+
+@pytest.mark.parametrize("fault", ["timeout_accepted", "timeout_not_accepted", "late_arrival", "partial_answer", "server_error"])
+@pytest.mark.parametrize(("broker", "request_of"), [("binance", "POST /api/v3/order*"), ("oanda", "PUT */orders/*")])
+def test_a_change_in_doubt_leaves_one_order_which_the_books_know(scene, broker: str, request_of: str, fault: str) -> None:
+    async def story(scene) -> None:
+        # given a change of which nobody knows whether it was done
+        await scene.start()
+        price, tick = scene.first.price, scene.first.tick
+        name = await scene.order("buy", str(scene.first.lot * 5), str(price - 500 * tick))
+        await scene.wait(2.0)
+        scene.script.plan(fault, request_of)
+        _cheaper(scene, name, str(price - 600 * tick))
+        await scene.wait(90.0)
+        assert scene.script.struck(fault) == 1
+
+        # then one order works, and the books know at which limit
+        (at_venue,) = scene.working()
+        (in_books,) = scene.books.open.values()
+        assert in_books.approved.terms.limit == at_venue.limit
+
+        # and it can be changed again, and fills once
+        _cheaper(scene, in_books.client_order_id, str(price - 700 * tick))
+        await scene.wait(20.0)
+        assert [one.limit for one in scene.working()] == [price - 700 * tick]
+        scene.price(str(price - 800 * tick), 12)
+        await scene.until(lambda: scene.part("trend") == scene.first.lot * 5)
+        await scene.wait(5.0)
+        scene.assert_books_are_right()
+
+    scene(broker).play(story)
+
+
+@pytest.mark.parametrize("broker", ["binance", "oanda", "ibkr"])
+def test_a_process_that_dies_in_a_change_finds_one_order(scene, broker: str) -> None:
+    async def story(scene) -> None:
+        # given a process that dies in the moment in which the venue has made its change
+        await scene.start()
+        price, tick = scene.first.price, scene.first.tick
+        name = await scene.order("buy", str(scene.first.lot * 5), str(price - 500 * tick))
+        await scene.wait(2.0)
+
+        def dies(order, execution) -> None:
+            if order.limit == price - 600 * tick and scene.is_running:
+                scene.kill()
+
+        scene.stage.exchange.listeners.append(dies)
+        _cheaper(scene, name, str(price - 600 * tick))
+        await scene.until(lambda: not scene.is_running)
+        scene.stage.exchange.listeners.remove(dies)
+
+        # when it is started again
+        await scene.start()
+        await scene.wait(60.0)
+
+        # then the venue has one, and so have the books
+        assert [one.limit for one in scene.working()] == [price - 600 * tick]
+        assert len(scene.books.open) == 1
+        scene.price(str(price - 700 * tick), 12)
+        await scene.until(lambda: scene.part("trend") == scene.first.lot * 5)
+        await scene.wait(5.0)
+        scene.assert_books_are_right()
+
+    scene(broker).play(story)
