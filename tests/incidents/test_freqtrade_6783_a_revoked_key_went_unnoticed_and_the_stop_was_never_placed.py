@@ -77,6 +77,34 @@ def test_a_key_that_is_revoked_while_nothing_is_sent_is_noticed_all_the_same(bin
     binance.play(story)
 
 
+@pytest.mark.parametrize("broker", sorted(SIZES))
+def test_a_stream_that_is_refused_after_a_cut_says_so_until_the_key_is_taken(scene, broker: str) -> None:
+    async def story(scene) -> None:
+        # given a cut, after which the key is refused
+        await scene.start()
+        await scene.wait(5.0)
+        _refuse(scene, broker, is_refused=True)
+        scene.network.cut_all(1.0)
+
+        # then it is the key that is named, not the line, and no order leaves
+        for _ in range(6):
+            await scene.wait(20.0)
+            assert scene.books.link == "refused key"
+        scene.want("buy", SIZES[broker][0])
+        await scene.wait(1.0)
+        assert scene.refusals[-1][0] == "link"
+
+        # and with a key that is taken trading goes on
+        _refuse(scene, broker, is_refused=False)
+        await scene.until(lambda: scene.books.link == "up", 600.0)
+        name = await scene.order("buy", SIZES[broker][0])
+        await scene.until(lambda: scene.ours(name).state is OrderState.FILLED)
+        await scene.wait(2.0)
+        scene.assert_books_are_right()
+
+    scene(broker).play(story)
+
+
 def test_it_happens_where_nobody_is_told_that_the_key_is_refused(binance, monkeypatch) -> None:
     monkeypatch.setattr(CcxtBroker, "say", lambda self, state, detail: None)
 
