@@ -12,6 +12,7 @@ The venue is a process of its own; the journal lies in the folder for temporary 
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import random
 import tempfile
@@ -28,6 +29,7 @@ import aiohttp
 import numpy as np
 
 from benchmarks import market_data as market
+from tradewinds.app.cli import COLLECT_AFTER
 from tradewinds.brokers.ccxt_accounts import binance
 from tradewinds.core.instrument import Instrument
 from tradewinds.core.order import ApprovedOrder, Intent, OrderTerms
@@ -121,6 +123,7 @@ class Wire:
 
 def run(quick: bool = False) -> dict[str, object]:
     """Figures, floors and reaches. quick: 80 bars."""
+    gc.set_threshold(COLLECT_AFTER)  # as every command of ours does
     with tempfile.TemporaryDirectory(prefix="bench-order-path-") as folder:
         venue = start({"seed": 7, "weight_limit": 10_000_000, "symbols": ["BTCUSDT"]})
         try:
@@ -180,10 +183,12 @@ async def _one_bar(service: TradingService, wire: Wire, stages: Stages, number: 
     end_ns = (SystemClock().now_ns() // MINUTE_NS + number) * MINUTE_NS
     before = len(wire.written)
     wire.told.clear()
+    waiting = asyncio.ensure_future(asyncio.wait_for(wire.told.wait(), 2.0))
+    await asyncio.sleep(0)  # who publishes in the service does not wait either
     begin = stages.begin()
     service.publish(BarsClosed("1m", end_ns, (Bar(BTC, price, price, price, price, 1.0, end_ns),)))
     with suppress(TimeoutError):
-        await asyncio.wait_for(wire.told.wait(), 2.0)
+        await waiting
     while not service.is_idle():
         await asyncio.sleep(0.001)
     if len(wire.written) == before:

@@ -6,6 +6,7 @@ random situations, each approved one judged again by `risk_oracle`, which shares
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 import time
@@ -18,6 +19,7 @@ import numpy as np
 
 from benchmarks import market_data as market
 from benchmarks.risk_fuzz import fuzz
+from tradewinds.app.cli import COLLECT_AFTER
 from tradewinds.core.account import Fill
 from tradewinds.core.order import ApprovedOrder, Intent, OrderTerms
 from tradewinds.risk.bounds import Limits
@@ -40,6 +42,7 @@ EVERY_RULE = Limits(
 
 def run(quick: bool = False) -> dict[str, object]:
     """Figures and reaches. quick: 5,000 judgements and 4,000 random orders instead of 100,000 and 1,000,000."""
+    gc.set_threshold(COLLECT_AFTER)  # as every command of ours does
     taken, floor = _times(5_000 if quick else 100_000)
     counts = _fuzzed(4_000 if quick else 1_000_000)
     p99 = float(np.quantile(taken, 0.99))

@@ -10,13 +10,13 @@ Quantities and prices are Decimal: a float never reaches an order.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
+from itertools import product
 from typing import Literal
 
 from tradewinds.core.errors import Invariant, Rejected
@@ -34,6 +34,7 @@ WHENS: tuple[When, ...] = ("any", "open", "close")
 CLIENT_ORDER_ID_CHARS_MAX = 36
 IDS_KEPT = 65_536  # names computed last: one step asks for the same one a dozen times
 _CLIENT_ORDER_ID = re.compile(r"[A-Za-z0-9-]{1,36}")
+_PAIRS = ["".join(pair) for pair in product("abcdefghijklmnopqrstuvwxyz234567", repeat=2)]  # ten bits in base 32
 _NEEDS_LIMIT = ("limit", "stop_limit", "take_profit")
 _NEEDS_STOP = ("stop", "stop_limit")
 
@@ -202,8 +203,8 @@ def client_order_id(account: str, strategy: str, decision_ns: int, instrument: s
     parts = (account, strategy, str(decision_ns), instrument, str(leg), str(revision))
     if any("\x1f" in part for part in parts):
         raise Rejected(f"client order id of {parts}: a separator stands in a name, expected none")
-    digest = hashlib.sha256("\x1f".join(parts).encode()).digest()
-    return "tw" + base64.b32encode(digest).decode("ascii")[:26].lower()
+    bits = int.from_bytes(hashlib.sha256("\x1f".join(parts).encode()).digest()[:17], "big") >> 6  # the first 130 of them
+    return "tw" + "".join([_PAIRS[bits >> shift & 1023] for shift in range(120, -1, -10)])
 
 
 def is_client_order_id(text: str) -> bool:

@@ -73,7 +73,7 @@ class Panel:
         wrong = [name for name, values in self.fields.items() if values.shape != shape]
         if wrong or self.known_ns.shape != shape or self.event_ns.shape != self.times.shape:
             raise Rejected(f"panel: {wrong or 'times'} do not have {shape[0]} times by {shape[1]} instruments")
-        if len(set(self.instruments)) != shape[1] or not bool((np.diff(self.times) > 0).all()):
+        if len(set(self.instruments)) != shape[1] or not bool((self.times[1:] > self.times[:-1]).all()):
             raise Rejected("panel: instruments or times stand there twice or times do not rise, expected each once and in order")
         for values in (self.times, self.event_ns, self.known_ns, *self.fields.values()):
             values.setflags(write=False)

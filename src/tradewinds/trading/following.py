@@ -48,7 +48,7 @@ class Following:
     def follow(self, decision_ns: int, targets: Floats, unit: str, legs: dict[str, int]) -> Followed:
         """Orders for targets (instruments,), NaN: leave."""
         code = CODES[unit]
-        wanted: list[tuple[int, int]] = []
+        wanted: list[tuple[int, int, bool]] = []
         made = Followed()
         equity = math.nan if code == UNITS else self.own.equity()
         for column, value in enumerate(targets.tolist()):
@@ -60,10 +60,10 @@ class Following:
                 continue
             lots = self._lots(column, value, code, equity, made)
             if lots:
-                wanted.append((column, lots))
-        for is_reducing in (True, False):
-            for column, lots in wanted:
-                if (lots * self.own.lots(column) < 0) == is_reducing:
+                wanted.append((column, lots, lots * self.own.lots(column) < 0))
+        for is_turn in (True, False):
+            for column, lots, is_reducing in wanted:
+                if is_reducing == is_turn:
                     made.intents.append(self._intent(decision_ns, column, lots, targets, legs))
         return made
 

@@ -114,6 +114,7 @@ class VectorRunner:
         self.hosted = hosted
         self.failure = ""
         self._params = hosted.params
+        self._bars = hosted.window_bars
         self._windows = Windows(hosted)
         self._due = Due(hosted)
         self._prices = prices
@@ -137,8 +138,8 @@ class VectorRunner:
 
     def _decide(self, end_ns: int, books: Books) -> Yielded:
         hosted, window = self.hosted, self._windows.own
-        others = {name: one.panel(hosted.window_bars) for name, one in self._windows.others.items()}
-        targets = decide_window(hosted.strategy, StrategyPanel(window.panel(hosted.window_bars), others), self._params)
+        others = {name: one.panel(self._bars) for name, one in self._windows.others.items()}
+        targets = decide_window(hosted.strategy, StrategyPanel(window.panel(self._bars), others), self._params)
         self._own.look(books, window.last, self._prices)
         made = self._following.follow(end_ns, targets, hosted.strategy.targets, {})
         return Decided(hosted.name, end_ns, _text(window.instruments, targets), tuple(made.cancels)), tuple(made.intents)

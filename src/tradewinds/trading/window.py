@@ -74,7 +74,7 @@ class Window:
     def panel(self, count: int) -> Panel:
         """The last `count` bars, or those there are: views of this memory, good until the next bar is taken in."""
         rows = slice(max(self.first, self.row + 1 - count), self.row + 1)
-        fields = {name: values[rows] for name, values in self.fields.items()}
+        fields = dict(zip(BAR_FIELDS, self._block[:, rows], strict=True))
         return Panel(self.instruments, self.times[rows], self.event_ns[rows], self.known_ns[rows], fields)
 
     def whole(self) -> Panel:
