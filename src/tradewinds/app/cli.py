@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("tradewinds.app.up:up", "Start the platform for this workspace."),
     "down": ("tradewinds.app.up:down", "Stop what `up` started."),
     "status": ("tradewinds.app.up:status", "Say what runs and how it is."),
+    "logs": ("tradewinds.app.up:logs", "Say what the trading service or the guard wrote under `up`."),
     "job": ("tradewinds.app.job:job", "List, run and show jobs, without Airflow."),
     "data": ("tradewinds.app.data:data", "Fetch, import, export and look at data, findings and lineage."),
     "instrument": ("tradewinds.app.instrument:instrument", "Find instruments."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,10 +28,15 @@ RUNS_LOOKED_AT = 500
 def up(port: int | None, *, detach: bool, as_json: bool) -> None:
     """Start the platform for this workspace: Airflow with its plans, on this machine alone.
 
+    Where strategies of the workspace say mode: shadow, paper or live, the trading service runs beside it, and the guard where it has keys.
+    Either is started again when it crashes; after a halt it starts halted.
+
     \b
     tradewinds up                    runs until Ctrl-C
     tradewinds up --detach --json    returns when everything runs; `tradewinds down` stops it
     """
+    from tradewinds.app.up_keeper import launch
+    from tradewinds.app.up_trading import wanted
     from tradewinds.wiring.house import open_house
 
     house = open_house()
@@ -43,12 +49,17 @@ def up(port: int | None, *, detach: bool, as_json: bool) -> None:
     except (TradewindsError, KeyboardInterrupt):
         airflow.stop()
         raise
+    trading = wanted(house)
+    for line in trading.lines:
+        log(line)
+    keeper = launch(house.home, trading.services, is_detached=detach) if trading.services else None
     facts = {
         "url": airflow.url,
         "user": "admin",
         "password_file": str(_folder(house.home) / "passwords.json"),
         "metadata": None if airflow.metadata is None else airflow.metadata.kind,
         "home": str(house.home),
+        "services": list(trading.services),
     }
     if as_json:
         print_json(facts)
@@ -61,6 +72,9 @@ def up(port: int | None, *, detach: bool, as_json: bool) -> None:
         click.echo("Ctrl-C stops everything.")
     _wait_for_signal()
     log("stopping")
+    if keeper is not None:
+        keeper.terminate()
+        keeper.wait()
     airflow.stop()
 
 
@@ -69,9 +83,12 @@ def up(port: int | None, *, detach: bool, as_json: bool) -> None:
 def down(*, as_json: bool) -> None:
     """Stop what `tradewinds up --detach` started for this home. Where nothing ran the exit code is 99."""
     from tradewinds.app.airflow_folder import stop
+    from tradewinds.app.up_keeper import stop as stop_keeper
     from tradewinds.wiring.settings import load_config
 
-    was_running = stop(_folder(Path(load_config().home)))
+    home = Path(load_config().home)
+    traded = stop_keeper(home)
+    was_running = stop(_folder(home)) or traded
     if as_json:
         print_json({"stopped": was_running})
     else:
@@ -85,6 +102,7 @@ def down(*, as_json: bool) -> None:
 def status(*, as_json: bool) -> None:
     """Say what runs, how it is, and how the last runs ended. Anything that does not run or is not healthy ends with exit code 1."""
     from tradewinds.app.airflow_folder import find
+    from tradewinds.app.up_trading import said_of, state_of
     from tradewinds.wiring.house import open_house
 
     house = open_house()
@@ -92,12 +110,15 @@ def status(*, as_json: bool) -> None:
     unhealthy = (
         ["airflow does not run; `tradewinds up` starts it"] if client is None else [f"{name} is not healthy" for name in client.unhealthy()]
     )
+    running, standing = said_of(house.home)
+    unhealthy += standing
     latest, held = _last_runs(house)
     if as_json:
         jobs = {job: {"partition": p, "state": s, "error": e or None} for job, (p, s, e) in sorted(latest.items())}
-        print_json({"is_healthy": not unhealthy, "trouble": unhealthy, "jobs": jobs, "held": held})
+        services = dict(state_of(house.home))
+        print_json({"is_healthy": not unhealthy, "trouble": unhealthy, "services": services, "jobs": jobs, "held": held})
     else:
-        for line in unhealthy or ["airflow: all components are healthy"]:
+        for line in [*(unhealthy or ["airflow: all components are healthy"]), *running]:
             click.echo(line)
         print_table(
             "Last runs", ("job", "partition", "state", "error"), [(job, *facts) for job, facts in sorted(latest.items())], if_empty="none"
@@ -106,6 +127,27 @@ def status(*, as_json: bool) -> None:
             click.echo(f"{held} values are held: tradewinds data findings --holds")
     if unhealthy:
         sys.exit(ANSWER_IS_NO)
+
+
+@click.command("logs")
+@click.argument("service", type=click.Choice(["trade", "guard", "keeper"]))
+@click.option("--lines", default=50, show_default=True, type=click.IntRange(1), help="The last so many.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def logs(service: str, lines: int, *, as_json: bool) -> None:
+    """What the trading service, the guard, or their keeper said under `tradewinds up`. Nothing yet ends with exit code 1."""
+    from tradewinds.app.up_keeper import log_path
+    from tradewinds.wiring.settings import load_config
+
+    path = log_path(Path(load_config().home), service)
+    if not path.exists():
+        click.echo(f"no log {path} yet; `tradewinds up` starts what writes it", err=True)
+        sys.exit(ANSWER_IS_NO)
+    with path.open(encoding="utf-8", errors="replace") as file:
+        said = deque(file, lines)
+    if as_json:
+        print_json({"service": service, "lines": [line.rstrip("\n") for line in said]})
+    else:
+        click.echo("".join(said), nl=False)
 
 
 def _last_runs(house: House) -> tuple[dict[str, tuple[str, str, str]], int]:
