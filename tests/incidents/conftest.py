@@ -34,6 +34,7 @@ from tradewinds.trading.books import Books, Order
 from tradewinds.trading.engine import Engine
 from tradewinds.trading.entry import Alerted, Booked, CancelWanted, Entry, Input, Refused, Wanted
 from tradewinds.trading.journal import read
+from tradewinds.trading.parity import replay
 
 ACCOUNT = "main"
 TICK_S = 0.25
@@ -370,9 +371,16 @@ class Scene:
         assert (verdict.duplicated, verdict.unexplained) == ([], [])
         assert len(verdict.stuck) == still_open, verdict.stuck
         lost = verdict.lost if not still_open else [one for one in verdict.lost if " ends in " not in one and "works at the" not in one]
+        parity = replay(lambda: self.entries, self._engine, account=ACCOUNT)
+        assert parity.differences == ()  # the journal's inputs, given to a new core, make the same of themselves
         assert lost == []  # an order that works has no end yet, and is told among the lost
 
     # Inside
+
+    def _engine(self) -> Engine:
+        """A core as a new process makes it."""
+        books = Books(ACCOUNT, instruments=self.stage.market.instruments, currency=self.stage.currency)
+        return Engine(books, Gate(), self.account.engine.capability)
 
     async def _tick(self) -> None:
         while True:
