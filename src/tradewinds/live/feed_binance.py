@@ -156,8 +156,9 @@ class BinanceSource:
         return [closed for some in found for closed in some]
 
     async def _klines(self, session: aiohttp.ClientSession, interval: str, instrument: str, start_ns: int, end_ns: int) -> list[Closed]:
-        """Bars that end in (start_ns, end_ns], in as many questions as it takes."""
+        """Bars that end in (start_ns, end_ns] and have ended, in as many questions as it takes: the venue tells the one under way too."""
         found: list[Closed] = []
+        end_ns = min(end_ns, self.clock.now_ns())
         at_ms = start_ns // NS_PER_MS
         while True:
             asked = {"symbol": _symbol(instrument), "interval": interval, "startTime": str(at_ms), "limit": str(KLINES_MAX)}

@@ -132,6 +132,7 @@ class OandaSource:
     async def _candles(self, session: aiohttp.ClientSession, interval: str, instrument: str, start_ns: int, end_ns: int) -> list[Closed]:
         """Bars that end in (start_ns, end_ns], in as many questions as it takes."""
         length, at_ns, found = length_ns(interval), start_ns // length_ns(interval) * length_ns(interval), list[Closed]()
+        end_ns = min(end_ns, self.clock.now_ns())  # the venue refuses questions about the future
         while at_ns < end_ns:
             count = min(CANDLES_MAX, max(1, -(-(end_ns - at_ns) // length)) + 1)
             asked = {"granularity": GRANULARITIES[interval], "price": "M", "from": _unix(at_ns), "count": str(count)}
