@@ -14,6 +14,7 @@ from tradewinds.core.broker import Hear, Link, LinkState
 from tradewinds.core.errors import Rejected, Transient
 from tradewinds.live.account import AccountLoop
 from tradewinds.live.acts import Acts
+from tradewinds.live.guard import Guard, GuardedAccount
 from tradewinds.live.service import TradingService
 from tradewinds.live.trader import Hooks, Parts, TraderPlan
 from tradewinds.risk.limits import Gate
@@ -23,6 +24,7 @@ from tradewinds.stores.journal import open_sqlite_journal
 from tradewinds.trading.books import Books
 from tradewinds.trading.engine import Engine
 from tradewinds.trading.entry import Alerted, Bar, BarsClosed, Started
+from tradewinds.wiring.guard import claims_of
 
 NOW_NS = 1_800_000_000_000_000_000
 ABC = "ABC.LOCAL"
@@ -45,6 +47,10 @@ class Epoch:
 
     def acknowledge(self, epoch: int) -> None:
         self.acknowledged = epoch
+
+    def raise_epoch(self) -> int:
+        self.now += 1
+        return self.now
 
 
 class Pulse:
@@ -85,7 +91,7 @@ class House:
             engine = Engine(Books(account), Gate(), broker.capability)
             loop = AccountLoop(
                 engine, journal, broker, Clock(), self.epoch.epoch, listen=hooks.listen, acknowledge=hooks.acknowledge, epoch_every_s=0.01,
-                alert=hooks.alert, route=hooks.route,
+                alert=hooks.alert, route=hooks.route, claims=lambda: claims_of(self.folder, account),
             )  # fmt: skip
             return Parts(loop, broker)
 
@@ -357,3 +363,31 @@ def test_every_state_of_the_connection_that_wants_a_person_is_told_and_each_ques
 
     told = [one.removeprefix("main: the broker's connection: ") for one in house.alerts]
     assert told == ["restarting: nightly", "refused key: expired", "question: price cap?", "question: size?"]
+
+
+def test_after_a_flatten_of_the_guard_every_book_of_a_running_service_is_flat(house: House) -> None:
+    (house.folder / "guard").mkdir()
+    words = {"account": "main", "instrument": ABC, "side": "buy", "quantity": "2", "by": "anna"}
+
+    async def scene(service: TradingService, acts: Acts) -> None:
+        await acts("order", words | {"strategy": "trend", "quantity": "3"})
+        await acts("order", words | {"strategy": "fade", "side": "sell"})
+        await acts("order", words)
+        await settled(service)
+        books = service.traders["main"].books
+        assert [books.parts[name].quantity(ABC) for name in ("trend", "fade", "")] == [3, -2, 2]
+        guarded = GuardedAccount("main", DirectBroker(house.exchange, "main"), open_sqlite_journal(house.folder / "guard" / "main.sqlite"))
+        guard = Guard([guarded], Clock(), house.epoch)
+        (done,) = (await guard.halt(by="anna", reason="fire", epoch=house.epoch.raise_epoch(), flatten=True)).values()
+        guarded.journal.close()
+        assert done.flattened == ["sell 3 ABC.LOCAL"]
+        await service.until(lambda: books.whole.quantity(ABC) == 0)
+        await settled(service)
+
+        assert {name: part.quantity(ABC) for name, part in books.parts.items()} == {"trend": 0, "fade": 0, "": 0}
+        assert sum(part.cash.get("USD", Decimal(0)) for part in books.parts.values()) == books.whole.cash["USD"]
+        assert books.quarantine == {}
+        assert [one.state.value for one in books.orders.values() if one.strategy == "guard"] == ["filled"]
+
+    house.run(scene, house.plan("main"))
+    assert not [line for line in house.alerts if "not in the journal" in line]

@@ -14,12 +14,12 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from tradewinds.core.broker import Broker, Link, OrderRef, Told
 from tradewinds.core.errors import Invariant, OutcomeUnknown, Rejected, TradewindsError, Transient
-from tradewinds.core.order import Intent
+from tradewinds.core.order import Intent, is_ours
 from tradewinds.core.ports import Clock
 from tradewinds.live.pace import loop_seconds
 from tradewinds.trading.command import AnyCommand, Command, CompareCommand, Outcome
@@ -28,6 +28,7 @@ from tradewinds.trading.entry import (
     Answered,
     Approval,
     BarsClosed,
+    Claimed,
     Compared,
     Controlled,
     Doubt,
@@ -61,7 +62,7 @@ class AccountLoop:
     epoch: the halt epoch in force, read before every send. acknowledge: told an epoch once nothing will be sent under an earlier one.
     epoch_every_s: how often a raised epoch is looked for while nothing is sent; None: only before sends. alert: (severity, text) of what
     the loop itself has to say. route: takes intents for other accounts. listen: told every step once it is durable, those of the journal
-    first.
+    first. claims: orders that another process of ours (the guard) wrote down; asked when the venue names one of ours that nobody knows.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class AccountLoop:
         epoch_every_s: float | None = None,
         alert: Callable[[str, str], None] = lambda severity, text: None,
         route: Callable[[tuple[Intent, ...]], None] = lambda intents: None,
+        claims: Callable[[], Claimed | None] = lambda: None,
     ) -> None:
         self.engine = engine
         self.is_ready = asyncio.Event()
@@ -84,6 +86,8 @@ class AccountLoop:
         self.is_replaying = False  # what is listened to happened before
         self._journal, self._broker, self._clock, self._epoch = journal, broker, clock, epoch
         self._listen, self._acknowledge, self._alert, self._route = listen, acknowledge, alert, route
+        self._claims = claims
+        self._sought: set[str] = set()  # ids that claims were asked for
         self._epoch_every_s = epoch_every_s
         self._acknowledged = 0
         self._waiting: deque[Input] = deque()
@@ -429,11 +433,29 @@ class AccountLoop:
                     self._alert("warning", f"account {self.engine.books.account}: no comparison with the broker: {error}")
                 await asyncio.sleep(COMPARE_AGAIN_S[min(tries, len(COMPARE_AGAIN_S)) - 1])
                 continue
+            self._claim([*(one.client_order_id for one in orders), *(one.client_order_id for one in page.fills)])
             self.put(Compared(asked_ns, orders, page.fills, page.cursor, holdings))
             return
 
     def _hear(self, told: Told) -> None:
+        if not isinstance(told, Link):
+            self._claim([told.client_order_id])
         self.put(Heard(told))
+
+    def _claim(self, names: Iterable[str]) -> None:
+        """Take over what another process of ours sent, before the core hears of it: it wrote its orders down before it sent them."""
+        known = self.engine.books.orders
+        unknown = [name for name in names if name not in known and name not in self._sought and is_ours(name)]
+        if not unknown:
+            return
+        self._sought.update(unknown)
+        try:
+            claimed = self._claims()
+        except (TradewindsError, OSError) as error:
+            self._alert("warning", f"account {self.engine.books.account}: orders of the guard cannot be read: {error}")
+            return
+        if claimed is not None:
+            self.put(claimed)
 
 
 def _is_warm_up(given: Input) -> bool:

@@ -24,9 +24,10 @@ from tradewinds.core.ports import Clock
 from tradewinds.live.guard_process import Beat
 from tradewinds.risk.limits import ReduceGate
 from tradewinds.trading.entry import Alerted, Approved, Changed, Controlled, Entry, Input, Overridden, Record
+from tradewinds.trading.flattening import GUARD
 from tradewinds.trading.journal import JournalStore, chained
 
-STRATEGY = "guard"  # under this name its orders stand in journals
+STRATEGY = GUARD
 HALT_WITHIN_S = 30.0
 ASK_WITHIN_S = 5.0
 AGAIN_S = 0.05

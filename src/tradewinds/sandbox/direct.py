@@ -64,16 +64,16 @@ class DirectBroker:
         return self._report(placed)
 
     async def cancel(self, order: OrderRef) -> OrderReport:
-        found = self._exchange.named(self._account, order.client_order_id)
+        found = self._found(order)
         if found is None or self._exchange.cancel(found.id) is None:
-            raise Rejected(f"cancel of {order.client_order_id}: it does not work, expected a working order")
+            raise Rejected(f"cancel of {order.client_order_id or order.venue_order_id}: it does not work, expected a working order")
         return self._report(found)
 
     async def replace(self, order: OrderRef, by: ApprovedOrder) -> OrderReport:
         raise Rejected(f"replace of {order.client_order_id}: this venue has none, expected cancel and new")
 
     async def find(self, order: OrderRef) -> OrderReport | None:
-        found = self._exchange.named(self._account, order.client_order_id)
+        found = self._found(order)
         return None if found is None else self._report(found)
 
     async def open_orders(self) -> tuple[OrderReport, ...]:
@@ -86,6 +86,12 @@ class DirectBroker:
     async def holdings(self) -> Holdings:
         positions = {symbol: size for (account, symbol), size in self._exchange.positions.items() if account == self._account and size}
         return Holdings(positions, {}, self._exchange.now_ns())
+
+    def _found(self, order: OrderRef) -> VenueOrder | None:
+        """By our id, or by the venue's where a person made it."""
+        if order.client_order_id:
+            return self._exchange.named(self._account, order.client_order_id)
+        return next((one for one in self._exchange.working(self._account) if str(one.id) == order.venue_order_id), None)
 
     def _listen(self, order: VenueOrder, execution: Execution | None) -> None:
         if self._hear is not None and order.account == self._account:

@@ -40,6 +40,7 @@ from tradewinds.trading.entry import (
     Waiting,
     Waived,
 )
+from tradewinds.trading.flattening import GUARD, shares
 from tradewinds.trading.ledger import Ledger
 
 MANUAL = ""  # the book of what no strategy of ours ordered
@@ -284,8 +285,11 @@ class Books:
     def _book(self, fill: Fill, strategy: str) -> list[Gain]:
         self.booked.add(fill.key)
         self.whole.book(fill)
-        gains = self.part(strategy).book(fill)
-        self.gains += [(strategy, gain) for gain in gains]
+        gains: list[Gain] = []
+        for owner, one in [(strategy, fill)] if strategy != GUARD else shares(self.parts, fill, self.whole.quantity(fill.instrument)):
+            closed = self.part(owner).book(one)
+            self.gains += [(owner, gain) for gain in closed]
+            gains += closed
         order = self.orders.get(fill.client_order_id)
         if order is not None and is_credited(fill, order):
             before = order.left

@@ -30,6 +30,7 @@ from tradewinds.trading.entry import (
     Retried,
     Waived,
 )
+from tradewinds.trading.flattening import GUARD
 from tradewinds.trading.timers import NS, Timers
 from tradewinds.trading.worth import Worth
 
@@ -76,7 +77,8 @@ class Step:
             case Booked(fill, strategy):
                 realised = sum((one.amount for one in gains), ZERO)
                 self.gate.booked(fill, strategy, time_ns, self.worth.in_base(self.books, realised, fill.currency) or ZERO)
-                self.worth.hold(self.books, strategy, fill.instrument)
+                for owner in self.books.parts if strategy == GUARD else (strategy,):
+                    self.worth.hold(self.books, owner, fill.instrument)
                 self._leave(self.books.orders.get(fill.client_order_id))
             case Changed(name, state):
                 self._leave(self.books.orders[name])
