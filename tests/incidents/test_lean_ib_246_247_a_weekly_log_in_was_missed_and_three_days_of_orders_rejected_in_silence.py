@@ -12,7 +12,9 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
+from tradewinds.brokers.ibkr import IbkrBroker
 from tradewinds.campaign import at_tws
+from tradewinds.core.broker import Link
 from tradewinds.core.order import OrderState
 
 DAYS_S = 3 * 86_400.0
@@ -76,5 +78,28 @@ def test_orders_wanted_before_the_lock_out_is_noticed_do_not_leave_later(ibkr) -
         assert scene.ours(name).state is OrderState.ABSENT
         assert any(name in one for one in scene.alerts)
         scene.assert_books_are_right()
+
+    ibkr.play(story)
+
+
+def test_it_happens_where_nobody_hears_of_the_connection(ibkr, monkeypatch) -> None:
+    tell = IbkrBroker._tell
+    monkeypatch.setattr(at_tws, "PATIENCE", replace(at_tws.PATIENCE, again_s_max=300.0))
+    monkeypatch.setattr(IbkrBroker, "_tell", lambda self, told: None if isinstance(told, Link) else tell(self, told))
+
+    async def story(scene) -> None:
+        await scene.start()
+        await scene.order("buy", "5")
+        scene.gateway.go_down(mode="locked out")
+        scene.network.cut_all()
+        scene.tick_s = 60.0
+        for _ in range(6):
+            scene.want("sell", "5")
+            await scene.wait(3600.0)
+
+        # six orders came to nothing, and nobody was told that something is wrong with the line
+        assert scene.executed == 5
+        assert scene.refusals == []
+        assert not any(one.startswith("critical") for one in scene.alerts)
 
     ibkr.play(story)
