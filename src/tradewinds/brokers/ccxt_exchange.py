@@ -12,6 +12,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from types import MethodType
 from typing import Any
 
 from tradewinds.brokers.http import NewSession
@@ -102,6 +103,19 @@ def _traced(exchange_id: str) -> Any:
     base = getattr(library, exchange_id)
 
     class Traced(base):  # type: ignore[misc, valid-type]  # ccxt's classes are made by a generator and carry no types
+        tw_values: Any = None
+
+        def __init__(self, config: Any) -> None:
+            super().__init__(config)
+            if Traced.tw_values is None:
+                Traced.tw_values = tuple(name for name in object.__dir__(self) if not isinstance(getattr(self, name), MethodType))
+            self.tw_is_made = True
+
+        def __dir__(self) -> Any:
+            """While one is made, ccxt gives every name a second spelling; those of methods have theirs since the first was made."""
+            is_second = Traced.tw_values is not None and "tw_is_made" not in self.__dict__
+            return [name for name in Traced.tw_values if hasattr(self, name)] if is_second else object.__dir__(self)
+
         async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
             trace = TRACE.get()
             if trace is None:
