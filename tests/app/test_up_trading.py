@@ -17,7 +17,7 @@ import pytest
 
 from tradewinds.app import up_keeper
 from tradewinds.app.up_keeper import Kept
-from tradewinds.app.up_trading import wanted
+from tradewinds.app.up_trading import said_of, wanted
 from tradewinds.live.guard_process import Beat, is_alive, read_beat, service_path
 from tradewinds.wiring.house import House
 from tradewinds.wiring.settings import load_config
@@ -160,3 +160,21 @@ def test_a_killed_service_is_started_again_and_a_halt_stays(firm: Path, tmp_path
     keeper.wait(WITHIN_S)
     assert read_beat(service_path(home)) is None
     assert up_keeper.found(home) is None
+
+
+def test_what_a_keeper_that_died_has_left_is_told_and_ended(firm: Path, tmp_path: Path) -> None:
+    strategy(firm, "paper")
+    home = tmp_path / "home"
+    keeper = up_keeper.launch(home, ["trade"], is_detached=True)
+    left = until(lambda: trading(home))
+    until(lambda: up_keeper.found(home) is not None)
+
+    keeper.kill()
+    keeper.wait(WITHIN_S)
+
+    assert is_alive(left)
+    assert said_of(home) == ([], ["the keeper of trading died; `tradewinds down` ends what it left, `tradewinds up` starts it"])
+    assert up_keeper.stop(home)
+    assert not is_alive(left)
+    assert said_of(home) == ([], [])
+    assert not up_keeper.stop(home)

@@ -21,7 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tradewinds.live.guard_process import Beat, Heartbeat, is_alive, read_beat
+from tradewinds.live.guard_process import Beat, Heartbeat, is_alive, read_beat, service_path
+from tradewinds.live.guard_run import guard_beat
 
 AGAIN_S = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0)
 SOUND_S = 120.0
@@ -148,15 +149,25 @@ def launch(home: Path, services: Sequence[str], *, is_detached: bool) -> subproc
 
 
 def stop(home: Path) -> bool:
-    """End the keeper of a home, and with it what it keeps; whether one ran."""
-    beat = found(home)
+    """End the keeper of a home, and with it what it keeps; where the keeper died, what it left. Whether anything ran."""
+    beat = read_beat(keeper_path(home))
     if beat is None:
         return False
-    os.kill(beat.pid, signal.SIGTERM)
+    left = [beat] if is_alive(beat) else _left(home, beat)
+    for one in left:
+        os.kill(one.pid, signal.SIGTERM)
     deadline = time.monotonic() + len(SERVICES) * STOP_S_MAX
-    while is_alive(beat) and time.monotonic() < deadline:
+    while any(is_alive(one) for one in left) and time.monotonic() < deadline:
         time.sleep(LOOK_EVERY_S)
-    return True
+    keeper_path(home).unlink(missing_ok=True)
+    return bool(left)
+
+
+def _left(home: Path, dead: Beat) -> list[Beat]:
+    """Services that a keeper which died has left running, known by their own heartbeats too."""
+    beats = [read_beat(service_path(home)), read_beat(guard_beat(home))]
+    kept = {told["pid"] for told in dead.detail.values()}
+    return [one for one in beats if one is not None and one.pid in kept and is_alive(one)]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -61,8 +61,12 @@ def state_of(home: Path) -> Mapping[str, Any]:
 
 def said_of(home: Path) -> tuple[list[str], list[str]]:
     """Lines about what runs, and about what does not that should."""
+    from tradewinds.app.up_keeper import found, keeper_path
+
     fine: list[str] = []
     trouble: list[str] = []
+    if keeper_path(home).exists() and found(home) is None:
+        trouble.append("the keeper of trading died; `tradewinds down` ends what it left, `tradewinds up` starts it")
     for name, told in state_of(home).items():
         starts = f", started {told['starts']} times" if told["starts"] > 1 else ""
         process = "" if told["pid"] is None else f", process {told['pid']}"
