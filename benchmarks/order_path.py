@@ -1,8 +1,8 @@
 """From a closed bar to its order on the wire: service, strategy, gate, durable journal and the ccxt adapter, at a local venue.
 
-1. A bar is published; the clock stops when aiohttp has written the order's request to the socket.
+1. A bar is published; the clock stops when the kernel has taken the order's request from aiohttp: the socket's `send` has returned.
 2. The way is cut into parts, one after the other: waiting for the loop, the core's steps, the journal's commit, from there to the adapter,
-   and the adapter until the request is written.
+   the adapter until it calls `send`, and that call (where cores are busy, the venue runs within it).
 3. The floors stand beside it, taken in turns within the same run: one durable SQLite commit of an entry of that size, one bare aiohttp
    POST to the same venue until it is written, and one order of the adapter by itself, until it is written and until it is answered.
 
@@ -15,6 +15,8 @@ import asyncio
 import gc
 import json
 import random
+import re
+import socket
 import tempfile
 import time
 from collections.abc import Callable
@@ -55,7 +57,8 @@ INSTRUMENT = Instrument(BTC, "spot", "USDT", "24/7", base="BTC", tick=Decimal("0
 KEY, SECRET = "sandbox-trading-key", "sandbox-trading-secret"  # the local venue's own, written in its documents
 MINUTE_NS = 60_000_000_000
 LIMITS = Limits(quantity_max=Decimal(1), position_max=Decimal(5), notional_max=Decimal(1_000_000), messages_max=1_000)
-PARTS = ("wait_ms", "core_ms", "journal_ms", "dispatch_ms", "adapter_ms")
+ORDER = re.compile(rb"POST \S*/api/v3/order[ ?]")
+PARTS = ("wait_ms", "core_ms", "journal_ms", "dispatch_ms", "adapter_ms", "send_ms")
 ORDERS_IN_TEN_SECONDS = 90  # below the venue's limit of 100
 
 
@@ -79,9 +82,9 @@ class Stages:
         if len(self.ended) == PARTS.index(name) + 1:
             self.ended.append(time.perf_counter_ns())
 
-    def parts(self, written: int) -> dict[str, float]:
+    def parts(self, given: int, written: int) -> dict[str, float]:
         """Milliseconds that each part took."""
-        edges = [*self.ended, written]
+        edges = [*self.ended, given, written]
         return {name: (after - before) / 1e6 for name, (before, after) in zip(PARTS, pairwise(edges), strict=True)}
 
 
@@ -100,25 +103,30 @@ class StagedEngine(Engine):
 
 
 class Wire:
-    """Sessions that note when the request of an order was written."""
+    """Sessions that note when the request of an order was written: when the call that gives it to the kernel begins, and when it ends."""
 
     def __init__(self) -> None:
+        self.given: list[int] = []
         self.written: list[int] = []
         self.told = asyncio.Event()
 
     def session(self) -> aiohttp.ClientSession:
-        trace = aiohttp.TraceConfig()
-        trace.on_request_end.append(self._ended)
-        trace.on_request_chunk_sent.append(self._sent)
-        return aiohttp.ClientSession(trace_configs=[trace])
+        wire = self
 
-    async def _sent(self, session: Any, context: Any, chunk: Any) -> None:
-        if chunk.method == "POST" and chunk.url.path.endswith("/order"):
-            self.written.append(time.perf_counter_ns())
-            self.told.set()
+        class Noting(socket.socket):
+            def send(self, data: Any, flags: int = 0) -> int:
+                if ORDER.match(data) is None:
+                    return super().send(data, flags)
+                wire.given.append(time.perf_counter_ns())
+                sent = super().send(data, flags)
+                wire.written.append(time.perf_counter_ns())
+                wire.told.set()
+                return sent
 
-    async def _ended(self, session: Any, context: Any, end: Any) -> None:
-        return
+        def made(address: Any) -> socket.socket:
+            return Noting(address[0], address[1], address[2])
+
+        return aiohttp.ClientSession(connector=aiohttp.TCPConnector(socket_factory=made))
 
 
 def run(quick: bool = False) -> dict[str, object]:
@@ -193,7 +201,7 @@ async def _one_bar(service: TradingService, wire: Wire, stages: Stages, number: 
         await asyncio.sleep(0.001)
     if len(wire.written) == before:
         return {}
-    return {"bar_to_wire_ms": (wire.written[before] - begin) / 1e6} | stages.parts(wire.written[before])
+    return {"bar_to_wire_ms": (wire.written[before] - begin) / 1e6} | stages.parts(wire.given[before], wire.written[before])
 
 
 async def _bare(session: aiohttp.ClientSession, wire: Wire, url: str) -> float:
