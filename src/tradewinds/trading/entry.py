@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
+import msgspec
+
 from tradewinds.core.account import Fill
 from tradewinds.core.broker import Holdings, LinkState, OrderReport, Told
 from tradewinds.core.order import ApprovedOrder, Intent, OrderState, OrderTerms, Refusal
@@ -38,9 +40,9 @@ class Restarted:
     """A process took the journal up: what was under way is in doubt, and nothing is sent before a comparison with the venue."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One closed bar as strategies see it. Floats: research numbers, never an order's."""
+class Bar(msgspec.Struct, frozen=True, gc=False):
+    """One closed bar as strategies see it. Floats: research numbers, never an order's. One for each message of a stream, hence no
+    dataclass: made in a tenth of the time."""
 
     instrument: str
     open: float

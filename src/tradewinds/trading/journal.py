@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import math
 import typing
@@ -179,4 +178,4 @@ def _decoder(kind: str) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(known[kind])
 
 
-_BAR_FIELDS = tuple(field.name for field in dataclasses.fields(Bar))
+_BAR_FIELDS = Bar.__struct_fields__
