@@ -34,6 +34,8 @@ def test_the_demo_runs_the_whole_chain_and_leaves_nothing_running(tmp_path: Path
     assert report["backtest"]["trades"] > 50
     assert report["backtest"]["commission"] > 0
     assert Path(report["backtest"]["tear_sheet"]).read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert report["trading"]["is_good"], json.dumps(report["trading"], indent=1)
+    assert [one["broker"] for one in report["trading"]["accounts"]] == ["binance", "oanda", "ibkr"]
     assert any("MSFT" in one["instrument"] and one["session"] == "2007-05-01" for one in report["disagreements"])
 
 
