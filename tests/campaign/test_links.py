@@ -89,5 +89,6 @@ def test_a_fault_strikes_the_answer_and_is_counted(kind: str, was_done: bool) ->
 
     asked, struck = run_virtually(main, VirtualLoop())
 
-    assert asked == (["/time"] if was_done else [])
-    assert struck == 1
+    # aiohttp asks once more where a connection ended before anything was answered
+    assert set(asked) == ({"/time"} if was_done else set())
+    assert struck == max(1, len(asked))

@@ -24,9 +24,17 @@ LINES_TOLD = 20
 @click.option("--seeds", type=click.IntRange(min=1), default=200, show_default=True, help="How many seeds.")
 @click.option("--start", type=click.IntRange(min=0), default=0, show_default=True, help="The first seed.")
 @click.option("--broker", help="Only this broker; otherwise the seed decides.")
-@click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="How many processes simulate.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=2,
+    show_default=True,
+    help="How many processes simulate, or rounds of kills run side by side.",
+)
 @click.option("--seed-trace", type=click.IntRange(min=0), metavar="SEED", help="Print the event log of one seed.")
-@click.option("--mutant", metavar="NAME", help="Plant a bug and say at which seed it is caught; `all` for each of them.")
+@click.option(
+    "--mutant", metavar="NAME", help="Plant a bug and say at which seed it is caught; `all` for each, `healed` for those that do no harm."
+)
 @click.option("--list-mutants", is_flag=True, help="Name the bugs that can be planted.")
 @click.option("--kill", type=click.IntRange(min=1), metavar="N", help="Kill real trading processes N times instead of simulating.")
 @click.option(
@@ -61,7 +69,7 @@ def campaign(
     if seed_trace is not None:
         return _trace(seed_trace, broker)
     if kill is not None:
-        return _kill(kill, start, broker, journal, as_json=as_json)
+        return _kill(kill, start, broker, journal, jobs, as_json=as_json)
     return _run(seeds, start, broker, jobs, as_json=as_json)
 
 
@@ -114,7 +122,7 @@ def _trace(seed: int, broker: str | None) -> int:
     return 0 if result.is_clean else ANSWER_IS_NO
 
 
-def _kill(kills: int, start: int, broker: str | None, journal: str, *, as_json: bool) -> int:
+def _kill(kills: int, start: int, broker: str | None, journal: str, jobs: int, *, as_json: bool) -> int:
     from tradewinds.campaign.kill import KILLED_AT, run_kills
     from tradewinds.campaign.postgres import journal_url
 
@@ -125,7 +133,7 @@ def _kill(kills: int, start: int, broker: str | None, journal: str, *, as_json: 
         journal_url(journal) as place,
         click.progressbar(length=kills, label="kills", file=sys.stderr, show_pos=True) as bar,
     ):
-        report = run_kills(kills, broker or KILLED_AT, place, start=start, told=bar.update)
+        report = run_kills(kills, broker or KILLED_AT, place, start=start, jobs=jobs, told=bar.update)
     seconds = time.perf_counter() - begin
     verdict = report.verdict
     found: dict[str, Any] = {
@@ -156,28 +164,33 @@ def _kill(kills: int, start: int, broker: str | None, journal: str, *, as_json: 
 
 
 def _list_mutants(*, as_json: bool) -> int:
-    from tradewinds.campaign.mutants import MUTANTS
+    from tradewinds.campaign.mutants import HEALED, MUTANTS
 
     if as_json:
-        print_json({"mutants": {name: one.what for name, one in MUTANTS.items()}})
+        print_json({kind: {name: one.what for name, one in found.items()} for kind, found in (("mutants", MUTANTS), ("healed", HEALED))})
     else:
         for name, one in MUTANTS.items():
+            click.echo(f"{name:<32} {one.what}")
+        click.echo("\nhealed by the core, so that no seed may show them:")
+        for name, one in HEALED.items():
             click.echo(f"{name:<32} {one.what}")
     return 0
 
 
 def _mutants(name: str, seeds: int, start: int, broker: str | None, jobs: int, *, as_json: bool) -> int:
-    from tradewinds.campaign.mutants import MUTANTS, caught_at
+    from tradewinds.campaign.mutants import HEALED, MUTANTS, all_bugs, caught_at
+    from tradewinds.campaign.stages import broker_of
 
-    if name != "all" and name not in MUTANTS:
-        raise Rejected(f"--mutant {name!r}, expected `all` or one of {', '.join(MUTANTS)}")
-    wanted = list(MUTANTS) if name == "all" else [name]
-    rows = [
-        {"mutant": one, "caught_at": caught_at(one, range(start, start + max(seeds, SEEDS_OF_A_MUTANT)), broker, jobs)} for one in wanted
-    ]
+    groups = {"all": MUTANTS, "healed": HEALED}
+    if name not in groups and name not in all_bugs():
+        raise Rejected(f"--mutant {name!r}, expected `all`, `healed` or one of {', '.join(all_bugs())}")
+    rows: list[dict[str, Any]] = []
+    for one in groups.get(name, [name]):
+        at = caught_at(one, range(start, start + max(seeds, SEEDS_OF_A_MUTANT)), broker, jobs)
+        where = None if at is None else broker or all_bugs()[one].broker or broker_of(at)
+        rows.append({"mutant": one, "caught_at": at, "broker": where, "as_expected": (at is None) is (one in HEALED)})
+        if not as_json:
+            click.echo(f"{one:<32} " + ("not caught" if at is None else f"caught at seed {at} ({where})"))
     if as_json:
         print_json({"mutants": rows, "caught": sum(1 for row in rows if row["caught_at"] is not None), "planted": len(rows)})
-    else:
-        for row in rows:
-            click.echo(f"{row['mutant']:<32} " + ("not caught" if row["caught_at"] is None else f"caught at seed {row['caught_at']}"))
-    return 0 if all(row["caught_at"] is not None for row in rows) else ANSWER_IS_NO
+    return 0 if all(row["as_expected"] for row in rows) else ANSWER_IS_NO

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import multiprocessing
 import os
 import select
 import signal
@@ -62,39 +63,69 @@ class KillReport:
     verdict: Verdict = field(default_factory=Verdict)
     errors: list[str] = field(default_factory=list)
 
+    def add(self, more: KillReport) -> None:
+        """Count a round in."""
+        self.kills += more.kills
+        self.orders += more.orders
+        self.fills += more.fills
+        self.rounds += more.rounds
+        self.errors += more.errors
+        for name in ("lost", "duplicated", "unexplained", "stuck"):
+            getattr(self.verdict, name).extend(getattr(more.verdict, name))
+
     @property
     def is_clean(self) -> bool:
         return self.verdict.is_clean and not self.errors
 
 
 def run_kills(
-    kills: int, broker: str, journal: str = "sqlite", *, start: int = 0, told: Callable[[int], None] = lambda kills: None
+    kills: int, broker: str, journal: str = "sqlite", *, start: int = 0, jobs: int = 1, told: Callable[[int], None] = lambda kills: None
 ) -> KillReport:
-    """So many kills, in rounds. journal: sqlite, or the URL of a PostgreSQL database."""
+    """So many kills, in rounds. journal: sqlite, or the URL of a PostgreSQL database. jobs: rounds at a time, each with its own venue."""
     report = KillReport()
+    size = min(KILLS_A_ROUND, max(1, -(-kills // max(1, jobs))))
     with tempfile.TemporaryDirectory(prefix="tradewinds-kill-") as folder:
-        while report.kills < kills:
-            count = min(KILLS_A_ROUND, kills - report.kills)
-            place = journal if journal.startswith("postgresql") else str(Path(folder) / f"{report.rounds}.sqlite")
-            _round(start + report.rounds, broker, place, count, report, told)
-            report.rounds += 1
+        rounds = [
+            Round(start + number, broker, journal if journal.startswith("postgresql") else str(Path(folder) / f"{number}.sqlite"), count)
+            for number, count in enumerate(min(size, kills - done) for done in range(0, kills, size))
+        ]
+        if jobs <= 1:
+            for one in rounds:
+                report.add(_round(one, told))
+            return report
+        with multiprocessing.get_context("spawn").Pool(min(jobs, len(rounds))) as pool:
+            for found in pool.imap_unordered(_round, rounds):
+                report.add(found)
+                told(found.kills)
     return report
 
 
-def _round(seed: int, broker: str, journal: str, count: int, report: KillReport, told: Callable[[int], None]) -> None:
-    random = seeded("kills", seed)
-    venue = _VenueProcess(broker, seed)
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Kills at one venue process over one journal."""
+
+    seed: int
+    broker: str
+    journal: str
+    count: int
+
+
+def _round(one: Round, told: Callable[[int], None] = lambda kills: None) -> KillReport:
+    report = KillReport(rounds=1)
+    random = seeded("kills", one.seed)
+    venue = _VenueProcess(one.broker, one.seed)
     try:
-        for number in range(count):
-            _killed(Life(number, seed, journal, -1, settles=False), venue.adapts, random)
+        for number in range(one.count):
+            _killed(Life(number, one.seed, one.journal, -1, settles=False), venue.adapts, random)
             report.kills += 1
             told(1)
-        code = _settled(Life(count, seed, journal, -1, settles=True), venue.adapts)
+        code = _settled(Life(one.count, one.seed, one.journal, -1, settles=True), venue.adapts)
         if code != 0:
-            report.errors.append(f"round {seed}: the process that settles ended with {code}, expected 0")
-        _judge(seed, journal, venue, report)
+            report.errors.append(f"round {one.seed}: the process that settles ended with {code}, expected 0")
+        _judge(one.seed, one.journal, venue, report)
     finally:
         venue.end()
+    return report
 
 
 def _killed(life: Life, adapts: Adapter, random: Random) -> None:

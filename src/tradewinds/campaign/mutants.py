@@ -27,29 +27,37 @@ from tradewinds.trading.recovery import Comparing
 from tradewinds.trading.tracking import Tracking
 
 LATE_S = 0.3
+ONLY_AT = {"stale_answers": "direct"}  # the other adapters hear of every end in a second way
 Put = Callable[[Any, str, Any], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One bug. plant: patches classes by `put(owner, name, value)`, which is undone afterwards."""
+    """One bug. plant: patches classes by `put(owner, name, value)`, which is undone afterwards. broker: where alone it does harm."""
 
     what: str
     plant: Callable[[Put], None]
+    broker: str | None = None
+
+
+def all_bugs() -> dict[str, Mutant]:
+    """Those that are found, and those that are healed."""
+    return {**MUTANTS, **HEALED}
 
 
 @contextmanager
 def planted(name: str) -> Iterator[None]:
     """The bug is there within the block."""
-    if name not in MUTANTS:
-        raise Rejected(f"mutant {name!r}, expected one of {', '.join(MUTANTS)}")
+    bugs = all_bugs()
+    if name not in bugs:
+        raise Rejected(f"mutant {name!r}, expected one of {', '.join(bugs)}")
     undo: list[tuple[Any, str, Any]] = []
 
     def put(owner: Any, attribute: str, value: Any) -> None:
         undo.append((owner, attribute, owner.__dict__[attribute]))
         setattr(owner, attribute, value)
 
-    MUTANTS[name].plant(put)
+    bugs[name].plant(put)
     try:
         yield
     finally:
@@ -58,7 +66,8 @@ def planted(name: str) -> Iterator[None]:
 
 
 def caught_at(name: str, seeds: Sequence[int], broker: str | None = None, jobs: int = 1) -> int | None:
-    """The first seed at which the bug shows, None where it does not."""
+    """The first seed at which the bug shows, None where it does not. broker: None for where it does harm, else for all, by the seed."""
+    broker = broker or all_bugs()[name].broker
 
     def told(result: SeedResult) -> bool:
         return result.is_clean
@@ -194,5 +203,7 @@ MUTANTS: dict[str, Mutant] = {
         f"{name}_for_good": Mutant(_said(WRONG_ENDS[name]) + ", and no news changes that", _ended_is_ended(_broker(name)))
         for name in WRONG_ENDS
     },
-    **{name: Mutant(_said(wrong), _broker(name)) for name, wrong in WRONG.items()},
+    **{name: Mutant(_said(wrong), _broker(name), ONLY_AT.get(name)) for name, wrong in WRONG.items()},
 }
+# Bugs of an adapter that do no harm by themselves: the core finds out and takes the end back. Planted to show just that.
+HEALED: dict[str, Mutant] = {name: Mutant(_said(WRONG_ENDS[name]), _broker(name)) for name in WRONG_ENDS}
