@@ -7,6 +7,7 @@ gate, one durable step, and comparing 1,000 orders and 500 positions. The floor 
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import statistics
 import tempfile
@@ -15,6 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from benchmarks import market_data as market
+from tradewinds.app.cli import COLLECT_AFTER
 from tradewinds.core.account import Fill
 from tradewinds.core.broker import OrderReport
 from tradewinds.core.order import Intent, OrderState, OrderTerms
@@ -72,6 +74,7 @@ class _History:
 
 def run(quick: bool = False) -> dict[str, object]:
     """Figures and reaches. quick: a short history."""
+    gc.set_threshold(COLLECT_AFTER)  # as every command of ours does
     count, rounds = (2_000, 1) if quick else (20_000, 5)
     made = _History()
     made.do("compared", Compared(NOW_NS, (), (), "", asyncio.run(made.broker.holdings())))
