@@ -17,6 +17,7 @@ from tradewinds.app.output import print_json
 from tradewinds.core.errors import ANSWER_IS_NO
 
 REASON = click.option("--reason", default="", help="Why; it is journalled.")
+ALONE = click.option("--alone", is_flag=True, help="Where no service runs: bring the account up for this one act, without its strategies.")
 STRATEGY = click.option("--strategy", help="In this strategy's book instead of nobody's.")
 
 
@@ -31,8 +32,9 @@ STRATEGY = click.option("--strategy", help="In this strategy's book instead of n
 @click.option("--time-in-force", type=click.Choice(["gtc", "day", "ioc", "fok"]), default="gtc", show_default=True)
 @click.option("--reduce-only", is_flag=True, help="Only ever make the position smaller.")
 @STRATEGY
+@ALONE
 @JSON
-def order(account: str, instrument: str, side: str, quantity: str, *, as_json: bool, **options: Any) -> None:
+def order(account: str, instrument: str, side: str, quantity: str, *, alone: bool, as_json: bool, **options: Any) -> None:
     """Place an order by hand. It passes the account's gate and journal like any other; refused it ends with exit code 1.
 
     \b
@@ -40,7 +42,7 @@ def order(account: str, instrument: str, side: str, quantity: str, *, as_json: b
     tradewinds trade order main BTCUSDT.BINANCE sell 0.01 --limit 70000
     """
     words = {"account": account, "instrument": instrument, "side": side, "quantity": quantity, **options}
-    _tell_verdicts([_asked("order", words)], as_json=as_json)
+    _tell_verdicts([_asked("order", words, account if alone else None)], as_json=as_json)
 
 
 @click.command("cancel")
@@ -50,12 +52,15 @@ def order(account: str, instrument: str, side: str, quantity: str, *, as_json: b
 @click.option("--instrument", help="Every order of this instrument.")
 @click.option("--all", "is_every", is_flag=True, help="Every order there is.")
 @REASON
+@ALONE
 @JSON
-def cancel(order_id: str | None, *, is_every: bool, as_json: bool, **options: Any) -> None:
+def cancel(order_id: str | None, *, is_every: bool, alone: bool, as_json: bool, **options: Any) -> None:
     """Cancel one order by its id, or every one that fits."""
     if order_id is None and not is_every and not any(options[name] for name in ("account", "strategy", "instrument")):
         raise click.UsageError("which one? an id, --account, --strategy, --instrument or --all")
-    told = _asked("cancel", {"id": order_id, **options})
+    if alone and not options["account"]:
+        raise click.UsageError("--alone brings one account up: which one? --account")
+    told = _asked("cancel", {"id": order_id, **options}, options["account"] if alone else None)
     if as_json:
         print_json(told)
     else:
@@ -67,10 +72,11 @@ def cancel(order_id: str | None, *, is_every: bool, as_json: bool, **options: An
 @click.argument("instrument")
 @STRATEGY
 @REASON
+@ALONE
 @JSON
-def close(account: str, instrument: str, *, as_json: bool, **options: Any) -> None:
+def close(account: str, instrument: str, *, alone: bool, as_json: bool, **options: Any) -> None:
     """Close what ACCOUNT holds of INSTRUMENT, at market, each strategy's part by an order of its own."""
-    told = _asked("close", {"account": account, "instrument": instrument, **options})
+    told = _asked("close", {"account": account, "instrument": instrument, **options}, account if alone else None)
     _tell_verdicts(told["orders"], as_json=as_json)
 
 
@@ -144,12 +150,19 @@ def decide(strategy: str, *, at: str, as_json: bool) -> None:
             click.echo(f"  {kind.removesuffix('s')}: {one['text']} {one.get('state') or one.get('why') or ''}".rstrip())
 
 
-def _asked(act: str, words: Mapping[str, Any]) -> dict[str, Any]:
-    """The running service's answer; raises Transient where none runs."""
-    from tradewinds.wiring.control import ask
+def _asked(act: str, words: Mapping[str, Any], alone: str | None = None) -> dict[str, Any]:
+    """The running service's answer; raises Transient where none runs. alone: the account that is brought up for it then."""
+    from tradewinds.wiring.control import ask, is_running
     from tradewinds.wiring.settings import load_config
 
-    return ask(Path(load_config().home), act, {"by": _me(), **words})
+    home, told = Path(load_config().home), {"by": _me(), **words}
+    if alone is None or is_running(home):
+        return ask(home, act, told)
+    from tradewinds.app.output import log
+    from tradewinds.wiring.house import open_house
+    from tradewinds.wiring.trade_alone import alone as act_alone
+
+    return act_alone(open_house(), alone, act, told, log)
 
 
 def _me() -> str:

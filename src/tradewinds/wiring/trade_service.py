@@ -120,8 +120,9 @@ class Assembled:
 
 
 def assemble(
-    house: House, plan: Plan, *, data: Path | None = None, say: Say = lambda line: None, make_broker: MakeBroker = broker_of
-) -> Assembled:
+    house: House, plan: Plan, *, data: Path | None = None, say: Say = lambda line: None, make_broker: MakeBroker = broker_of,
+    has_feed: bool = True,
+) -> Assembled:  # fmt: skip
     """Everything that a plan needs. data: bars of files are replayed instead of a venue's feed.
 
     Raises Rejected where an account cannot trade what it is asked to.
@@ -138,7 +139,11 @@ def assemble(
     plans = [_trader(house, one, known, clock, epoch, history, bars, make_broker, limits) for one in plan.accounts.values()]
     run = f"{text(house.clock.now_ns())} {os.getpid()}"
     begins = _begins(history, _needs(plan, known), clock)
-    feed: Feed | None = feed_of(house, plans, known, clock, say, begins) if bars is None else ReplayFeed(bars, cast(BarClock, clock))
+    feed: Feed | None = None
+    if bars is not None:
+        feed = ReplayFeed(bars, cast(BarClock, clock))
+    elif has_feed:
+        feed = feed_of(house, plans, known, clock, say, begins)
     service = TradingService(
         plans, clock=clock, epoch=epoch, pulse=Heartbeat(service_path(house.home)), feed=feed, say=say,
         started=lambda one: Started(run, __version__, one.mode, one.strategies), alert=_alert_file(house.home),
