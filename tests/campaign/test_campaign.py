@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tradewinds.campaign.many import run_seeds
-from tradewinds.campaign.mutants import MUTANTS, caught_at
+from tradewinds.campaign.mutants import HEALED, MUTANTS, caught_at
 from tradewinds.campaign.stages import BROKERS
 
 SEEDS = 12
@@ -51,3 +51,12 @@ def test_a_planted_bug_is_found(mutant: str) -> None:
 
 def test_at_least_twelve_bugs_can_be_planted() -> None:
     assert len(MUTANTS) >= 12
+
+
+def test_a_core_that_compares_only_while_orders_are_open_misses_what_a_person_trades() -> None:
+    assert caught_at("no_comparison_when_idle", range(40), "binance") is not None
+
+
+@pytest.mark.parametrize("mutant", HEALED)
+def test_an_end_that_an_adapter_tells_wrongly_is_taken_back(mutant: str) -> None:
+    assert caught_at(mutant, range(8)) is None
