@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -231,3 +232,46 @@ def test_help_names_every_act(firm: Firm) -> None:
     for act in ("run", "status", "orders", "order", "cancel", "close", "approve", "deny", "override", "resume", "gains", "decide"):
         assert act in told
     assert "--data" in firm.tell("trade", "run", "--help")
+
+
+def test_where_no_service_runs_a_person_acts_alone_when_they_say_so(firm: Firm) -> None:
+    words = ("trade", "order", "other", "ETHUSDT.LOCAL", "buy", "2", "--limit", "50")
+    assert "no trading service runs" in firm.tell(*words, code=75)
+
+    placed = firm.tell(*words, "--alone", "--json")
+
+    assert (placed["verdict"], placed["text"]) == ("approved", "buy 2 ETHUSDT.LOCAL limit 50")
+    assert [(one["id"], one["state"]) for one in firm.tell("trade", "orders", "--json")["orders"]] == [(placed["id"], "accepted")]
+    assert "which one? --account" in firm.tell("trade", "cancel", placed["id"], "--alone", code=2)
+    assert firm.tell("trade", "cancel", placed["id"], "--account", "other", "--alone", "--json") == {"asked": [placed["id"]]}
+    assert firm.tell("trade", "orders", "--json")["orders"] == []
+    assert "holds none of it" in firm.tell("trade", "close", "other", "ETHUSDT.LOCAL", "--alone", code=2)
+    assert firm.tell("trade", "project", "--json")["projected"][0]["account"] == "other"
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="wants a system that can limit the files of another process")
+def test_a_full_disk_under_the_journal_stops_the_sending_is_said_and_nothing_is_lost(firm: Firm) -> None:
+    words = ("trade", "order", "other", "ETHUSDT.LOCAL", "buy", "2", "--limit", "50", "--json")
+    process = firm.start("--account", "other", accounts=2)
+    assert process.stderr is not None
+    first = firm.tell(*words)
+    before = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, before[1]))
+    asking = subprocess.Popen(
+        [sys.executable, "-m", "tradewinds", *words], cwd=firm.folder, env=firm.environment, text=True, stdout=subprocess.PIPE
+    )
+    firm.running.append(asking)
+    said = next(line for line in process.stderr if "nothing is sent" in line)
+    assert "account other" in said
+    assert "expected a disk with room" in said
+    assert asking.poll() is None
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, before)
+
+    told = json.loads(asking.communicate(timeout=STARTED_WITHIN_S)[0])
+    assert told["verdict"] == "approved"
+    assert [one["id"] for one in firm.tell("trade", "orders", "--json")["orders"]] == [first["id"], told["id"]]
+    assert firm.end(process, signal.SIGTERM) == 0
+    assert [one["id"] for one in firm.tell("trade", "orders", "--json")["orders"]] == [first["id"], told["id"]]
+    assert "the journal is written again" in (firm.home / "trade" / "alerts.jsonl").read_text()
+    files = [one for one in firm.home.rglob("*") if one.is_file() and not one.is_socket()]
+    assert not [one for one in files for secret in SECRETS if secret.encode() in one.read_bytes()]

@@ -247,9 +247,16 @@ class TradingService:
             self._warn(name, Alerted("critical", words), self.clock.now_ns())
 
     async def _beat(self) -> None:
+        is_written = True
         while True:
             accounts = {name: trader.state for name, trader in self.traders.items()}
-            self._pulse.beat({"accounts": accounts, "since": text(self.started_ns)})
+            try:
+                self._pulse.beat({"accounts": accounts, "since": text(self.started_ns)})
+                is_written = True
+            except OSError as error:  # a full disk: what trades goes on; the guard halts where it sees no heartbeat for long
+                if is_written:
+                    self._say(f"critical: the heartbeat cannot be written: {error}; a guard that watches will halt")
+                is_written = False
             await asyncio.sleep(BEAT_EVERY_S)
 
     async def _watch_epoch(self) -> None:

@@ -13,7 +13,7 @@ import json
 import os
 import signal
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
@@ -344,7 +344,7 @@ def _alert_file(home: Path) -> Callable[[str, Alerted, int], None]:
 
     def keep(account: str, alerted: Alerted, time_ns: int) -> None:
         row = {"at": text(time_ns), "account": account, "severity": alerted.severity, "text": alerted.text}
-        with path.open("a", encoding="utf-8") as file:
+        with suppress(OSError), path.open("a", encoding="utf-8") as file:  # a full disk: it was said all the same
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
     return keep
