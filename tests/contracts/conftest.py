@@ -128,10 +128,13 @@ class Wire:
         """Lose the next matching request or its answer."""
         self.acts.append(Act(kind, matching))
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(self._pass(reader, writer))
         self._open.add(task)
+        task.add_done_callback(self._open.discard)
+        task.add_done_callback(lambda _: writer.close())
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writers, ways = [writer], []
         try:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
@@ -148,7 +151,6 @@ class Wire:
             for each in writers:
                 each.close()
             await asyncio.gather(*ways, *(each.wait_closed() for each in writers), return_exceptions=True)
-            self._open.discard(task)
 
     async def _up(self, reader: asyncio.StreamReader, far: asyncio.StreamWriter, struck: asyncio.Future[Act]) -> None:
         is_held = False
