@@ -21,7 +21,19 @@ from tradewinds.sandbox.faults import Fault
 from tradewinds.sandbox.server import Sandbox, SandboxProcess
 from tradewinds.wiring import sandbox as wiring
 
-NAMES = {"binance_archive", "binance_rest", "binance_futures", "binance_stream", "coingecko", "oanda", "tiingo", "cftc", "edgar", "ecb", "client_portal"}
+NAMES = {
+    "binance_archive",
+    "binance_rest",
+    "binance_futures",
+    "binance_stream",
+    "coingecko",
+    "oanda",
+    "tiingo",
+    "cftc",
+    "edgar",
+    "ecb",
+    "client_portal",
+}
 
 
 def is_listening(url: str) -> bool:

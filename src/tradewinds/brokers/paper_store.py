@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -95,7 +95,7 @@ class PaperStore:
         self._connection.close()
         self._lock.close()
 
-    def _orders(self, where: str, *values: object) -> Iterable[KeptOrder]:
+    def _orders(self, where: str, *values: object) -> Iterator[KeptOrder]:
         for row in self._connection.execute(f"SELECT client_order_id, number, is_open, body FROM orders {where}", values):  # noqa: S608 -- ours
             yield KeptOrder(str(row[0]), int(row[1]), bool(row[2]), _json(row[3]))
 
