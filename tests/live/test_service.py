@@ -31,8 +31,13 @@ ABC = "ABC.LOCAL"
 
 
 class Clock:
+    """Stands still, until it is set."""
+
+    def __init__(self) -> None:
+        self.at_ns = NOW_NS
+
     def now_ns(self) -> int:
-        return NOW_NS
+        return self.at_ns
 
 
 class Epoch:
@@ -74,6 +79,7 @@ class House:
         quote = Quote(Decimal("99"), Decimal("100"), Decimal("5"), Decimal("5"))
         self.exchange = Exchange(lambda: NOW_NS, lambda symbol: quote)
         self.folder = folder
+        self.clock = Clock()
         self.epoch = Epoch()
         self.pulse = Pulse()
         self.said: list[str] = []
@@ -90,8 +96,8 @@ class House:
             journal = open_sqlite_journal(self.folder / f"{account}.sqlite")
             engine = Engine(Books(account), Gate(), broker.capability)
             loop = AccountLoop(
-                engine, journal, broker, Clock(), self.epoch.epoch, listen=hooks.listen, acknowledge=hooks.acknowledge, epoch_every_s=0.01,
-                alert=hooks.alert, route=hooks.route, claims=lambda: claims_of(self.folder, account),
+                engine, journal, broker, self.clock, self.epoch.epoch, listen=hooks.listen, acknowledge=hooks.acknowledge,
+                epoch_every_s=0.01, alert=hooks.alert, route=hooks.route, claims=lambda: claims_of(self.folder, account),
             )  # fmt: skip
             return Parts(loop, broker)
 
@@ -99,8 +105,8 @@ class House:
 
     def service(self, *plans: TraderPlan, feed: Any = None) -> TradingService:
         return TradingService(
-            plans, clock=Clock(), epoch=self.epoch, pulse=self.pulse, started=lambda plan: Started("run", "1", plan.mode, plan.strategies),
-            feed=feed, say=self.said.append, alert=lambda account, alerted, _: self._alert(account, alerted),
+            plans, clock=self.clock, epoch=self.epoch, pulse=self.pulse,
+            started=lambda plan: Started("run", "1", plan.mode, plan.strategies), feed=feed, say=self.said.append, alert=lambda account, alerted, _: self._alert(account, alerted),
         )  # fmt: skip
 
     def _alert(self, account: str, alerted: Alerted) -> None:
@@ -391,3 +397,36 @@ def test_after_a_flatten_of_the_guard_every_book_of_a_running_service_is_flat(ho
 
     house.run(scene, house.plan("main"))
     assert not [line for line in house.alerts if "not in the journal" in line]
+
+
+def test_a_clock_that_jumps_an_hour_back_and_forth_neither_stops_nor_repeats_anything(house: House) -> None:
+    hour_ns = 3_600_000_000_000
+    words = {"account": "main", "instrument": ABC, "side": "buy", "quantity": "1", "by": "anna"}
+
+    async def scene(service: TradingService, acts: Acts) -> None:
+        names = []
+        for jump_ns in (0, -hour_ns, hour_ns, -hour_ns, 0):
+            house.clock.at_ns = NOW_NS + jump_ns
+            told = await acts("order", words)
+            assert told["verdict"] == "approved"
+            names.append(told["id"])
+            await settled(service)
+        assert len(set(names)) == 5
+        assert service.traders["main"].books.whole.quantity(ABC) == 5
+
+    house.run(scene, house.plan("main"))
+
+    assert len(house.exchange.orders) == 5
+    journal = open_sqlite_journal(house.folder / "main.sqlite")
+    times = [one.time_ns for one in journal.read()]
+    journal.close()
+    assert times == sorted(times)
+    house.clock.at_ns = NOW_NS - hour_ns
+    house.exchange.replenish()
+
+    async def again(service: TradingService, acts: Acts) -> None:
+        assert (await acts("order", words))["verdict"] == "approved"
+        await settled(service)
+        assert service.traders["main"].books.whole.quantity(ABC) == 6
+
+    house.run(again, house.plan("main"))
