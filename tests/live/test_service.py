@@ -106,7 +106,8 @@ class House:
     def service(self, *plans: TraderPlan, feed: Any = None) -> TradingService:
         return TradingService(
             plans, clock=self.clock, epoch=self.epoch, pulse=self.pulse,
-            started=lambda plan: Started("run", "1", plan.mode, plan.strategies), feed=feed, say=self.said.append, alert=lambda account, alerted, _: self._alert(account, alerted),
+            started=lambda plan: Started("run", "1", plan.mode, plan.strategies), feed=feed, say=self.said.append,
+            alert=lambda account, alerted, _: self._alert(account, alerted),
         )  # fmt: skip
 
     def _alert(self, account: str, alerted: Alerted) -> None:
