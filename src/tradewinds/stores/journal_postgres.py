@@ -85,7 +85,14 @@ class PostgresJournal:
                 after = rows[-1][0]
 
     def last(self) -> tuple[int, bytes]:
-        return self._found(self._connected())
+        connection = self._connected()
+        from psycopg2 import Error
+
+        try:
+            return self._found(connection)
+        except Error as error:
+            self._let_go()
+            raise Transient(f"journal of {self._account}: no answer ({type(error).__name__}), expected a PostgreSQL that answers") from None
 
     def close(self) -> None:
         self._let_go()
