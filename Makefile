@@ -49,8 +49,8 @@ equality: setup-dev peers
 campaign: setup-dev
 	@$(PY) -m tradewinds campaign --seeds 10000
 	@$(PY) -m tradewinds campaign --mutant all
-	@$(PY) -m tradewinds campaign --kill 1000
-	@$(PY) -m tradewinds campaign --kill 200 --journal postgresql
+	@$(PY) -m tradewinds campaign --kill 1000 --jobs 6
+	@$(PY) -m tradewinds campaign --kill 200 --jobs 6 --journal postgresql
 
 bench: setup-dev peers
 	@$(PY) -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(FULL),--full) $(ARGS)
