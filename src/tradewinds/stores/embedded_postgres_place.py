@@ -19,6 +19,7 @@ import shutil
 import stat
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
@@ -80,6 +81,10 @@ def choose(folder: Path) -> Place:
     return Place(home, _sockets(home, account.uid), _readable(programs), client, account)
 
 
+GIVEN_WITHIN_S = 1.0
+_LOOK_AGAIN_S = 0.01
+
+
 def own_folder(folder: Path, *, mode: int, owner: int) -> None:
     """Make the folder with that mode and owner; one that stands there already must have its owner and be closed to writers."""
     try:
@@ -90,7 +95,7 @@ def own_folder(folder: Path, *, mode: int, owner: int) -> None:
         os.chmod(folder, mode)  # what the umask took away, on a folder that we have just made
         if owner != os.geteuid():
             os.chown(folder, owner, -1)
-    found = os.lstat(folder)
+    found = _given(folder, owner)
     # Where a user's own group is his alone (umask 002), his folders are open to that group, and that is his affair; root's are not.
     foreign = stat.S_IWOTH | (stat.S_IWGRP if os.geteuid() == 0 else 0)
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or found.st_mode & foreign:
@@ -98,6 +103,16 @@ def own_folder(folder: Path, *, mode: int, owner: int) -> None:
             f"embedded postgres: {folder} is {stat.filemode(found.st_mode)} of user {found.st_uid}, "
             f"expected a folder of user {owner} that nobody else can write"
         )
+
+
+def _given(folder: Path, owner: int) -> os.stat_result:
+    """What the folder is; one that another process of ours has just made is waited for until it was given to its owner."""
+    deadline = time.monotonic() + GIVEN_WITHIN_S
+    while True:
+        found = os.lstat(folder)
+        if found.st_uid == owner or found.st_uid != os.geteuid() or time.monotonic() > deadline:
+            return found
+        time.sleep(_LOOK_AGAIN_S)
 
 
 def is_open(folder: Path) -> bool:
