@@ -31,17 +31,17 @@ def test_a_run_over_all_brokers_meets_twelve_kinds_of_fault() -> None:
     assert len(report.faults) >= 12
 
 
-def test_the_same_seed_gives_the_same_hash_in_another_process() -> None:
+def test_the_same_seed_gives_the_same_hash_in_any_new_process() -> None:
     code = "from tradewinds.campaign.many import run_seeds; print(run_seeds(range(4)).event_hash)"
 
     hashes = {
         subprocess.run(
             [sys.executable, "-c", code], check=True, capture_output=True, text=True, env={"PYTHONHASHSEED": salt, "PATH": "/usr/bin"}
         ).stdout
-        for salt in ("1",)
+        for salt in ("1", "2")
     }
 
-    assert hashes == {run_seeds(range(4)).event_hash + "\n"}
+    assert len(hashes) == 1
 
 
 @pytest.mark.parametrize("mutant", ["blind_resend", "unknown_is_rejected", "journal_after_send"])
