@@ -153,7 +153,7 @@ def _recovery_sends_again(put: Put) -> None:
         await start(self)
         for order in list(self.engine.books.open.values()):
             if order.state in (OrderState.INTENT, OrderState.SENT, OrderState.UNKNOWN):
-                self._spawn(_sent(self, order.approved))
+                self.dispatch.spawn(_sent(self, order.approved))
 
     put(AccountLoop, "start", wrong)
 

@@ -14,15 +14,15 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
 
-from tradewinds.core.broker import Broker, Link, OrderRef, Told
-from tradewinds.core.errors import Invariant, OutcomeUnknown, Rejected, TradewindsError, Transient
+from tradewinds.core.broker import Broker, Link, Told
+from tradewinds.core.errors import Invariant, OutcomeUnknown, TradewindsError, Transient
 from tradewinds.core.order import Intent, is_ours
 from tradewinds.core.ports import Clock
+from tradewinds.live.dispatch import Dispatch
 from tradewinds.live.pace import loop_seconds
-from tradewinds.trading.command import AnyCommand, Command, CompareCommand, Outcome
+from tradewinds.trading.command import AnyCommand, Outcome, RouteCommand
 from tradewinds.trading.engine import Engine
 from tradewinds.trading.entry import (
     Answered,
@@ -31,7 +31,6 @@ from tradewinds.trading.entry import (
     Claimed,
     Compared,
     Controlled,
-    Doubt,
     Entry,
     Heard,
     Input,
@@ -46,10 +45,7 @@ NS = 1_000_000_000
 BATCH_MAX = 256
 QUEUE_MAX = 100_000  # inputs that wait; answers to what was asked are always taken
 UNWRITTEN_MAX = 10_000  # steps that are kept in memory while the journal cannot be written
-IN_FLIGHT_MAX = 64  # commands on the wire at a time
-SEND_VALID_S = 10.0  # an order whose turn comes later than this after it was wanted does not leave
 JOURNAL_AGAIN_S = 0.5
-COMPARE_AGAIN_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 OPEN_AGAIN_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 EPOCH_EVERY_S = 0.05
 
@@ -93,23 +89,18 @@ class AccountLoop:
         self._waiting: deque[Input] = deque()
         self._held: deque[Input] = deque()  # decisions that wait for the first comparison, or for the journal
         self._news = asyncio.Event()
-        self._commands: deque[tuple[Command, float]] = deque()  # and when, in the loop's time, the core wanted it
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.dispatch = Dispatch(engine, broker, self.now_ns, epoch, self._put_answer, alert)
         self._watching: asyncio.Task[None] | None = None
-        self._in_flight = 0
-        self._sending = 0
         self._unwritten: list[Chained] = []
         self._unsaid: list[tuple[Outcome, float]] = []
         self._sequence, self._hash = 0, bytes(32)
-        self._doubted_s: dict[str, float] = {}
         self._has_lost_news = False
-        self._is_dead = False
         self._last_ns, self._last_s = 0, 0.0
 
     @property
     def is_idle(self) -> bool:
         """Nothing waits to be handled, written or sent, and nothing is asked of the broker."""
-        return not (self._waiting or self._held or self._tasks or self._commands or self._unwritten)
+        return not (self._waiting or self._held or self._unwritten) and self.dispatch.is_idle
 
     def put(self, given: Input) -> None:
         """Queue an input; it is handled in order of arrival. Raises Transient when too many wait."""
@@ -125,7 +116,7 @@ class AccountLoop:
         """Recovery, which is the only way to start. Returns when the first comparison with the venue is settled."""
         self._replay()
         self._last_s = asyncio.get_running_loop().time()
-        self._doubted_s = dict.fromkeys(self.engine.books.open, self._last_s)
+        self.dispatch.doubt(self.engine.books.open)
         await self._step([Restarted(), *self._raised()])
         if self._epoch_every_s is not None:
             self._watching = asyncio.get_running_loop().create_task(self._watch(self._epoch_every_s))
@@ -142,12 +133,10 @@ class AccountLoop:
 
     async def stop(self) -> None:
         """End what is under way and let go of the broker; orders stay where they are."""
-        self._is_dead = True
         self.is_ready.clear()
-        ending = [*self._tasks, *([] if self._watching is None else [self._watching])]
-        for task in ending:
-            task.cancel()
-        await asyncio.gather(*ending, return_exceptions=True)
+        if self._watching is not None:
+            self._watching.cancel()
+        await self.dispatch.stop([] if self._watching is None else [self._watching])
         await self._broker.close()
         self._journal.close()
 
@@ -247,9 +236,8 @@ class AccountLoop:
 
     def _die(self, why: str) -> None:
         """A bug of ours: whatever the core says from now on is not to be trusted."""
-        self._is_dead = True
         self.is_ready.clear()
-        self._commands.clear()
+        self.dispatch.stop_sending()
         self._alert("critical", f"account {self.engine.books.account}: trading stopped: {why}")
 
     async def _write(self, outcomes: list[Outcome]) -> None:
@@ -320,122 +308,26 @@ class AccountLoop:
     def _say_halted(self) -> None:
         """Acknowledge an epoch once it is durable, or nothing can be sent, and nothing sent before it is still leaving."""
         epoch = self.engine.books.epoch
-        if epoch > self._acknowledged and self._sending == 0:
+        if epoch > self._acknowledged and not self.dispatch.is_sending:
             self._acknowledged = epoch
             self._acknowledge(epoch)
 
     # The wire
 
     def _carry_out(self, command: AnyCommand, wanted_s: float) -> None:
-        if isinstance(command, CompareCommand):
-            self._spawn(self._compare(command.cursor))
-        elif isinstance(command, Command):
-            # Cancels go first: they lessen what can go wrong.
-            self._commands.appendleft((command, wanted_s)) if command.ask == "cancel" else self._commands.append((command, wanted_s))
-            self._pump()
-        else:
+        if isinstance(command, RouteCommand):
             self._route(command.intents)
+        else:
+            self.dispatch.carry_out(command, wanted_s)
 
-    def _pump(self) -> None:
-        while self._commands and self._in_flight < IN_FLIGHT_MAX and not self._is_dead:
-            self._in_flight += 1
-            self._spawn(self._ask(*self._commands.popleft()), self._landed)
-
-    def _landed(self) -> None:
-        self._in_flight -= 1
-        self._pump()
-
-    def _spawn(self, work: Coroutine[Any, Any, None], after: Callable[[], None] | None = None) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-
-        def ended(done: asyncio.Task[None]) -> None:
-            self._tasks.discard(done)
-            if after is not None:
-                after()
-
-        task.add_done_callback(ended)
-
-    async def _ask(self, command: Command, wanted_s: float) -> None:
-        """One question or order to the broker; its answer becomes an input."""
-        name = command.client_order_id
-        is_send = command.ask in ("submit", "replace")
-        stopped = self._stopped(wanted_s) if is_send else None
-        if stopped is not None:
+    def _put_answer(self, given: Answered | Compared) -> None:
+        """What came of a question; a halt that stopped it comes before it."""
+        if isinstance(given, Compared):
+            self._claim([*(one.client_order_id for one in given.open_orders), *(one.client_order_id for one in given.fills)])
+        elif given.doubt == "unsent":
             for halt in self._raised():
                 self.put(halt)
-            self.put(Answered(command.ask, name, doubt="unsent", detail=stopped))
-            return
-        asked_ns = self.now_ns()
-        doubt: Doubt | None = None
-        report, detail, retry_after_s = None, "", None
-        self._sending += is_send
-        try:
-            report = await self._asked(command)
-        except Transient as error:
-            doubt, detail, retry_after_s = "transient", str(error), error.retry_after_s
-        except Rejected as error:
-            doubt, detail = "rejected", str(error)
-        except OutcomeUnknown as error:
-            doubt, detail = "unknown", str(error)
-        except asyncio.CancelledError:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever an adapter does wrong, the order is in doubt and never lost
-            doubt, detail = "invariant", f"{type(error).__name__}: {error}"
-        finally:
-            self._sending -= is_send
-        if command.ask == "find" and report is None and doubt is None and self._is_early(name):
-            doubt, detail = "transient", "not found, and too early to count"
-        if is_send and doubt not in (None, "rejected", "transient"):
-            self._doubted_s[name] = asyncio.get_running_loop().time()
-            if command.order is not None:
-                self._doubted_s[command.order.client_order_id] = self._doubted_s[name]
-        self.put(Answered(command.ask, name, report, doubt, detail, asked_ns, retry_after_s))
-
-    async def _asked(self, command: Command) -> Any:
-        order = self.engine.books.orders.get(command.client_order_id)
-        ref = command.ref or OrderRef(command.client_order_id, "", "")
-        if order is not None and order.venue_order_id:
-            ref = order.ref
-        if command.ask == "find":
-            return await self._broker.find(ref)
-        if command.ask == "cancel":
-            return await self._broker.cancel(ref)
-        assert command.order is not None
-        if command.ask == "submit":
-            return await self._broker.submit(command.order)
-        return await self._broker.replace(ref, command.order)
-
-    def _stopped(self, wanted_s: float) -> str | None:
-        """Why an order must not leave any more."""
-        if self._is_dead or self._epoch() > self.engine.books.epoch or self.engine.books.is_halted:
-            return "halted before it was sent"
-        age_s = asyncio.get_running_loop().time() - wanted_s
-        return f"its turn came {age_s:.1f} s after it was wanted" if age_s > SEND_VALID_S else None
-
-    def _is_early(self, name: str) -> bool:
-        """Whether "not found" proves nothing yet, by the time that really passed, whatever the clock says."""
-        since_s = self._doubted_s.get(name)
-        return since_s is not None and asyncio.get_running_loop().time() - since_s < self.engine.capability.absent_after_s
-
-    async def _compare(self, cursor: str) -> None:
-        """Ask for the venue's truth until it answers."""
-        tries = 0
-        while True:
-            asked_ns = self.now_ns()
-            try:
-                orders = await self._broker.open_orders()
-                page = await self._broker.fills(cursor)
-                holdings = await self._broker.holdings()
-            except TradewindsError as error:
-                tries += 1
-                if tries == len(COMPARE_AGAIN_S) + 1:
-                    self._alert("warning", f"account {self.engine.books.account}: no comparison with the broker: {error}")
-                await asyncio.sleep(COMPARE_AGAIN_S[min(tries, len(COMPARE_AGAIN_S)) - 1])
-                continue
-            self._claim([*(one.client_order_id for one in orders), *(one.client_order_id for one in page.fills)])
-            self.put(Compared(asked_ns, orders, page.fills, page.cursor, holdings))
-            return
+        self.put(given)
 
     def _hear(self, told: Told) -> None:
         if not isinstance(told, Link):
