@@ -13,6 +13,7 @@ from tradewinds.core.broker import Holdings, OrderReport
 from tradewinds.core.errors import Invariant, Transient
 from tradewinds.core.order import ApprovedOrder, Intent, OrderState, OrderTerms
 from tradewinds.live import account as rules
+from tradewinds.live import dispatch
 from tradewinds.live.account import AccountLoop
 from tradewinds.risk.limits import Gate
 from tradewinds.sandbox.direct import DirectBroker
@@ -186,7 +187,7 @@ def test_an_epoch_raised_while_nobody_ran_halts_the_start() -> None:
 
 
 def test_so_many_commands_at_a_time_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rules, "IN_FLIGHT_MAX", 3)
+    monkeypatch.setattr(dispatch, "IN_FLIGHT_MAX", 3)
 
     async def story(stage: Stage) -> None:
         stage.broker.gate.clear()
@@ -239,7 +240,7 @@ def test_a_full_queue_refuses_a_person_and_makes_up_for_lost_news(monkeypatch: p
 
 
 def test_a_start_waits_for_a_broker_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rules, "COMPARE_AGAIN_S", (0.0,))
+    monkeypatch.setattr(dispatch, "COMPARE_AGAIN_S", (0.0,))
 
     async def run() -> Stage:
         stage = Stage()
@@ -265,7 +266,7 @@ def test_a_start_waits_for_a_broker_that_is_away(monkeypatch: pytest.MonkeyPatch
 
 def test_an_order_that_waited_too_long_for_its_turn_does_not_leave(monkeypatch: pytest.MonkeyPatch) -> None:
     async def story(stage: Stage) -> None:
-        monkeypatch.setattr(rules, "SEND_VALID_S", -1.0)
+        monkeypatch.setattr(dispatch, "SEND_VALID_S", -1.0)
         name = stage.want()
         await until(lambda: stage.state(name) is OrderState.CANCELLED)
         assert "after it was wanted" in stage.loop.engine.books.orders[name].reason
