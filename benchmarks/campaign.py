@@ -6,9 +6,10 @@ import os
 import time
 from typing import Any
 
+from tradewinds.campaign.catching import caught_at
 from tradewinds.campaign.kill import KILLED_AT, run_kills
 from tradewinds.campaign.many import run_seeds
-from tradewinds.campaign.mutants import MUTANTS, caught_at
+from tradewinds.campaign.mutants import MUTANTS
 from tradewinds.campaign.postgres import journal_url
 
 REAL_BROKERS = ("binance", "oanda", "ibkr")

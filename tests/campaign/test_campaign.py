@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
+from tradewinds.campaign.catching import caught_at
 from tradewinds.campaign.many import run_seeds
-from tradewinds.campaign.mutants import HEALED, MUTANTS, caught_at
+from tradewinds.campaign.mutants import HEALED, MUTANTS
 from tradewinds.campaign.stages import BROKERS
 
 SEEDS = 12

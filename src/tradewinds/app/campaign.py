@@ -178,7 +178,8 @@ def _list_mutants(*, as_json: bool) -> int:
 
 
 def _mutants(name: str, seeds: int, start: int, broker: str | None, jobs: int, *, as_json: bool) -> int:
-    from tradewinds.campaign.mutants import HEALED, MUTANTS, all_bugs, caught_at
+    from tradewinds.campaign.catching import caught_at
+    from tradewinds.campaign.mutants import HEALED, MUTANTS, all_bugs
     from tradewinds.campaign.stages import broker_of
 
     groups = {"all": MUTANTS, "healed": HEALED}

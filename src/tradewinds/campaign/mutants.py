@@ -13,8 +13,6 @@ from typing import Any
 
 from tradewinds.campaign.disk import DiskJournal
 from tradewinds.campaign.loop import PROCESS
-from tradewinds.campaign.many import run_seeds
-from tradewinds.campaign.run import SeedResult
 from tradewinds.campaign.wrong_broker import WRONG, WRONG_ENDS, Layer
 from tradewinds.campaign.wrong_core import UNKNOWN_IS_NOT_SENT, UNKNOWN_IS_REJECTED, Change
 from tradewinds.core.broker import OrderReport
@@ -63,16 +61,6 @@ def planted(name: str) -> Iterator[None]:
     finally:
         for owner, attribute, value in reversed(undo):
             setattr(owner, attribute, value)
-
-
-def caught_at(name: str, seeds: Sequence[int], broker: str | None = None, jobs: int = 1) -> int | None:
-    """The first seed at which the bug shows, None where it does not. broker: None for where it does harm, else for all, by the seed."""
-    broker = broker or all_bugs()[name].broker
-
-    def told(result: SeedResult) -> bool:
-        return result.is_clean
-
-    return min(run_seeds(seeds, broker=broker, jobs=jobs, mutant=name, told=told).failing, default=None)
 
 
 def _core(change: Change) -> Callable[[Put], None]:
