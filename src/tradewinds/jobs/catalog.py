@@ -14,6 +14,7 @@ from typing import Any
 from tradewinds.core.errors import Rejected
 from tradewinds.jobs.config import Config
 from tradewinds.jobs.plan import AfterClose, AfterTables, Cron, Plan, Step
+from tradewinds.jobs.research_plan import research_plans
 
 JOBS: Mapping[str, str] = {
     "universe": "tradewinds.jobs.universe:run",
@@ -36,6 +37,15 @@ JOBS: Mapping[str, str] = {
     "marts": "tradewinds.jobs.marts:run",
     "warehouse": "tradewinds.jobs.marts:warehouse",
     "evening": "tradewinds.jobs.evening:run",
+    "research.features": "tradewinds.jobs.research_features:run",
+    "research.risk_model": "tradewinds.jobs.research_risk:run",
+    "research.predict": "tradewinds.jobs.research_predict:run",
+    "research.signals": "tradewinds.jobs.research_signals:run",
+    "research.report": "tradewinds.jobs.research_report:run",
+    "research.screen": "tradewinds.jobs.research_screen:run",
+    "train.plan": "tradewinds.jobs.train:plan",
+    "train.fold": "tradewinds.jobs.train:fold",
+    "train.run": "tradewinds.jobs.train:run",
 }
 
 READY: Mapping[str, str] = {
@@ -56,7 +66,7 @@ def function(registry: Mapping[str, str], name: str) -> Callable[..., Any]:
 def plans(config: Config) -> list[Plan]:
     """The plans this configuration asks for, by name. Pure: reads no file, opens no store, asks no clock."""
     found = [*_crypto(config), *_equities(config), *_fx(config), *_datasets(config), _maintenance(config), _marts(config)]
-    found += _evenings(config)
+    found += [*_evenings(config), *research_plans(config)]
     return sorted(found, key=lambda plan: plan.name)
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, ClassVar, Literal
 
+from tradewinds.jobs.research_config import ModelConfig, ResearchConfig
+
 UNIVERSE = "universe"
 
 # Read by pydantic when the file is checked: a key that is not a field is refused.
@@ -154,7 +156,8 @@ class Storage:
 class Config:
     """The whole configuration.
 
-    `calendars` names override files. `clock` holds a replay time in demo and tests: ISO 8601, or `@FILE` that holds one.
+    `calendars` names override files. `models` come from the workspace's `models/*.yaml`. `clock` holds a replay time in demo and tests:
+    ISO 8601, or `@FILE` that holds one.
     """
 
     __pydantic_config__: ClassVar[Any] = _STRICT
@@ -168,6 +171,8 @@ class Config:
     fx: FxConfig | None = None
     datasets: Mapping[str, DatasetConfig] = field(default_factory=dict)
     accounts: Mapping[str, AccountConfig] = field(default_factory=dict)
+    research: Mapping[str, ResearchConfig] = field(default_factory=dict)
+    models: Mapping[str, ModelConfig] = field(default_factory=dict)
     schedules: Mapping[str, str] = field(default_factory=dict)
     calendars: tuple[str, ...] = ()
     retention_days: int = 30

@@ -23,10 +23,11 @@ from tradewinds.core.errors import Rejected
 from tradewinds.jobs.config import Config
 
 FILE_NAME = "tradewinds.yaml"
+MODELS_FOLDER = "models"
 PREFIX = "TRADEWINDS_"
 _PLAIN = ("HOME", "CONFIG", "SHARED_DATA")
 # Sections whose entries stand alone; vendors first, because the others ask them.
-_APART = ("vendors", "crypto", "equities", "datasets", "accounts")
+_APART = ("vendors", "crypto", "equities", "datasets", "accounts", "research", "models")
 _SECRETS = {"accounts": ("key", "secret", "password"), "guard": ("key", "secret", "password")}  # in other sections `secret` alone
 _VENDOR_KEYS = ("vendor", "archive", "rest", "funding", "source")
 _URL_ALIASES = {"binance": "binance_rest"}
@@ -60,7 +61,10 @@ def load_config(path: Path | None = None, environment: Mapping[str, str] | None 
     """The checked configuration. Reads one local file and the environment, nothing else."""
     env = os.environ if environment is None else environment
     place = path if path is not None else find_config(env)
-    return _checked(_values(place, env), place)
+    values, unreadable = _with_models(_values(place, env))
+    for why in unreadable.values():
+        raise Rejected(why)
+    return _checked(values, place)
 
 
 def load_sound_config(path: Path | None = None, environment: Mapping[str, str] | None = None) -> tuple[Config, dict[str, str]]:
@@ -72,8 +76,7 @@ def load_sound_config(path: Path | None = None, environment: Mapping[str, str] |
 
     env = os.environ if environment is None else environment
     place = path if path is not None else find_config(env)
-    values = _values(place, env)
-    reasons: dict[str, str] = {}
+    values, reasons = _with_models(_values(place, env))
     while True:
         try:
             return _validated(values), reasons
@@ -101,6 +104,18 @@ def _values(place: Path | None, env: Mapping[str, str]) -> dict[str, Any]:
         values.setdefault("workspace", str(place.parent))
     values["home"] = str(Path(str(values["home"])).expanduser().absolute())
     return values
+
+
+def _with_models(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The values with the workspace's `models/*.yaml` below `models`, by file name, and what could not be read, by place."""
+    reasons: dict[str, str] = {}
+    if values.get("workspace"):
+        for path in sorted((Path(values["workspace"]) / MODELS_FOLDER).glob("*.yaml")):
+            try:
+                _set(values, ["models", path.stem], _read(path), str(path))
+            except Rejected as error:
+                reasons[f"models.{path.stem}"] = str(error)
+    return values, reasons
 
 
 def value_of(name: str, env: Mapping[str, str]) -> str | None:

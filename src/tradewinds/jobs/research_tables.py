@@ -1,0 +1,59 @@
+"""What research keeps in the lake, by book. All wide, one row an instrument and session, partitioned by year.
+
+    features-<book>      a column a feature
+    risk-exposures-<book>, risk-returns-<book>, risk-covariance-<book>, risk-specific-<book>
+    predictions-<book>   key model: version, sha256, score
+    signals-<book>       score; target weight; reason
+    night-<step>-<book>  how that step of a night ended, and why; the next step waits for it
+
+Rows about a factor have the instrument `<FACTOR>.RISK`, rows about the book `<BOOK>.NIGHT`.
+A row's known_ns is when the last of what it was made from became known, so that a night that runs again publishes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tradewinds.core.observation import Column, Dataset, Table
+
+
+def features_table(book: str, names: Sequence[str]) -> Table:
+    return Table(Dataset(f"features-{book}", tuple(Column(name) for name in names), partitioning="year"))
+
+
+def exposures_table(book: str, factors: Sequence[str]) -> Table:
+    return Table(Dataset(f"risk-exposures-{book}", tuple(Column(name) for name in factors), partitioning="year"))
+
+
+def factor_returns_table(book: str) -> Table:
+    return Table(Dataset(f"risk-returns-{book}", (Column("value", unit="fraction"), Column("t_statistic")), partitioning="year"))
+
+
+def covariance_table(book: str, factors: Sequence[str]) -> Table:
+    return Table(Dataset(f"risk-covariance-{book}", tuple(Column(name, unit="fraction squared") for name in factors), partitioning="year"))
+
+
+def specific_table(book: str) -> Table:
+    columns = (Column("specific_return", unit="fraction"), Column("specific_variance", unit="fraction squared"))
+    return Table(Dataset(f"risk-specific-{book}", columns, partitioning="year"))
+
+
+def predictions_table(book: str) -> Table:
+    columns = (Column("model", "text"), Column("version", "text"), Column("sha256", "text"), Column("score"))
+    return Table(Dataset(f"predictions-{book}", columns, keys=("model",), partitioning="year"))
+
+
+def signals_table(book: str) -> Table:
+    columns = (Column("score"), Column("weight", unit="fraction"), Column("weight_before", unit="fraction"), Column("rung", "text"))
+    return Table(Dataset(f"signals-{book}", columns, partitioning="year"))
+
+
+def night_table(book: str, step: str) -> Table:
+    """How a step of a night ended; a table for each step, because the next step waits for it."""
+    columns = (Column("state", "text"), Column("gaps", "text"), Column("detail", "text"))
+    return Table(Dataset(f"night-{step.replace('_', '-')}-{book}", columns, partitioning="year"))
+
+
+def book_table(step: str, book: str) -> str:
+    """The name of the table whose publication says that a step of the night is over."""
+    return night_table(book, step).name
