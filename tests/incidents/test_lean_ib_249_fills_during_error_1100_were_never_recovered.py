@@ -13,7 +13,8 @@ from decimal import Decimal
 
 import pytest
 
-from tradewinds.brokers.ibkr_line import Executed, Line
+from tradewinds.brokers.ibkr_line import Line
+from tradewinds.brokers.ibkr_told import Executed
 from tradewinds.core.order import OrderState
 
 

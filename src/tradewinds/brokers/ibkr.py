@@ -23,8 +23,9 @@ from tradewinds.brokers.ibkr_contract import KINDS, TIMES, Contracts, order_of, 
 from tradewinds.brokers.ibkr_fills import VENUE, FillBook
 from tradewinds.brokers.ibkr_ids import IdStore, checked_client_id
 from tradewinds.brokers.ibkr_keeper import Keeper, Patience
-from tradewinds.brokers.ibkr_line import ENDED, HELD, Executed, Line, Said, Standing, first_of
+from tradewinds.brokers.ibkr_line import Line, first_of
 from tradewinds.brokers.ibkr_schedule import Schedule
+from tradewinds.brokers.ibkr_told import ENDED, HELD, Executed, Said, Standing
 from tradewinds.core.broker import BrokerCapability, FillPage, Hear, Holdings, Link, OrderRef, OrderReport, Told
 from tradewinds.core.errors import Invariant, OutcomeUnknown, Rejected, TradewindsError, Transient
 from tradewinds.core.instrument import Instrument

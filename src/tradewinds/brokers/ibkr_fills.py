@@ -14,7 +14,7 @@ from ib_async.objects import CommissionReport
 from ib_async.util import UNSET_DOUBLE
 
 from tradewinds.brokers.ibkr_contract import Contracts, number
-from tradewinds.brokers.ibkr_line import Executed
+from tradewinds.brokers.ibkr_told import Executed
 from tradewinds.core.account import Fill
 from tradewinds.core.broker import FillPage, Link, Told
 from tradewinds.core.ports import Clock
@@ -41,6 +41,7 @@ class FillBook:
         self._news: asyncio.Future[None] | None = None
         self._held: dict[str, Decimal] = {}
         self._moved: dict[str, Decimal] = {}
+        self._made: dict[str, tuple[Executed, CommissionReport | None, Fill]] = {}
 
     def heard(self, one: Executed) -> None:
         """An execution, perhaps once more, perhaps corrected."""
@@ -127,22 +128,29 @@ class FillBook:
         self._tell(Link("question", text, self._clock.now_ns()))
 
     def _fill(self, base: str) -> Fill:
-        _, (contract, one) = self._known[base]
+        executed = self._known[base][1]
+        contract, one = executed
         report = self._paid.get(one.execId)
+        made = self._made.get(base)
+        if made is not None and made[0] is executed and made[1] is report:
+            return made[2]
         instrument = self._contracts.instrument(contract)
         commission, currency = Decimal(0), None
         if report is not None and report.commission != UNSET_DOUBLE:
             commission, currency = number(report.commission), report.currency or None
-        return Fill(
+        fill = Fill(
             base, VENUE, one.orderRef, instrument, "buy" if one.side == "BOT" else "sell", number(one.shares), number(one.price),
             contract.currency, int(one.time.astimezone(UTC).timestamp()) * NS, self._contracts.multiplier(instrument), commission, currency,
         )  # fmt: skip
+        self._made[base] = executed, report, fill
+        return fill
 
     def _forget(self) -> None:
         """The older half; the gateway itself forgets at midnight."""
         for base in list(self._told)[: KEPT_MAX // 2]:
             _, one = self._known.pop(base)
             del self._told[base]
+            self._made.pop(base, None)
             self._paid.pop(one.execution.execId, None)
             self._executed.pop(one.execution.permId, None)
 

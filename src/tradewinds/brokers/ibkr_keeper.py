@@ -13,8 +13,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from tradewinds.brokers.ibkr_line import Ears, Line, Said
+from tradewinds.brokers.ibkr_line import Line
 from tradewinds.brokers.ibkr_schedule import Schedule
+from tradewinds.brokers.ibkr_told import Ears, Said
 from tradewinds.core.broker import Link, LinkState, Told
 from tradewinds.core.errors import Rejected, TradewindsError, Transient
 from tradewinds.core.ports import Clock

@@ -12,80 +12,26 @@ decoder are used without that picture: what the gateway says is what is kept, in
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import UTC
 from decimal import Decimal
-from functools import cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 from ib_async.client import Client
 from ib_async.contract import Contract
-from ib_async.decoder import Decoder
 from ib_async.objects import CommissionReport, Execution, ExecutionFilter
 from ib_async.order import Order, OrderState
 
 from tradewinds.brokers.ibkr_contract import number
+from tradewinds.brokers.ibkr_decoder import QuickDecoder
+from tradewinds.brokers.ibkr_told import ENDED, Ears, Executed, Said, Standing
 from tradewinds.core.errors import Rejected, Transient
 
 MESSAGES_A_SECOND_MAX = 45  # the gateway cuts the connection at more than fifty
 SLOT_S_LEAST = 0.001
 CLIENT_ID_TAKEN = 326
-READ_KEPT_MAX = 50_000
-ENDED = ("Filled", "Cancelled", "ApiCancelled")
-HELD = ("PendingSubmit", "ApiPending")
-_LOG = logging.getLogger("ib_async")
-
-
-@dataclass(slots=True)
-class Standing:
-    """One order as the gateway told it last. order_id: 0 where a hand placed it. reason: the latest warning about it.
-
-    told: what was handed on last, so that the same is not said twice.
-    """
-
-    perm_id: int
-    client_id: int
-    order_id: int
-    reference: str
-    contract: Contract
-    order: Order
-    status: str
-    filled: Decimal = Decimal(0)
-    reason: str = ""
-    is_complete: bool = False
-    told: object = None
-
-
-class Said(NamedTuple):
-    """An error or warning. about: the order or request, -1 for none."""
-
-    about: int
-    code: int
-    text: str
-
-
-class Executed(NamedTuple):
-    """One execution, and of which contract."""
-
-    contract: Contract
-    execution: Execution
-
-
-class Ears(Protocol):
-    """Who is told."""
-
-    def on_order(self, standing: Standing) -> None: ...
-
-    def on_execution(self, one: Executed) -> None: ...
-
-    def on_commission(self, report: CommissionReport) -> None: ...
-
-    def on_position(self, account: str, contract: Contract, quantity: Decimal) -> None: ...
-
-    def on_said(self, said: Said) -> None: ...
 
 
 @dataclass(slots=True)
@@ -105,57 +51,6 @@ class _Zone:
 
     def __init__(self, zone: str) -> None:
         self.TimezoneTWS = zone
-
-
-class QuickDecoder(Decoder):
-    """The library's decoder, for a gateway that tells the same again and again: every comparison lists the executions of the whole day.
-
-    1. The fields of an order's class are looked at once for each class, not anew for each order.
-    2. Executions and orders that ended, told in the same words as before, are not read again. Nobody changes what was read.
-    """
-
-    def __init__(self, line: Any) -> None:
-        super().__init__(line, 0)
-        self._line = line
-        self._read: dict[tuple[str, ...], tuple[Any, ...]] = {}
-        if not _LOG.handlers:
-            # What it logs is told by `Link`; without a handler of anybody it would go to the standard error.
-            _LOG.addHandler(logging.NullHandler())
-
-    def execDetails(self, fields: list[str]) -> None:
-        said = ("execution", *fields[2:])
-        known = self._read.get(said)
-        if known is not None:
-            self._line.execDetails(int(fields[1]), *known)
-            return
-        super().execDetails(fields)  # type: ignore[no-untyped-call]  # the library has no types here
-        self._remember(said)
-
-    def completedOrder(self, fields: list[str]) -> None:
-        said = ("completed", *fields)
-        known = self._read.get(said)
-        if known is not None:
-            self._line.completedOrder(*known)
-            return
-        super().completedOrder(fields)  # type: ignore[no-untyped-call]  # the library has no types here
-        self._remember(said)
-
-    def _remember(self, said: tuple[str, ...]) -> None:
-        if len(self._read) >= READ_KEPT_MAX:
-            self._read.clear()
-        self._read[said] = self._line.read_last
-
-    def parse(self, obj: Any) -> None:
-        values, kind = obj.__dict__, obj.__class__
-        for name, make, default in _typed(kind):
-            value = values[name]
-            values[name] = make(value) if value else default
-
-
-@cache
-def _typed(kind: Any) -> tuple[tuple[str, Callable[[Any], Any], Any], ...]:
-    make: dict[type, Callable[[Any], Any]] = {int: int, float: float, bool: lambda value: bool(int(value))}
-    return tuple((one.name, make[type(one.default)], one.default) for one in fields(kind) if type(one.default) in make)
 
 
 class Line:
@@ -388,6 +283,7 @@ class Line:
         self._finish(request)
 
     def commissionReport(self, report: CommissionReport) -> None:
+        self.read_last = (report,)
         self._ears.on_commission(report)
 
     def position(self, account: str, contract: Contract, quantity: float, average: float) -> None:
