@@ -11,13 +11,13 @@ The order of callbacks depends on nothing but the program and its seeds: one thr
 from __future__ import annotations
 
 import asyncio
-import heapq
 import time
 from asyncio import base_events
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
+from heapq import heappop, heappush
 from typing import Any, NoReturn, Protocol, TypeVar, TypeVarTuple
 
 NS = 1_000_000_000
@@ -92,6 +92,22 @@ class Connects(Protocol):
     def connect(self, factory: Callable[[], asyncio.BaseProtocol], host: str, port: int) -> Awaitable[Any]: ...
 
 
+class _Step(asyncio.TimerHandle):
+    """A callback that is due, soon or at its time."""
+
+    __slots__ = ()
+
+    def __init__(self, when: float, callback: Any, args: Any, loop: Any, context: Context | None) -> None:
+        self._when, self._callback, self._args, self._loop = when, callback, args, loop
+        self._context = copy_context() if context is None else context
+        self._cancelled = self._scheduled = False
+        self._repr = self._source_traceback = None
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        self._callback, self._args = bool, ()  # what it would have done is let go of
+
+
 class VirtualLoop(base_events.BaseEventLoop):
     """An asyncio loop in virtual time, which begins at zero."""
 
@@ -132,7 +148,7 @@ class VirtualLoop(base_events.BaseEventLoop):
     # asyncio's own of these ask for debug modes, threads and closed loops at every call
 
     def call_soon(self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None) -> asyncio.Handle:
-        handle = asyncio.Handle(callback, args, self, context)
+        handle = _Step(0.0, callback, args, self, context)
         self._ready.append(handle)
         return handle
 
@@ -142,37 +158,53 @@ class VirtualLoop(base_events.BaseEventLoop):
         return self.call_at(self._now_s + delay, callback, *args, context=context)
 
     def call_at(self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None) -> asyncio.TimerHandle:
-        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        timer = _Step(when, callback, args, self, context)
         self._timers += 1
-        heapq.heappush(self._scheduled, (when, self._timers, timer))
+        heappush(self._scheduled, (when, self._timers, timer))
         return timer
 
-    def get_debug(self) -> bool:
-        return False
+    get_debug = staticmethod(bool)  # False, said by C to C: every future and task asks
 
     def _timer_handle_cancelled(self, handle: Any) -> None:
         """A cancelled timer is left out when its time comes."""
 
     def _run_once(self) -> None:
+        """Until somebody stops the loop, not once only."""
+        while True:
+            self._run_due()
+            if self._stopping:
+                return
+
+    def _run_due(self) -> None:
         ready, scheduled = self._ready, self._scheduled
         if not ready and not self._stopping:
             while scheduled and scheduled[0][2]._cancelled:
-                heapq.heappop(scheduled)
+                heappop(scheduled)
             if not scheduled:
                 raise Stalled("nothing is ready and nothing is due")
             self._now_s = max(self._now_s, scheduled[0][0])
         now_s = self._now_s
         while scheduled and scheduled[0][0] <= now_s:
-            due = heapq.heappop(scheduled)[2]
+            due = heappop(scheduled)[2]
             if not due._cancelled:
                 ready.append(due)
+        steps, take = 0, ready.popleft
         for _ in range(len(ready)):
-            handle = ready.popleft()
-            if not handle._cancelled:
-                process = handle._context.get(PROCESS)
-                if process is None or process.lives_on():
-                    self.steps += 1
-                    handle._run()
+            handle = take()
+            if handle._cancelled:
+                continue
+            context = handle._context
+            process = context.get(PROCESS)
+            if process is not None and not process.lives_on():
+                continue
+            steps += 1
+            try:
+                context.run(handle._callback, *handle._args)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:  # noqa: BLE001 - as asyncio's own loop: whatever a callback raises is told
+                self.call_exception_handler({"message": f"exception in {handle._callback}", "exception": error, "handle": handle})
+        self.steps += steps
         if (self.steps - self._steps_then > STEPS_AT_A_TIME and now_s == self._then_s) or self.steps > STEPS_MAX:
             raise Stalled(self._circle())
         if now_s != self._then_s:

@@ -7,14 +7,14 @@ import hashlib
 import multiprocessing
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from tradewinds.campaign.run import SeedResult, simulate
 from tradewinds.campaign.stages import BROKERS, broker_of
 
-SEEDS_A_COLLECTION = 25
-CHUNK = 8
+CHUNK = 4
 FAILURES_TOLD = 20
 
 
@@ -104,24 +104,39 @@ def run_seeds(
 
 
 def _results(work: list[tuple[int, str, str | None]], jobs: int) -> Iterator[SeedResult]:
-    if jobs <= 1:
-        was_on = gc.isenabled()
-        gc.disable()  # collected between seeds: what waits to be collected then cannot run in the middle of one
-        try:
+    if jobs <= 1 or len(work) <= 1:
+        with _quiet_collector():
             yield from map(_one, work)
-        finally:
-            gc.collect()
-            if was_on:
-                gc.enable()
         return
-    with multiprocessing.get_context("spawn").Pool(jobs, gc.disable) as pool:
+    # Everything is imported and asked for once before the workers are forked, and what they share they never look through again.
+    for broker in sorted({each for _, each, _ in work}):
+        simulate(0, broker)
+    with _quiet_collector(), multiprocessing.get_context("fork").Pool(min(jobs, len(work))) as pool:
         yield from pool.imap_unordered(_one, work, CHUNK)
+
+
+@contextmanager
+def _quiet_collector() -> Iterator[None]:
+    """Garbage is collected between seeds: what waits to be collected then cannot run in the middle of one.
+
+    What was there before the first seed is left out, which makes a collection cheap enough for each; so memory is used again while warm.
+    """
+    was_on, had_frozen = gc.isenabled(), gc.get_freeze_count() > 0
+    gc.disable()
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        if not had_frozen:
+            gc.unfreeze()
+        if was_on:
+            gc.enable()
 
 
 def _one(work: tuple[int, str, str | None]) -> SeedResult:
     seed, broker, mutant = work
-    if seed % SEEDS_A_COLLECTION == 0:
-        gc.collect()
+    gc.collect()
     if mutant is None:
         return simulate(seed, broker)
     from tradewinds.campaign.mutants import planted

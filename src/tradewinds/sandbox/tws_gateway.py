@@ -13,14 +13,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from tradewinds.sandbox.conversation import Close, Send
 from tradewinds.sandbox.exchange import ZERO, Exchange, Execution, VenueOrder
 from tradewinds.sandbox.tws_bars import BarFeed, Pacing
 from tradewinds.sandbox.tws_contracts import Catalogue, Listed
 from tradewinds.sandbox.tws_session import Session
-from tradewinds.sandbox.tws_wire import Ticket, contract_row, frame, moment, open_order, order_status
+from tradewinds.sandbox.tws_wire import Ticket, completed_order, contract_row, frame, joined, moment, open_order, order_status
 
 VERSION = 178
 LINES_MAX = 100
@@ -83,6 +83,7 @@ class Gateway:
     _late: list[tuple[int, Execution]] = field(default_factory=list)
     _corrected: dict[int, tuple[int, Decimal]] = field(default_factory=dict)
     _unpaid: set[int] = field(default_factory=set)
+    _said: dict[tuple[object, ...], Any] = field(default_factory=dict)  # what was said before, by all that it says; forgotten with the day
 
     def __post_init__(self) -> None:
         self.exchange.listeners.append(self._on_exchange)
@@ -152,6 +153,7 @@ class Gateway:
         self._late.clear()
         if is_new_day:
             self._day_ns = self.now_ns()
+            self._said.clear()
 
     def come_back(self) -> None:
         """It listens again, logged in: the restart is over, or a person gave the second factor."""
@@ -292,24 +294,41 @@ class Gateway:
         order = self.exchange.orders.get(one.order_id)
         filled = one.quantity if order is None else order.filled
         numbers = (0, 0, 0) if ticket is None else (ticket.order_id, ticket.perm_id, ticket.client_id)
-        return frame(
-            11, request, numbers[0], *contract_row(listed), self._exec_id(one), moment(one.at_ns), one.account,
-            listed.primary or listed.exchange,
-            "BOT" if one.side == "buy" else "SLD", one.quantity, price, numbers[1], numbers[2], "0", filled, price, one.client_id, "",
-            "", "",
-            1 if one.is_maker else 2, *(("0",) if version >= 178 else ()),
-        )  # fmt: skip
+        key = "execution", self._exec_id(one), numbers, price, filled, version
+        said = self._said.get(key)
+        if said is None:
+            said = self._said[key] = joined(
+                numbers[0], contract_row(listed), key[1], moment(one.at_ns), one.account, listed.primary or listed.exchange,
+                "BOT" if one.side == "buy" else "SLD", one.quantity, price, numbers[1], numbers[2], "0", filled, price, one.client_id, "",
+                "", "",
+                1 if one.is_maker else 2, *(("0",) if version >= 178 else ()),
+            )  # fmt: skip
+        return frame(11, request, said)
 
     def position(self, listed: Listed, held: Decimal) -> bytes:
         """Message 61."""
-        return frame(61, 3, self.account, *contract_row(listed), held, self.exchange.average(self.account, listed.instrument))
+        return frame(61, 3, self.account, contract_row(listed), held, self.exchange.average(self.account, listed.instrument))
 
     def commission(self, one: Execution) -> bytes | None:
         """Message 59, None while it is not known."""
         if one.id in self._unpaid:
             return None
-        currency = one.commission_asset or self.catalogue.of(one.symbol).currency
-        return frame(59, 1, self._exec_id(one), one.commission, currency, one.realised, "", "")
+        key = "commission", self._exec_id(one)
+        said: bytes | None = self._said.get(key)
+        if said is None:
+            currency = one.commission_asset or self.catalogue.of(one.symbol).currency
+            said = self._said[key] = frame(59, 1, key[1], one.commission, currency, one.realised, "", "")
+        return said
+
+    def ended_order(self, ticket: Ticket, version: int) -> bytes:
+        """Message 101."""
+        status = self.status_of(ticket)
+        numbers = ticket.quantity, ticket.filled, ticket.limit, ticket.aux, ticket.ended_ns
+        key = "completed", ticket.perm_id, version, status, ticket.ended_because, *numbers
+        said: bytes | None = self._said.get(key)
+        if said is None:
+            said = self._said[key] = completed_order(ticket, status, version)
+        return said
 
     def tell_order(self, ticket: Ticket) -> None:
         """Messages 5 and 3 to whoever owns the order."""

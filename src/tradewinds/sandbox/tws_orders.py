@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
 from tradewinds.sandbox.tws_contracts import Asked, Listed
-from tradewinds.sandbox.tws_wire import Ticket, completed_order, frame, moment, open_order, order_status
+from tradewinds.sandbox.tws_wire import Ticket, frame, moment, open_order, order_status
 
 if TYPE_CHECKING:
     from tradewinds.sandbox.tws_session import Session
@@ -80,7 +80,7 @@ def completed_orders(session: Session, fields: list[str]) -> None:
     gateway = session.gateway
     for ticket in gateway.completed():
         if fields[1] != "1" or ticket.order_id > 0:
-            session.send(completed_order(ticket, gateway.status_of(ticket), session.version))
+            session.send(gateway.ended_order(ticket, session.version))
     session.send(frame(102))
 
 
@@ -93,7 +93,7 @@ def executions(session: Session, fields: list[str]) -> None:
         owner = 0 if ticket is None else ticket.client_id
         is_wanted = account in ("", one.account) and symbol in ("", listed.symbol) and sec_type in ("", listed.sec_type)
         is_wanted = is_wanted and client in ("", "0", str(owner)) and side in ("", "BUY" if one.side == "buy" else "SELL")
-        if is_wanted and _plain(moment(one.at_ns)) >= _plain(since):
+        if is_wanted and (not since or _plain(moment(one.at_ns)) >= _plain(since)):
             session.send(gateway.execution(one, request, session.version))
             paid = gateway.commission(one)
             if paid is not None:

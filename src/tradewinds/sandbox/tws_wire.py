@@ -85,11 +85,17 @@ def _second(at_s: int) -> str:
     return datetime.fromtimestamp(at_s, UTC).strftime("%Y%m%d %H:%M:%S UTC")
 
 
-def contract_row(one: Listed) -> tuple[object, ...]:
-    """The contract as orders, executions and positions tell it: number to trading class, without the primary exchange."""
+@lru_cache(4096)
+def contract_row(one: Listed) -> str:
+    """The contract as orders, executions and positions tell it: number to trading class, without the primary exchange; several fields."""
     right = "?" if one.sec_type == "CASH" else ""
     names = one.exchange, one.currency, one.local_symbol, one.trading_class
-    return one.con_id, one.symbol, one.sec_type, "", "0", right, "", *names
+    return joined(one.con_id, one.symbol, one.sec_type, "", "0", right, "", *names)
+
+
+def joined(*fields: object) -> str:
+    """Several fields as one."""
+    return "\0".join([said(one) for one in fields])
 
 
 @dataclass(slots=True)
@@ -141,24 +147,22 @@ def open_order(ticket: Ticket, status: str, version: int) -> bytes:
     """Message 5."""
     limit, aux = ticket.limit or "0.0", ticket.aux or "0.0"
     head = (
-        5, ticket.order_id, *contract_row(ticket.listed), ticket.action, ticket.quantity, ticket.order_type, limit, aux,
+        5, ticket.order_id, contract_row(ticket.listed), ticket.action, ticket.quantity, ticket.order_type, limit, aux,
         ticket.time_in_force,
         "", ticket.account, "", "0", ticket.reference, ticket.client_id, ticket.perm_id, ticket.outside_rth, "0", "0", "", "", "", "", "",
     )  # fmt: skip
     profile = ("",) if version < 177 else ()
-    tail = [*_AFTER_PROFILE[:23], ticket.parent_id, *_AFTER_PROFILE[24:]]
-    margins = ("",) * 9
     end = (
-        "0", "0", status, *margins, "", "", "", "", ticket.warning, "0", "0", "0",
-        "None", "", ticket.aux if ticket.order_type == "TRAIL" else "", "", "", "", "", "0", "", "", "", "", "0", "0", "0", "0",
+        "0", "0", status, _MARGINS, ticket.warning, "0", "0", "0",
+        "None", "", ticket.aux if ticket.order_type == "TRAIL" else "", _AFTER_TRAIL,
     )  # fmt: skip
     late = [
         *(("",) if version >= 159 else ()), *(("",) if version >= 160 else ()), *(("0",) if version >= 162 else ()),
         *(("",) * 5 if version >= 170 else ()),
     ]  # fmt: skip
     stop, percent = (ticket.aux, ticket.trailing_percent) if ticket.order_type == "TRAIL" else ("", "")
-    middle = ("0", "", stop, percent, "", "", "", "0", "0", "0", "", "", "", "", "", "", "", "0", "0", "")
-    return frame(*head, *profile, *tail, *middle, *end, *late)
+    middle = (_TO_PARENT, ticket.parent_id, _AFTER_PARENT, "0", "", stop, percent, _AFTER_PERCENT)
+    return frame(*head, *profile, *middle, *end, *late)
 
 
 def order_status(ticket: Ticket, status: str) -> bytes:
@@ -174,20 +178,26 @@ def order_status(ticket: Ticket, status: str) -> bytes:
 def completed_order(ticket: Ticket, status: str, version: int) -> bytes:
     """Message 101."""
     head = (
-        101, *contract_row(ticket.listed), ticket.action, ticket.quantity, ticket.order_type, ticket.limit or "0.0", ticket.aux or "0.0",
+        101, contract_row(ticket.listed), ticket.action, ticket.quantity, ticket.order_type, ticket.limit or "0.0", ticket.aux or "0.0",
         ticket.time_in_force, "", ticket.account, "", "0", ticket.reference, ticket.perm_id, ticket.outside_rth, "0", "0", "", "", "", "",
     )  # fmt: skip
     profile = ("",) if version < 177 else ()
-    tail = ("", "", "", "", "", "0", "", "-1", "", "", "", "", "", "", "0", "0", "", "0", "0", "", "", "", "")
-    middle = ("0", "", "", "", "", "0", "0", "0", "", "", "", "", "", "", "0", "0", "", "0", status, "0", "0", "0")
     end = (
-        "", "", "", "0", "0", "", ticket.filled, "0", "0", "", "0", "0", "0", moment(ticket.ended_ns), ticket.ended_because,
+        _TO_STATUS, status, "0", "0", "0", "", "", "", "0", "0", "", ticket.filled, "0", "0", "", "0", "0", "0",
+        moment(ticket.ended_ns), ticket.ended_because,
         *(("",) * 5 if version >= 170 else ()),
     )  # fmt: skip
-    return frame(*head, *profile, *tail, *middle, *end)
+    return frame(*head, *profile, *end)
 
 
-# modelCode to deltaNeutralAuxPrice, as an ordinary order has them; the twenty-fourth is the parent.
-_AFTER_PROFILE = (
-    "", "", "", "", "", "0", "", "-1", "0", "", "", "", "", "", "", "0", "0", "0", "", "0", "0", "0", "", "0", "0", "", "", "", "",
+# Fields of an ordinary order that never differ, many as one. modelCode to deltaNeutralAuxPrice, the parent's between them:
+_TO_PARENT = joined("", "", "", "", "", "0", "", "-1", "0", "", "", "", "", "", "", "0", "0", "0", "", "0", "0", "0", "")
+_AFTER_PARENT = joined("0", "", "", "", "")
+_AFTER_PERCENT = joined("", "", "", "0", "0", "0", "", "", "", "", "", "", "", "0", "0", "")
+_MARGINS = joined(*("",) * 13)
+_AFTER_TRAIL = joined("", "", "", "", "0", "", "", "", "", "0", "0", "0", "0")
+# of an order that ended, modelCode to whatIf:
+_TO_STATUS = joined(
+    "", "", "", "", "", "0", "", "-1", "", "", "", "", "", "", "0", "0", "", "0", "0", "", "", "", "",
+    "0", "", "", "", "", "0", "0", "0", "", "", "", "", "", "", "0", "0", "", "0",
 )  # fmt: skip
