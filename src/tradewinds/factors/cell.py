@@ -1,0 +1,90 @@
+"""Compiled arithmetic of single cells (times, instruments): what is not finite is not known.
+
+The second operand may be (1, 1): one number for all cells.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tradewinds.compiled import compiled, inlined
+
+Floats = NDArray[np.float64]
+
+
+@inlined
+def known(value: float) -> float:
+    return value if abs(value) < np.inf else np.nan
+
+
+@compiled
+def added(first: Floats, second: Floats, out: Floats) -> None:
+    x, y, z = first.ravel(), second.ravel(), out.ravel()
+    if len(y) == 1:
+        for i in range(len(x)):
+            z[i] = known(x[i] + y[0])
+    else:
+        for i in range(len(x)):
+            z[i] = known(x[i] + y[i])
+
+
+@compiled
+def subtracted(first: Floats, second: Floats, out: Floats) -> None:
+    x, y, z = first.ravel(), second.ravel(), out.ravel()
+    if len(y) == 1:
+        for i in range(len(x)):
+            z[i] = known(x[i] - y[0])
+    else:
+        for i in range(len(x)):
+            z[i] = known(x[i] - y[i])
+
+
+@compiled
+def multiplied(first: Floats, second: Floats, out: Floats) -> None:
+    x, y, z = first.ravel(), second.ravel(), out.ravel()
+    if len(y) == 1:
+        for i in range(len(x)):
+            z[i] = known(x[i] * y[0])
+    else:
+        for i in range(len(x)):
+            z[i] = known(x[i] * y[i])
+
+
+@compiled
+def divided(first: Floats, second: Floats, out: Floats) -> None:
+    x, y, z = first.ravel(), second.ravel(), out.ravel()
+    if len(y) == 1:
+        for i in range(len(x)):
+            z[i] = known(x[i] / y[0])
+    else:
+        for i in range(len(x)):
+            z[i] = known(x[i] / y[i])
+
+
+@compiled
+def under(values: Floats, numerator: Floats, out: Floats) -> None:
+    x, y, z = values.ravel(), numerator.ravel(), out.ravel()
+    for i in range(len(x)):
+        z[i] = known(y[0] / x[i])
+
+
+@compiled
+def logarithm(values: Floats, out: Floats) -> None:
+    x, z = values.ravel(), out.ravel()
+    for i in range(len(x)):
+        z[i] = known(np.log(x[i])) if x[i] > 0.0 else np.nan
+
+
+@compiled
+def absolute(values: Floats, out: Floats) -> None:
+    x, z = values.ravel(), out.ravel()
+    for i in range(len(x)):
+        z[i] = abs(x[i])
+
+
+@compiled
+def signs(values: Floats, out: Floats) -> None:
+    x, z = values.ravel(), out.ravel()
+    for i in range(len(x)):
+        z[i] = 1.0 if x[i] > 0.0 else -1.0 if x[i] < 0.0 else x[i]

@@ -1,0 +1,185 @@
+"""`FeatureSet`: named factors computed together; `Features`: what comes out, with the time at which each cell was known.
+
+1. All terms of all features are evaluated in one walk: what two features share is computed once.
+2. `compute(panel, since_ns=...)` answers only sessions from there on, of the `lookback` rows before them; the values are those of a
+   computation over everything (to the bit for windows, within the declared error for recursive indicators).
+3. A cell is known when the last cell of the inputs that it read was: of its own instrument for windows, of all for steps across.
+4. Where the panel has no close, the instrument has no feature and does not count in steps across: it did not trade, or is gone.
+5. What cannot be computed is NaN, and stands in `gaps` with its reason. Infinite values are read as NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tradewinds.core.errors import Rejected
+from tradewinds.core.instant import text
+from tradewinds.factors.expression import parse
+from tradewinds.factors.factor import Factor
+from tradewinds.factors.gap import Gap, gaps_of
+from tradewinds.factors.term import MEMBERS, evaluate
+from tradewinds.history.panel import UNKNOWN_NS, Panel
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Features:
+    """Values (times, instruments, features), NaN where not known; in memory each feature lies in one piece.
+
+    times, event_ns: (times,) where each session starts and ends; known_ns: (times, instruments), UNKNOWN_NS where no input was known.
+    """
+
+    names: tuple[str, ...]
+    instruments: tuple[str, ...]
+    times: Ints
+    event_ns: Ints
+    known_ns: Ints
+    values: Floats
+    gaps: tuple[Gap, ...] = ()
+
+    def __post_init__(self) -> None:
+        shape = (len(self.times), len(self.instruments), len(self.names))
+        if self.values.shape != shape or self.known_ns.shape != shape[:2] or self.event_ns.shape != shape[:1]:
+            raise Rejected(f"features: values {self.values.shape} and known_ns {self.known_ns.shape}, expected {shape}")
+
+    def feature(self, name: str) -> Floats:
+        """(times, instruments) of one feature; raises Rejected naming those there are."""
+        if name not in self.names:
+            raise Rejected(f"features: {name!r}, expected one of {', '.join(self.names)}")
+        return self.values[:, :, self.names.index(name)]
+
+    def to_polars(self) -> pl.DataFrame:
+        """Long by session and instrument, wide by feature: instrument, start_ns, event_ns, known_ns and the names; null where NaN.
+
+        Cells of which no input was known are absent.
+        """
+        import polars as pl  # where frames are wanted
+
+        row, column = np.nonzero(self.known_ns != UNKNOWN_NS)
+        return pl.DataFrame(
+            {
+                "instrument": pl.Series(np.array(self.instruments, dtype=object)[column], dtype=pl.String),
+                "start_ns": self.times[row],
+                "event_ns": self.event_ns[row],
+                "known_ns": self.known_ns[row, column],
+                **{name: pl.Series(self.feature(name)[row, column]).fill_nan(None) for name in self.names},
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeatureSet:
+    """Features by name. Build it with `feature_set` from expressions."""
+
+    name: str
+    factors: Mapping[str, Factor]
+    lookback: int = field(init=False)
+    inputs: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        if not self.factors:
+            raise Rejected(f"feature set {self.name}: no features, expected at least one")
+        object.__setattr__(self, "lookback", max(one.lookback for one in self.factors.values()))
+        object.__setattr__(self, "inputs", tuple(dict.fromkeys(name for one in self.factors.values() for name in one.inputs)))
+
+    def compute(self, panel: Panel, *, since_ns: int | None = None, universe: NDArray[np.bool_] | None = None) -> Features:
+        """The features of every session of the panel, or of those that start at `since_ns` or later.
+
+        universe: (times, instruments) of the panel, True for members: only they count in steps across instruments.
+        Raises Rejected for inputs that are no field of the panel.
+        """
+        absent = [name for name in self.inputs if name not in panel.fields]
+        if absent:
+            raise Rejected(f"feature set {self.name}: fields {absent} are absent, expected them among {', '.join(sorted(panel.fields))}")
+        first = 0 if since_ns is None else int(np.searchsorted(panel.times, since_ns))
+        begin = max(0, first - self.lookback)
+        fields = {name: panel.fields[name][begin:] for name in self.inputs}
+        if universe is not None and universe.shape != panel.shape:
+            raise Rejected(f"feature set {self.name}: a universe of shape {universe.shape}, expected {panel.shape}")
+        trades = np.isfinite(panel.fields["close"][begin:]) if "close" in panel.fields else np.ones(panel.known_ns[begin:].shape, np.bool_)
+        members = trades if universe is None else trades & universe[begin:]
+        if not members.all():
+            fields[MEMBERS] = members.astype(np.float64)
+        block = np.empty((len(self.factors), len(panel.times) - begin, len(panel.instruments)))
+        evaluate([one.steps for one in self.factors.values()], fields, list(block))
+        absent_cells = np.flatnonzero(~trades)
+        for one in block:
+            one.reshape(-1)[absent_cells] = np.nan
+        values = np.moveaxis(block[:, first - begin :], 0, 2)
+        known = _known(panel.known_ns[begin:], self)[first - begin :]
+        gaps = gaps_of(tuple(self.factors.items()), values, fields, panel.instruments)
+        return Features(tuple(self.factors), panel.instruments, panel.times[first:], panel.event_ns[first:], known, values, gaps)
+
+
+def feature_set(
+    name: str, expressions: Mapping[str, str | Factor], *, own: Mapping[str, Callable[..., Factor]] = MappingProxyType({})
+) -> FeatureSet:
+    """A set of expressions (or factors) by feature name; raises Rejected naming the feature whose text is wrong."""
+    factors = {}
+    for feature, one in expressions.items():
+        try:
+            factors[feature] = parse(one, name=feature, own=own) if isinstance(one, str) else one
+        except Rejected as error:
+            raise Rejected(f"feature set {name}: {feature}: {error}") from None
+    return FeatureSet(name, MappingProxyType(factors))
+
+
+def with_columns(panel: Panel, columns: Mapping[str, tuple[Floats, Ints]]) -> Panel:
+    """The panel with further fields, each values and known_ns (times, instruments): a cell is known when the last of its fields was.
+
+    known_ns of a column counts only where its value is known; raises Rejected for a field that is there already.
+    """
+    twice = sorted(set(columns) & set(panel.fields))
+    if twice:
+        raise Rejected(f"panel: fields {twice} are there already, expected other names")
+    known = panel.known_ns.copy()
+    for values, since in columns.values():
+        has = ~np.isnan(values) & (since != UNKNOWN_NS)
+        known = np.where(has & ((known == UNKNOWN_NS) | (since > known)), since, known)
+    fields = {**panel.fields, **{name: np.array(values) for name, (values, _) in columns.items()}}
+    return Panel(panel.instruments, panel.times, panel.event_ns, known, fields, panel.view)
+
+
+def _known(known_ns: Ints, asked: FeatureSet) -> Ints:
+    """The latest known time of what each cell reads, by the longest lookback of the set; UNKNOWN_NS where nothing was known."""
+    nothing = np.iinfo(np.int64).min
+    latest = _latest(np.where(known_ns == UNKNOWN_NS, nothing, known_ns), asked.lookback + 1)
+    if any(one.steps.reads_across for one in asked.factors.values()):
+        latest = np.where(latest == nothing, nothing, latest.max(axis=1, keepdims=True, initial=nothing))
+    return np.where(latest == nothing, UNKNOWN_NS, latest)
+
+
+def _latest(values: Ints, rows: int) -> Ints:
+    """The greatest of the last `rows` rows: windows double until the rest fits."""
+    span, found = 1, values
+    while span < rows:
+        step = min(span, rows - span)
+        shifted = found.copy()
+        shifted[step:] = np.maximum(found[step:], found[:-step]) if step < len(found) else found[step:]
+        found, span = shifted, span + step
+    return found
+
+
+def session(features: Features, start_ns: int) -> Floats:
+    """(instruments, features) of one session; raises Rejected where the features have none that starts then."""
+    at = int(np.searchsorted(features.times, start_ns))
+    if at == len(features.times) or features.times[at] != start_ns:
+        raise Rejected(f"features: session {text(start_ns)}, expected one of their {len(features.times)}")
+    found: Floats = features.values[at]
+    return found
+
+
+def named(sequence: Sequence[Gap]) -> list[str]:
+    """The gaps as lines for a report."""
+    return [one.line for one in sequence]

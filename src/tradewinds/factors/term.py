@@ -1,0 +1,137 @@
+"""`Term`: one step of a factor's arithmetic, and the evaluation of many at once.
+
+1. A term is a field of the panel, or fills its values from those of its parts. Its text says what it is: two terms with one text
+   are the same thing.
+2. `evaluate` walks all terms that are asked for, parts first, each text once, and gives arrays that nobody needs any more to the next step.
+3. Every step answers finite numbers or NaN. A field is cleaned of infinite values before anybody reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tradewinds.core.errors import Rejected
+
+Floats = NDArray[np.float64]
+Fill = Callable[[tuple[Floats, ...], Floats], None]
+
+MEMBERS = "universe"  # 1 where an instrument belongs to the universe at that time; steps across instruments heed it where it is given
+_EVERYBODY = np.empty((0, 0))  # what such a step is given where the field is absent
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Term:
+    """One step. fill: writes (times, instruments) from those of the parts, None for a field; reach: rows before t it reads of its parts.
+
+    error: what it adds by being recursive, in standard deviations of its values. is_across: reads other instruments' cells of a row.
+    """
+
+    text: str
+    parts: tuple[Term, ...] = ()
+    fill: Fill | None = None
+    reach: int = 0
+    own_error: float = 0.0
+    is_across: bool = False
+    lookback: int = field(init=False)
+    error: float = field(init=False)
+    fields: tuple[str, ...] = field(init=False)
+    reads_across: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lookback", self.reach + max((one.lookback for one in self.parts), default=0))
+        object.__setattr__(self, "error", self.own_error + sum(one.error for one in self.parts))
+        read = {name: None for one in self.parts for name in one.fields}
+        object.__setattr__(self, "fields", tuple(read) if self.fill is not None else (self.text,))
+        object.__setattr__(self, "reads_across", self.is_across or any(one.reads_across for one in self.parts))
+
+
+def evaluate(terms: Sequence[Term], fields: Mapping[str, Floats], outs: Sequence[Floats] | None = None) -> list[Floats]:
+    """The values (times, instruments) of each term, written into `outs` where they are given.
+
+    Raises Rejected for a field that is absent or of another shape than the others.
+    """
+    shape = _shape(terms, fields)
+    order = _order(terms)
+    uses = _uses(order, terms)
+    wanted = {one.text: None if outs is None else outs[index] for index, one in reversed(list(enumerate(terms)))}
+    kept: dict[str, Floats] = {}
+    spare: list[Floats] = []
+    owned: set[str] = set()
+    for one in order:
+        if one.fill is None:
+            kept[one.text] = _EVERYBODY if one.text == MEMBERS and MEMBERS not in fields else finite(fields[one.text])
+        else:
+            target = wanted.get(one.text)
+            if target is None:
+                target = np.empty(shape) if one.text in wanted or not spare else spare.pop()
+                if one.text not in wanted:
+                    owned.add(one.text)
+            one.fill(tuple(kept[part.text] for part in one.parts), target)
+            kept[one.text] = target
+        for part in one.parts:
+            uses[part.text] -= 1
+            if uses[part.text] == 0:
+                done = kept.pop(part.text)
+                if part.text in owned:
+                    spare.append(done)
+    return _answers(terms, kept, outs)
+
+
+def finite(values: Floats) -> Floats:
+    """The values as float64 with NaN in place of infinite ones; the same array where there are none."""
+    given = np.asarray(values, dtype=np.float64)
+    if not np.isinf(given).any():
+        return given
+    return np.where(np.isinf(given), np.nan, given)
+
+
+def _shape(terms: Sequence[Term], fields: Mapping[str, Floats]) -> tuple[int, ...]:
+    needed = {name: None for one in terms for name in one.fields if name != MEMBERS or name in fields}
+    absent = [name for name in needed if name not in fields]
+    if absent:
+        raise Rejected(f"factors: fields {absent} are absent, expected them among {', '.join(sorted(fields)) or 'none'}")
+    shapes = {name: np.shape(fields[name]) for name in needed} or {name: np.shape(one) for name, one in fields.items()}
+    first = next(iter(shapes.values()), ())
+    odd = {name: shape for name, shape in shapes.items() if shape != first or len(shape) != 2}
+    if odd or len(first) != 2:
+        raise Rejected(f"factors: fields of shapes {odd or first}, expected equal ones (times, instruments)")
+    return first
+
+
+def _order(terms: Sequence[Term]) -> list[Term]:
+    """Every term once, parts before what they are parts of."""
+    found: dict[str, Term] = {}
+    waiting = [(one, False) for one in reversed(terms)]
+    while waiting:
+        one, is_ready = waiting.pop()
+        if one.text in found:
+            continue
+        if is_ready:
+            found[one.text] = one
+            continue
+        waiting.append((one, True))
+        waiting.extend((part, False) for part in reversed(one.parts))
+    return list(found.values())
+
+
+def _uses(order: Sequence[Term], terms: Sequence[Term]) -> dict[str, int]:
+    uses = {one.text: 0 for one in order}
+    for one in order:
+        for part in one.parts:
+            uses[part.text] += 1
+    for one in terms:
+        uses[one.text] += 1  # the asker's own, so that it is never given away
+    return uses
+
+
+def _answers(terms: Sequence[Term], kept: Mapping[str, Floats], outs: Sequence[Floats] | None) -> list[Floats]:
+    if outs is None:
+        return [kept[one.text] for one in terms]
+    for one, out in zip(terms, outs, strict=True):
+        if kept[one.text] is not out:  # a field, or asked for twice
+            out[:] = kept[one.text]
+    return list(outs)
