@@ -1,0 +1,112 @@
+"""A portfolio is built as asked, or as near as hard limits allow, and says which."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tradewinds.core.errors import Rejected
+from tradewinds.portfolio.construct import construct
+from tradewinds.portfolio.costs import flat_costs
+from tradewinds.portfolio.problem import Between, FactorRisk, Limits, Method, Problem
+from tradewinds.portfolio.solution import Rung
+
+FOUR = ("AAA", "BBB", "CCC", "DDD")
+# One factor, the market; AAA and BBB carry twice as much of it as CCC and DDD. 1 % a session each of their own.
+MARKET = FactorRisk(np.array([[2.0], [2.0], [1.0], [1.0]]), np.array([[1e-4]]), np.full(4, 1e-4))
+
+
+def _problem(limits: Limits | None = None, **more: object) -> Problem:
+    asked = Problem(FOUR, ("MARKET",), MARKET, limits or Limits.long_only(4), Method.MINIMUM_VARIANCE)
+    return replace(asked, **more)  # type: ignore[arg-type]  # fields by name
+
+
+def test_the_least_variance_lies_in_the_quieter_half() -> None:
+    found = construct(_problem(Limits(np.full(4, -1.0), np.full(4, 1.0), gross_max=3.0)))
+
+    # w = inverse(covariance) 1 / sum: the covariance is 1e-4 (I + b b'), so inverse x 1 is 1 - b (b'1) / (1 + b'b) = 1 - b 6 / 11.
+    wanted = np.array([-1.0, -1.0, 5.0, 5.0]) / 8
+    assert found.rung is Rung.AS_ASKED
+    assert found.weights == pytest.approx(wanted, abs=1e-6)
+    assert found.volatility == pytest.approx(np.sqrt(1e-4 * (52 / 64 + (6 / 8) ** 2)), rel=1e-6)
+
+
+def test_a_position_limit_binds_and_is_named() -> None:
+    found = construct(_problem(Limits.long_only(4, position_max=0.4)))
+
+    assert found.rung is Rung.AS_ASKED
+    assert found.weights == pytest.approx([0.1, 0.1, 0.4, 0.4], abs=1e-5)
+    assert {one.name for one in found.binding if one.kind == "position"} == {"CCC", "DDD"}
+
+
+def test_a_factor_limit_holds_on_the_first_rung() -> None:
+    limits = replace(Limits.long_only(4), factors=(Between("MARKET", 1.8, 1.9),))
+
+    found = construct(_problem(limits))
+
+    assert found.rung is Rung.AS_ASKED
+    assert float(MARKET.exposures[:, 0] @ found.weights) == pytest.approx(1.8, abs=1e-6)
+
+
+def test_a_factor_limit_that_turnover_forbids_is_approached_on_the_second_rung() -> None:
+    today = np.array([0.5, 0.5, 0.0, 0.0])
+    limits = replace(Limits.long_only(4), factors=(Between("MARKET", 0.0, 1.2),), turnover_max=0.4)
+
+    found = construct(_problem(limits, today=today))
+
+    # Turnover of 0.4 moves 0.2 from an exposure of 2 to one of 1: from 2.0 to 1.8, the nearest to 1.2 that it allows.
+    assert found.rung is Rung.SOFT_EXPOSURES
+    assert found.turnover == pytest.approx(0.4, abs=1e-5)
+    assert [(one.name, round(one.value, 4)) for one in found.broken] == [("MARKET", 1.8)]
+    assert "factor and group limits could not all be met" in found.why
+
+
+def test_a_turnover_limit_gives_way_to_a_position_limit() -> None:
+    today = np.array([1.0, 0.0, 0.0, 0.0])
+    limits = replace(Limits.long_only(4, position_max=0.4), turnover_max=0.2)
+
+    found = construct(_problem(limits, today=today))
+
+    # 0.6 must leave AAA; what that brings stays cash, since buying would go still further beyond the limit.
+    assert found.rung is Rung.SOFT_TURNOVER
+    assert found.weights == pytest.approx([0.4, 0.0, 0.0, 0.0], abs=1e-5)
+    assert found.weights.max() <= 0.4
+    assert found.turnover == pytest.approx(0.6, abs=1e-4)
+    assert found.cash == pytest.approx(0.6, abs=1e-4)
+
+
+def test_without_known_risk_the_portfolio_is_held() -> None:
+    today = np.array([0.7, 0.1, 0.1, 0.1])
+    risk = FactorRisk(MARKET.exposures, np.array([[np.nan]]), MARKET.specific_variance)
+
+    found = construct(_problem(Limits.long_only(4, position_max=0.4), risk=risk, today=today))
+
+    assert found.rung is Rung.HOLD
+    assert found.weights.tolist() == [0.4, 0.1, 0.1, 0.1]
+    assert found.cash == pytest.approx(0.3)
+    assert any("no risk is known" in note for note in found.notes)
+
+
+def test_what_cannot_be_traded_keeps_its_weight() -> None:
+    today = np.array([0.3, 0.3, 0.2, 0.2])
+
+    found = construct(_problem(today=today, tradable=np.array([False, True, True, True])))
+
+    assert found.weights[0] == 0.3
+    assert found.weights.sum() == pytest.approx(1.0)
+
+
+def test_costs_hold_back_what_gains_too_little() -> None:
+    today = np.array([0.25, 0.25, 0.25, 0.25])
+    cheap = construct(_problem(today=today, costs=flat_costs(4, 1.0)))
+    dear = construct(_problem(today=today, costs=flat_costs(4, 1000.0)))
+
+    assert cheap.turnover > 0.4
+    assert dear.turnover == pytest.approx(0.0, abs=1e-5)
+
+
+def test_a_limit_on_an_unknown_factor_is_refused() -> None:
+    with pytest.raises(Rejected, match="factor limit SIZE: no such name in the problem, expected one of MARKET"):
+        _problem(replace(Limits.long_only(4), factors=(Between("SIZE", 0, 1),)))
