@@ -23,15 +23,17 @@ import shutil
 import stat
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
 
 F = TypeVar("F", bound=Callable[..., Any])
+_turn = threading.Lock()
 
 KEPT_DAYS = 30
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -51,6 +53,22 @@ def inlined(function: F) -> F:
     """Like `compiled`, for a leaf that is copied into its callers."""
     _settle(function)
     return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy", inline="always")(function))
+
+
+def threaded(function: F) -> F:
+    """Like `compiled`, for a loop over `numba.prange` whose rounds share nothing: they run on all cores, sums may be taken in any order.
+
+    One call at a time in this process: not every way in which numba makes threads bears two at once.
+    """
+    _settle(function)
+    run = numba.njit(cache=True, nogil=True, error_model="numpy", parallel=True, fastmath={"reassoc", "contract"})(function)
+
+    @wraps(function)
+    def alone(*arguments: Any) -> Any:
+        with _turn:
+            return run(*arguments)
+
+    return cast(F, alone)
 
 
 def folder(file: Path) -> Path:
