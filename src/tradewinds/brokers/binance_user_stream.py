@@ -15,13 +15,12 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any, Protocol
 
 import aiohttp
 
 from tradewinds.brokers.ccxt_messages import Listed, number, original_id, text
-from tradewinds.brokers.http import BROKEN, NewSession
+from tradewinds.brokers.http import BROKEN, NewSession, exact_json
 from tradewinds.core.account import ZERO, Fill
 from tradewinds.core.broker import OrderReport, Told
 from tradewinds.core.errors import Rejected, TradewindsError, Transient, Unreadable
@@ -183,7 +182,7 @@ class BinanceUserStream:
     def _tell(self, line: str) -> bool:
         """One event; True for one that announces the end of the connection. Raises Unreadable for what cannot be read."""
         try:
-            said = json.loads(line, parse_float=Decimal)
+            said = exact_json(line)
         except ValueError as error:
             raise Unreadable(f"user stream: {error}, expected JSON") from None
         event = said.get("event", said) if isinstance(said, dict) else None

@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import Any
 
 import aiohttp
+import msgspec
 
 from tradewinds.core.errors import Invariant, OutcomeUnknown, Transient
 from tradewinds.wire.loopback import is_loopback
@@ -32,6 +33,10 @@ LINE_BYTES_MAX = 1 << 20
 EXCERPT_CHARS_MAX = 160
 
 
+exact_json: Callable[[bytes | str], Any] = msgspec.json.Decoder(float_hook=Decimal).decode
+"""JSON with its numbers exact: whole ones as int, others as Decimal; raises ValueError where it is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
     """An answer that was read to its end."""
@@ -42,7 +47,7 @@ class HttpAnswer:
 
     def json(self) -> Any:
         """The body with its numbers exact; raises ValueError where it is no JSON."""
-        return json.loads(self.body, parse_float=Decimal)
+        return exact_json(self.body)
 
     @property
     def excerpt(self) -> str:

@@ -7,13 +7,11 @@ for `silence_s` is a dead connection. After each connection `Link("up")` makes t
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any, Protocol
 
-from tradewinds.brokers.http import HttpWire
+from tradewinds.brokers.http import HttpWire, exact_json
 from tradewinds.brokers.oanda_messages import Fields, ending, report_of, text, time_ns
 from tradewinds.core.account import Fill
 from tradewinds.core.broker import Link, OrderReport
@@ -116,7 +114,7 @@ class TransactionStream:
 
     async def _on_line(self, line: bytes) -> None:
         try:
-            said = json.loads(line, parse_float=Decimal)
+            said = exact_json(line)
         except ValueError as error:
             raise Unreadable(self._wire.fault("GET", self._path, f"{error}, expected JSON in each line")) from None
         if not isinstance(said, dict):

@@ -95,7 +95,7 @@ class TwsStage:
         self.gateway.go_down()
         down_s = self.chaos.random.uniform(*DOWN_S)
         self.network.cut_all(down_s)
-        self.network.later(down_s, self.gateway.come_back)
+        self.network.later(down_s, lambda: self._come_back("restarting"))
 
     def refuse_key(self, *, is_refused: bool) -> None:
         """A log-in that waits for a person."""
@@ -103,6 +103,11 @@ class TwsStage:
             self.gateway.go_down(mode="locked out")
             self.network.cut_all()
         else:
+            self._come_back("locked out")
+
+    def _come_back(self, after: str) -> None:
+        """Out of one state; another that has begun meanwhile ends in its own way, and says so."""
+        if self.gateway.mode == after:
             self.gateway.come_back()
 
     def _restore(self) -> None:

@@ -34,6 +34,7 @@ ACCOUNT = "main"
 ORDERS_LEAST, FAULTS_LEAST = 30, 10
 WORK_S_MAX = 600.0
 QUIET_S = 600.0
+WANTED_THOUGH_DOWN = 0.25  # of what strategies would want; all of it is refused
 QUIET_LEAST_S = 45.0  # longer than any adapter waits for a sign of life
 IDLE_S = COMPARE_IDLE_S + COMPARE_EVERY_S + 45.0  # longer than until the next comparison that nothing calls for
 IDLES = 0.25  # of the seeds end without a last restart, so that nothing but that comparison finds what was not told
@@ -224,7 +225,7 @@ class Simulation:
         while self.loop.time() < WORK_S_MAX:
             await asyncio.sleep(self.random.uniform(0.02, 0.4))
             account = self.account
-            if account is None:
+            if account is None or (account.engine.books.link != "up" and self.random.random() > WANTED_THOUGH_DOWN):
                 continue
             for given in self.work.next(account.engine.books):
                 account.put(given)

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from urllib.parse import parse_qs, unquote
 
+import msgspec
+
 from tradewinds.sandbox.conversation import Answer, Close, Question, Send, Talk
 from tradewinds.sandbox.exchange import Exchange, Execution, Quote, VenueOrder
 from tradewinds.sandbox.oanda_trade_answers import account, changes, end_of_new_york_day, number_of, orders, positions, priced, transactions
@@ -27,6 +29,7 @@ from tradewinds.sandbox.oanda_trade_orders import Refusal
 
 NS = 1_000_000_000
 HEARTBEAT_NS = 5 * NS
+_encode = msgspec.json.Encoder().encode
 _NO_ORDER = {"errorMessage": "The order ID specified does not exist", "errorCode": "NO_SUCH_ORDER"}
 _PATH = re.compile(r"(?:/v3)?/accounts(?:/(?P<account>[^/]+)(?P<rest>/.*)?)?")
 
@@ -172,7 +175,7 @@ class OandaVenue:
 
     def _answer(self, status: int, body: Fields) -> Answer:
         headers = {"content-type": "application/json", "requestid": str(self._requests)}
-        return Answer(status, json.dumps(body).encode(), headers)
+        return Answer(status, _encode(body), headers)
 
     # Requests
 
@@ -272,13 +275,13 @@ class OandaVenue:
             quote = self.exchange.quote(name)
             if stream.shown.get(name) != quote:
                 stream.shown[name] = quote
-                stream.send(json.dumps(priced(stream.book, name, is_open=self.is_open(name))).encode() + b"\n")
+                stream.send(_encode(priced(stream.book, name, is_open=self.is_open(name))) + b"\n")
 
     def _beat(self, stream: Stream) -> None:
         said: Fields = {"type": "HEARTBEAT", "time": moment(self.exchange.now_ns())}
         if not stream.instruments:
             said["lastTransactionID"] = stream.book.last_id
-        stream.send(json.dumps(said).encode() + b"\n")
+        stream.send(_encode(said) + b"\n")
 
     def _forget(self, stream: Stream) -> None:
         if stream in self.streams:
@@ -289,7 +292,7 @@ class OandaVenue:
 
     def _add(self, name: str, currency: str, balance: Decimal) -> None:
         def told(transaction: Fields) -> None:
-            line = json.dumps(transaction).encode() + b"\n"
+            line = _encode(transaction) + b"\n"
             for stream in list(self.streams):
                 if stream.book.id == name and not stream.instruments:
                     stream.send(line)
