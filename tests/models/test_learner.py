@@ -1,0 +1,131 @@
+"""Learners give files without pickle, and the files give the same model, or a typed error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tradewinds.core.errors import DataFault, Rejected, Unreadable
+from tradewinds.models.learner import files_hash, learner_of, load_model
+from tradewinds.models.sample import Sample
+
+SPECS: list[dict[str, Any]] = [{"kind": "ridge", "params": {"penalty": 5.0}}]
+
+
+@pytest.fixture(params=SPECS, ids=lambda spec: spec["kind"])
+def spec(request: pytest.FixtureRequest) -> dict[str, Any]:
+    found: dict[str, Any] = request.param
+    return found
+
+
+def test_what_was_learned_comes_back_from_its_files_to_the_bit(sample: Sample, spec: dict[str, Any]) -> None:
+    model = learner_of(spec).fit(sample)
+
+    files = model.files()
+    again = load_model(files, sha256=files_hash(files))
+
+    assert again.names == sample.names
+    assert again.predict(sample.features).tobytes() == model.predict(sample.features).tobytes()
+    assert dict(again.files()) == dict(files)
+    assert not any(content.startswith(b"\x80") for content in files.values())
+
+
+def test_the_same_rows_learned_twice_give_the_same_files(sample: Sample, spec: dict[str, Any]) -> None:
+    assert files_hash(learner_of(spec).fit(sample).files()) == files_hash(learner_of(spec).fit(sample).files())
+
+
+def test_a_row_is_foretold_alike_alone_and_in_company(sample: Sample, spec: dict[str, Any]) -> None:
+    model = learner_of(spec).fit(sample)
+
+    whole = model.predict(sample.features[:500])
+
+    assert [model.predict(sample.features[row : row + 1])[0] for row in range(0, 500, 50)] == whole[::50].tolist()
+
+
+def test_the_feature_that_matters_is_found(sample: Sample, spec: dict[str, Any]) -> None:
+    model = learner_of(spec).fit(sample)
+
+    said = model.predict(sample.features)
+
+    assert model.importance().argmax() == 0
+    assert model.importance().sum() == pytest.approx(1.0)
+    assert np.corrcoef(said, sample.features[:, 0])[0, 1] > 0.8
+
+
+def test_rows_of_which_nothing_can_be_said_are_not_known(sample: Sample, spec: dict[str, Any]) -> None:
+    model = learner_of(spec).fit(sample)
+    rows = sample.features[:4].copy()
+    rows[1] = np.nan
+    rows[2, 3] = np.inf
+    rows[3, 1] = np.nan
+
+    said = model.predict(rows)
+
+    assert np.isnan(said).tolist() == [False, True, True, False]
+
+
+def test_another_number_of_features_is_refused(sample: Sample, spec: dict[str, Any]) -> None:
+    with pytest.raises(Rejected, match=r"features of shape \(3, 2\), expected \(rows, 4\) in the order of true, noise_1"):
+        learner_of(spec).fit(sample).predict(np.zeros((3, 2)))
+
+
+def test_files_that_were_changed_do_not_load(sample: Sample, spec: dict[str, Any]) -> None:
+    files = dict(learner_of(spec).fit(sample).files())
+    pinned = files_hash(files)
+    files["model.json"] = files["model.json"].replace(b"noise_1", b"noise_9")
+
+    with pytest.raises(Unreadable, match=f"model: files with SHA-256 [0-9a-f]{{64}}, expected {pinned}"):
+        load_model(files, sha256=pinned)
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({}, "files none, expected model.json"),
+        ({"model.json": b"\x80\x04pickle"}, "expected JSON"),
+        ({"model.json": b"[]"}, "model.json: list, expected format 1"),
+        ({"model.json": b'{"format":1,"kind":"pickle","features":["a"]}'}, "kind 'pickle', expected format 1 and one of the kinds ridge"),
+        ({"model.json": b'{"format":1,"kind":"ridge","features":[]}'}, "features \\[\\], expected a list of names"),
+        ({"model.json": b'{"format":1,"kind":"ridge","features":["a"]}'}, "model ridge: "),
+        ({"model.json": b'{"format":1,"kind":"ridge","features":["a"],"centre":["x"]}'}, "model of kind ridge: ValueError"),
+    ],
+)
+def test_what_is_no_model_is_unreadable(files: dict[str, bytes], said: str) -> None:
+    with pytest.raises(Unreadable, match=said):
+        load_model(files)
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"kind": "oracle"}, "learner: kind 'oracle', expected one of ridge"),
+        ({"kind": "ridge", "params": {"alpha": 1.0}}, "learner ridge: 'alpha', expected penalty"),
+        ({"kind": "ridge", "params": {"penalty": -1.0}}, "learner ridge: penalty -1.0, expected a number above 0"),
+    ],
+)
+def test_a_learner_that_cannot_be_is_refused(spec: dict[str, Any], said: str) -> None:
+    with pytest.raises(Rejected, match=said):
+        learner_of(spec)
+
+
+def test_ridge_agrees_with_another_implementation_in_both_its_forms(sample: Sample) -> None:
+    linear = pytest.importorskip("sklearn.linear_model")
+    wide = sample.take(np.arange(3))
+
+    for rows in (sample, wide):
+        x = (rows.features - rows.features.mean(axis=0)) / rows.features.std(axis=0)
+        expected = linear.Ridge(alpha=5.0).fit(x, rows.label).predict(x)
+        assert learner_of({"kind": "ridge", "penalty": 5.0}).fit(rows).predict(rows.features) == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_column_that_never_moves_has_no_say(sample: Sample) -> None:
+    features = sample.features[:100].copy()
+    features[:, 2] = 7.0
+    few = Sample(sample.names, sample.universe, sample.times[:100], sample.instruments[:100], features, sample.label[:100],
+                 sample.starts_ns[:100], sample.label_end_ns[:100], sample.weight[:100])  # fmt: skip
+
+    assert learner_of({"kind": "ridge"}).fit(few).importance()[2] == 0.0
+    with pytest.raises(DataFault, match="none of 1 features moves over 100 rows"):
+        learner_of({"kind": "ridge"}).fit(few.only(["noise_2"]))
