@@ -1,0 +1,57 @@
+"""What trades tomorrow, from where to where and why, and how each target came about."""
+
+from __future__ import annotations
+
+from tradewinds.report import page
+from tradewinds.report.night_data import Absent, Night, PlannedTrade, TradeNight
+from tradewinds.report.night_health import Part, absent
+from tradewinds.report.number import ABSENT, count, money, percent
+
+TRADES = 100
+
+
+def trades_part(night: Night) -> Part:
+    """Each strategy's plan."""
+    plans = night.trades
+    if isinstance(plans, Absent):
+        return absent("trades", "What trades tomorrow", plans.why)
+    if not plans:
+        return absent("trades", "What trades tomorrow", "no strategy asks for anything")
+    return page.section("trades", "What trades tomorrow", *(_plan(one, night.currency) for one in plans)), []
+
+
+def _plan(plan: TradeNight, currency: str) -> str:
+    heads = ("Instrument", "Why", "", "From", "To", f"Value, {currency}", f"Cost, {currency}")
+    largest = sorted(plan.trades, key=lambda one: (-abs(one.weight_to - one.weight_from), one.instrument))
+    more = [f"And {count(len(largest) - TRADES)} smaller trades."] if len(largest) > TRADES else []
+    left = [f"{count(plan.left)} trades were left out as too small."] if plan.left else []
+    return (
+        page.facts(_facts(plan, currency))
+        + page.table(heads, [_row(one) for one in largest[:TRADES]], texts=3, empty="Nothing is to be traded.")
+        + page.notes([*more, *left, *plan.notes])
+    )
+
+
+def _facts(plan: TradeNight, currency: str) -> list[tuple[str, str]]:
+    rows = [
+        ("Strategy", plan.strategy),
+        ("Built", f"rung {plan.rung} of {plan.rungs}, {plan.why}"),
+        ("Method", plan.method or ABSENT),
+        ("Turnover", percent(plan.turnover, 1)),
+        ("Cost", ABSENT if plan.cost is None else money(plan.cost, currency)),
+        ("Cash afterwards", ABSENT if plan.cash is None else percent(plan.cash, 1)),
+    ]
+    rows += [("Limits that do not hold", "; ".join(plan.broken))] if plan.broken else []
+    return rows + ([("Limits that bind", "; ".join(plan.binding))] if plan.binding else [])
+
+
+def _row(one: PlannedTrade) -> tuple[str, ...]:
+    return (
+        one.instrument,
+        one.reason,
+        "buy" if one.weight_to > one.weight_from else "sell",
+        percent(one.weight_from),
+        percent(one.weight_to),
+        ABSENT if one.value is None else money(one.value, is_signed=True),
+        ABSENT if one.cost is None else money(one.cost),
+    )
