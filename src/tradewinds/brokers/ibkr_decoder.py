@@ -18,7 +18,7 @@ class QuickDecoder(Decoder):
     """The library's decoder, for a gateway that tells the same again and again: every comparison lists the executions of the whole day.
 
     1. The fields of an order's class are looked at once for each class, not anew for each order.
-    2. Executions, commissions and orders that ended, told in the same words as before, are not read again. Nobody changes what was read.
+    2. Executions, commissions and orders, told in the same words as before, are not read again. Nobody changes what was read.
     """
 
     def __init__(self, line: Any) -> None:
@@ -45,6 +45,15 @@ class QuickDecoder(Decoder):
             self._line.commissionReport(*known)
             return
         super().commissionReport(fields)  # type: ignore[no-untyped-call]  # the library has no types here
+        self._remember(said)
+
+    def openOrder(self, fields: list[str]) -> None:
+        said = ("open", *fields)
+        known = self._read.get(said)
+        if known is not None:
+            self._line.openOrder(*known)
+            return
+        super().openOrder(fields)  # type: ignore[no-untyped-call]  # the library has no types here
         self._remember(said)
 
     def completedOrder(self, fields: list[str]) -> None:

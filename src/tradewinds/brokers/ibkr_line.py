@@ -234,6 +234,7 @@ class Line:
         self._finish("time")
 
     def openOrder(self, order_id: int, contract: Contract, order: Order, state: OrderState) -> None:
+        self.read_last = order_id, contract, order, state
         known = self.standing.get(order.permId)
         if known is None:
             now = Standing(order.permId, order.clientId, order_id, order.orderRef, contract, order, state.status, reason=state.warningText)

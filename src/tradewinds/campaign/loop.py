@@ -169,46 +169,42 @@ class VirtualLoop(base_events.BaseEventLoop):
         """A cancelled timer is left out when its time comes."""
 
     def _run_once(self) -> None:
-        """Until somebody stops the loop, not once only."""
+        """Until somebody stops the loop, not once only: as asyncio's own, in rounds of what is ready at their begin."""
+        ready, scheduled = self._ready, self._scheduled
+        take, owner = ready.popleft, PROCESS
         while True:
-            self._run_due()
+            if not ready and not self._stopping:
+                while scheduled and scheduled[0][2]._cancelled:
+                    heappop(scheduled)
+                if not scheduled:
+                    raise Stalled("nothing is ready and nothing is due")
+                self._now_s = max(self._now_s, scheduled[0][0])
+            now_s = self._now_s
+            while scheduled and scheduled[0][0] <= now_s:
+                due = heappop(scheduled)[2]
+                if not due._cancelled:
+                    ready.append(due)
+            for _ in range(len(ready)):
+                handle = take()
+                if handle._cancelled:
+                    continue
+                context = handle._context
+                process = context.get(owner)
+                if process is not None and not process.lives_on():
+                    continue
+                self.steps += 1
+                try:
+                    context.run(handle._callback, *handle._args)
+                except (SystemExit, KeyboardInterrupt):
+                    raise
+                except BaseException as error:  # noqa: BLE001 - as asyncio's own loop: whatever a callback raises is told
+                    self.call_exception_handler({"message": f"exception in {handle._callback}", "exception": error, "handle": handle})
+            if (self.steps - self._steps_then > STEPS_AT_A_TIME and now_s == self._then_s) or self.steps > STEPS_MAX:
+                raise Stalled(self._circle())
+            if now_s != self._then_s:
+                self._then_s, self._steps_then = now_s, self.steps
             if self._stopping:
                 return
-
-    def _run_due(self) -> None:
-        ready, scheduled = self._ready, self._scheduled
-        if not ready and not self._stopping:
-            while scheduled and scheduled[0][2]._cancelled:
-                heappop(scheduled)
-            if not scheduled:
-                raise Stalled("nothing is ready and nothing is due")
-            self._now_s = max(self._now_s, scheduled[0][0])
-        now_s = self._now_s
-        while scheduled and scheduled[0][0] <= now_s:
-            due = heappop(scheduled)[2]
-            if not due._cancelled:
-                ready.append(due)
-        steps, take = 0, ready.popleft
-        for _ in range(len(ready)):
-            handle = take()
-            if handle._cancelled:
-                continue
-            context = handle._context
-            process = context.get(PROCESS)
-            if process is not None and not process.lives_on():
-                continue
-            steps += 1
-            try:
-                context.run(handle._callback, *handle._args)
-            except (SystemExit, KeyboardInterrupt):
-                raise
-            except BaseException as error:  # noqa: BLE001 - as asyncio's own loop: whatever a callback raises is told
-                self.call_exception_handler({"message": f"exception in {handle._callback}", "exception": error, "handle": handle})
-        self.steps += steps
-        if (self.steps - self._steps_then > STEPS_AT_A_TIME and now_s == self._then_s) or self.steps > STEPS_MAX:
-            raise Stalled(self._circle())
-        if now_s != self._then_s:
-            self._then_s, self._steps_then = now_s, self.steps
 
     def _circle(self) -> str:
         """What goes round: the callbacks that run most often of those that are next."""

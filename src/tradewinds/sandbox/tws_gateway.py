@@ -289,16 +289,15 @@ class Gateway:
     def execution(self, one: Execution, request: int, version: int) -> bytes:
         """Message 11."""
         ticket = self._by_venue.get(one.order_id)
-        listed = self.catalogue.of(one.symbol)
-        price = self._corrected.get(one.id, (1, one.price))[1]
         order = self.exchange.orders.get(one.order_id)
         filled = one.quantity if order is None else order.filled
         numbers = (0, 0, 0) if ticket is None else (ticket.order_id, ticket.perm_id, ticket.client_id)
-        key = "execution", self._exec_id(one), numbers, price, filled, version
+        key = "execution", one.id, self._corrected.get(one.id), numbers, filled, version
         said = self._said.get(key)
         if said is None:
+            listed, price = self.catalogue.of(one.symbol), self._corrected.get(one.id, (1, one.price))[1]
             said = self._said[key] = joined(
-                numbers[0], contract_row(listed), key[1], moment(one.at_ns), one.account, listed.primary or listed.exchange,
+                numbers[0], contract_row(listed), self._exec_id(one), moment(one.at_ns), one.account, listed.primary or listed.exchange,
                 "BOT" if one.side == "buy" else "SLD", one.quantity, price, numbers[1], numbers[2], "0", filled, price, one.client_id, "",
                 "", "",
                 1 if one.is_maker else 2, *(("0",) if version >= 178 else ()),
@@ -313,11 +312,11 @@ class Gateway:
         """Message 59, None while it is not known."""
         if one.id in self._unpaid:
             return None
-        key = "commission", self._exec_id(one)
+        key = "commission", one.id, self._corrected.get(one.id)
         said: bytes | None = self._said.get(key)
         if said is None:
             currency = one.commission_asset or self.catalogue.of(one.symbol).currency
-            said = self._said[key] = frame(59, 1, key[1], one.commission, currency, one.realised, "", "")
+            said = self._said[key] = frame(59, 1, self._exec_id(one), one.commission, currency, one.realised, "", "")
         return said
 
     def ended_order(self, ticket: Ticket, version: int) -> bytes:
