@@ -55,13 +55,19 @@ def inlined(function: F) -> F:
     return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy", inline="always")(function))
 
 
+def compiled_sums(function: F) -> F:
+    """Like `compiled`, for sums that may be taken in any order, several terms at once."""
+    _settle(function)
+    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})(function))
+
+
 def threaded(function: F) -> F:
-    """Like `compiled`, for a loop over `numba.prange` whose rounds share nothing: they run on all cores, sums may be taken in any order.
+    """Like `compiled`, for a loop over `numba.prange` whose rounds share nothing: they run on all cores.
 
     One call at a time in this process: not every way in which numba makes threads bears two at once.
     """
     _settle(function)
-    run = numba.njit(cache=True, nogil=True, error_model="numpy", parallel=True, fastmath={"reassoc", "contract"})(function)
+    run = numba.njit(cache=True, nogil=True, error_model="numpy", parallel=True)(function)
 
     @wraps(function)
     def alone(*arguments: Any) -> Any:

@@ -17,13 +17,14 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from tradewinds.compiled import compiled, inlined, threaded
+from tradewinds.compiled import compiled, compiled_sums, inlined, threaded
 
 Floats = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
 
-ROWS = 64
+ROWS = 120  # not a power of two: the rows of a tile would share few places in the cache
+BLOCK = 4
 PIVOT_MIN = 1e-10
 USED, NO_RETURN, NO_EXPOSURE, INFINITE, NO_WEIGHT = 0, 1, 2, 3, 4  # of a row
 KEPT, EMPTY, DEPENDENT, TOO_FEW = 0, 1, 2, 3  # of a column in a session
@@ -46,13 +47,14 @@ def regress(
         )  # fmt: skip
 
 
-@compiled
+@compiled_sums
 def _session(
     returns: Floats, exposures: Floats, weights: Floats, capitals: Floats, design: Ints, values: Floats, t_stats: Floats, specific: Floats,
     r_squared: Floats, rows: Bytes, columns: Bytes,
 ) -> None:  # fmt: skip
     width = len(values)
-    gram = np.zeros((width + 1, width + 1))
+    padded = (width + BLOCK) // BLOCK * BLOCK  # columns and the return, filled up with zeros
+    gram = np.zeros((padded, padded))
     constraint = np.zeros(width)
     used, weight, weighted = _gather(returns, exposures, weights, capitals, design, gram, constraint, rows)
     values[:] = np.nan
@@ -87,7 +89,7 @@ def _session(
                 t_stats[j] = values[j] / np.sqrt(noise * inverse[j, j])
 
 
-@compiled
+@compiled_sums
 def _gather(
     returns: Floats, exposures: Floats, weights: Floats, capitals: Floats, design: Ints, gram: Floats, constraint: Floats, rows: Bytes
 ) -> tuple[int, float, float]:
@@ -95,7 +97,9 @@ def _gather(
     count = exposures.shape[1]
     width = len(constraint)
     ones = width - count
-    tile = np.zeros((width + 1, ROWS))
+    tile = np.zeros((len(gram), ROWS))
+    places = np.flatnonzero(design[4:])
+    industries = len(places)
     used, filled = 0, 0
     weight, weighted = 0.0, 0.0
     for n in range(len(returns)):
@@ -109,9 +113,9 @@ def _gather(
         for k in range(count):
             tile[ones + k, filled] = root * exposures[n, k]
         tile[width, filled] = root * returns[n]
-        for j in range(width):
-            if design[4 + j] == 1:
-                constraint[j] += exposures[n, j - ones] * (1.0 if design[2] == 1 else capitals[n])
+        for position in range(industries):
+            j = places[position]
+            constraint[j] += exposures[n, j - ones] * (1.0 if design[2] == 1 else capitals[n])
         used += 1
         weight += weights[n]
         weighted += weights[n] * returns[n]
@@ -144,16 +148,22 @@ def _row_state(value: float, exposures: Floats, weight: float, capital: float) -
     return NO_RETURN if np.isnan(value) else NO_EXPOSURE
 
 
-@compiled
+@compiled_sums
 def _add(tile: Floats, gram: Floats) -> None:
-    """Add the inner products of the rows of the tile to the upper half of the matrix."""
-    width = tile.shape[0]
-    for i in range(width):
-        for j in range(i, width):
-            total = 0.0
+    """Add the inner products of the rows of the tile to the upper half of the matrix, BLOCK by BLOCK: sixteen sums at once keep a core busy."""
+    for i in range(0, len(gram), BLOCK):
+        for j in range(i, len(gram), BLOCK):
+            a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = c0 = c1 = c2 = c3 = d0 = d1 = d2 = d3 = 0.0
             for r in range(ROWS):
-                total += tile[i, r] * tile[j, r]
-            gram[i, j] += total
+                a, b, c, d = tile[i, r], tile[i + 1, r], tile[i + 2, r], tile[i + 3, r]
+                e, f, g, h = tile[j, r], tile[j + 1, r], tile[j + 2, r], tile[j + 3, r]
+                a0, a1, a2, a3 = a0 + a * e, a1 + a * f, a2 + a * g, a3 + a * h
+                b0, b1, b2, b3 = b0 + b * e, b1 + b * f, b2 + b * g, b3 + b * h
+                c0, c1, c2, c3 = c0 + c * e, c1 + c * f, c2 + c * g, c3 + c * h
+                d0, d1, d2, d3 = d0 + d * e, d1 + d * f, d2 + d * g, d3 + d * h
+            for row, sums in enumerate(((a0, a1, a2, a3), (b0, b1, b2, b3), (c0, c1, c2, c3), (d0, d1, d2, d3))):
+                for column in range(BLOCK):
+                    gram[i + row, j + column] += sums[column]
 
 
 @compiled
@@ -248,7 +258,7 @@ def _invert(lower: Floats, columns: Bytes) -> None:
             lower[i, j] = value / lower[i, i]
 
 
-@compiled
+@compiled_sums
 def _residuals(returns: Floats, exposures: Floats, weights: Floats, design: Ints, solution: Floats, specific: Floats, rows: Bytes) -> float:
     """Fill what the factors leave of each known return; returns the weighted sum of squares over the rows used."""
     count = exposures.shape[1]
