@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_HALF_DOWN, Context, getcontext, localcontext
+
 import pytest
 
 from tradewinds.brokers.ccxt_exchange import ExchangeOptions, make_exchange
@@ -29,3 +31,14 @@ def test_the_second_exchange_is_like_the_first_and_shares_neither_address_nor_op
     third = make_exchange(name, ExchangeOptions(Secret("five"), Secret("six"), Clock()))
     assert third.urls["api"] == second.urls["api"]
     assert third.apiKey == "five"
+
+
+def test_an_exchange_that_rounds_leaves_the_rounding_of_the_process_as_it_was() -> None:
+    made = make_exchange("binance", ExchangeOptions(Secret("one"), Secret("two"), Clock()))
+
+    with localcontext(Context(prec=9, rounding=ROUND_HALF_DOWN, traps=[])):
+        price = made.decimal_to_precision("1.23455", 1, "0.0001", 4)  # to the nearest multiple
+        ours = getcontext()
+
+        assert price == "1.2346"
+        assert (ours.prec, ours.rounding, [each for each, is_on in ours.traps.items() if is_on]) == (9, ROUND_HALF_DOWN, [])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_UP, Context, Decimal, Inexact, localcontext
 from typing import Any
 
 import pytest
@@ -93,3 +93,14 @@ def test_cash_cost_and_gains_sum_to_zero_whatever_happens(moves: list[tuple[str,
     moved = account.cash["USD"] - 1000
     assert abs(moved + cost - sum(gains, Decimal(0))) < Decimal("1e-20")
     assert account.quantity("AAPL.XNAS") == sum((one.signed for one in fills), Decimal(0))
+
+
+def test_how_the_process_rounds_changes_no_account() -> None:
+    fills = fill(1, "buy", "2", "10"), fill(2, "buy", "1", "11"), fill(3, "sell", "1", "12")
+
+    with localcontext(Context(prec=28, rounding=ROUND_UP, traps=[Inexact])):
+        account, gains = after(*fills, method="average")
+        average = account.positions["AAPL.XNAS"].average_price
+
+    assert gains == [Decimal("1." + "6" * 47 + "7")]
+    assert average == Decimal("10." + "3" * 48)

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal, getcontext
-
-getcontext().prec = 40
+from decimal import Decimal
 
 
 def exact(number: float) -> Decimal:

@@ -1,7 +1,7 @@
 """A ccxt exchange as we want it: our clock, our session, exact numbers, no waiting or repeating of its own, and a trace of each request.
 
 ccxt's exceptions do not say whether a request left, or what the venue answered; the trace does. ccxt's throttle reads the computer's clock
-and is left off; its debug log would hold keys and is left out.
+and is left off; its debug log would hold keys and is left out. It rounds by changing how the whole process rounds, and is kept from that.
 """
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ from __future__ import annotations
 import functools
 import importlib
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from decimal import localcontext
 from types import MethodType
 from typing import Any
 
 from tradewinds.brokers.http import NewSession
 from tradewinds.core.errors import Rejected
+from tradewinds.core.money import NUMBERS
 from tradewinds.core.ports import Clock
 from tradewinds.wire.secret import Secret
 
@@ -104,11 +106,13 @@ def _traced(exchange_id: str) -> Any:
 
     class Traced(base):  # type: ignore[misc, valid-type]  # ccxt's classes are made by a generator and carry no types
         tw_values: Any = None
+        decimal_to_precision: Any
 
         def __init__(self, config: Any) -> None:
             super().__init__(config)
             if Traced.tw_values is None:
                 Traced.tw_values = tuple(name for name in object.__dir__(self) if not isinstance(getattr(self, name), MethodType))
+            self.decimal_to_precision = _apart(self.decimal_to_precision)
             self.tw_is_made = True
 
         def __dir__(self) -> Any:
@@ -143,3 +147,14 @@ def _traced(exchange_id: str) -> Any:
 
     Traced.__name__ = Traced.__qualname__ = exchange_id
     return Traced
+
+
+@functools.cache
+def _apart(rounds: Callable[..., Any]) -> Callable[..., Any]:
+    """The same rounding in a context of its own: ccxt's sets the rounding of whoever calls to half up, for good."""
+
+    def rounded(*given: Any, **named: Any) -> Any:
+        with localcontext(NUMBERS):
+            return rounds(*given, **named)
+
+    return rounded

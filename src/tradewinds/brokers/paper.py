@@ -25,7 +25,7 @@ from tradewinds.core.errors import Rejected, Transient
 from tradewinds.core.instant import NS_PER_DAY
 from tradewinds.core.instrument import Instrument
 from tradewinds.core.market import Interval
-from tradewinds.core.money import from_float
+from tradewinds.core.money import NUMBERS, from_float
 from tradewinds.core.order import ORDER_KINDS, TIMES_IN_FORCE, ApprovedOrder, OrderState, OrderTerms
 from tradewinds.core.ports import Clock
 from tradewinds.simulation.books import REASONS, REFUSED, STATUSES
@@ -40,7 +40,6 @@ CAPABILITY = BrokerCapability(
     "paper", VENUE, frozenset(ORDER_KINDS), frozenset(TIMES_IN_FORCE), can_replace=False, has_reduce_only=True, absent_after_s=1.0,
     holds="positions",
 )  # fmt: skip
-_DIGITS = 50
 _STATES = {
     "waiting": OrderState.ACCEPTED, "working": OrderState.ACCEPTED, "filled": OrderState.FILLED, "cancelled": OrderState.CANCELLED,
     "expired": OrderState.EXPIRED, "refused": OrderState.REJECTED,
@@ -214,7 +213,7 @@ class PaperBroker:
             fill = self._fill_of(record, number, orders)
             kept_fills[number] = {key: _plain(value) for key, value in dataclasses.asdict(fill).items()}
             told.append(fill)
-            with localcontext(prec=_DIGITS):
+            with localcontext(NUMBERS):
                 moved = -fill.signed * fill.multiplier * fill.price - fill.commission
                 cash[fill.currency] = cash.get(fill.currency, ZERO) + moved
         changed = [one for one in (self._order_of(orders[number]) for number in sorted(numbers)) if one is not None]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field
+from decimal import localcontext
 
 from tradewinds.campaign.chaos import CRASHES_MAX, Chaos, seeded
 from tradewinds.campaign.disk import Disk, DiskJournal
@@ -21,6 +22,7 @@ from tradewinds.campaign.stage import Stage
 from tradewinds.campaign.stages import make_stage
 from tradewinds.campaign.work import Work
 from tradewinds.core.errors import Rejected, Transient
+from tradewinds.core.money import numbers
 from tradewinds.live.account import AccountLoop
 from tradewinds.risk.limits import Gate
 from tradewinds.trading.books import Books
@@ -30,6 +32,7 @@ from tradewinds.trading.journal import read
 from tradewinds.trading.recovery import COMPARE_EVERY_S, COMPARE_IDLE_S
 
 NS = 1_000_000_000
+DIGITS = 28  # as every new process counts
 ACCOUNT = "main"
 ORDERS_LEAST, FAULTS_LEAST = 30, 10
 WORK_S_MAX = 600.0
@@ -308,7 +311,12 @@ def _is_settled(books: Books) -> bool:
 
 
 def simulate(seed: int, broker: str, *, keeps_lines: bool = False) -> SeedResult:
-    """One seed from beginning to end."""
+    """One seed from beginning to end; how the process counts, and what else it does, changes nothing."""
+    with localcontext(numbers(DIGITS)):
+        return _simulated(seed, broker, keeps_lines=keeps_lines)
+
+
+def _simulated(seed: int, broker: str, *, keeps_lines: bool) -> SeedResult:
     loop = VirtualLoop()
     simulation = Simulation(seed, broker, loop, keeps_lines=keeps_lines)
     loop.set_exception_handler(lambda _, context: simulation.found(context.get("exception") or context["message"]))

@@ -16,12 +16,12 @@ from types import MappingProxyType
 from typing import Literal
 
 from tradewinds.core.errors import Rejected
+from tradewinds.core.money import NUMBERS
 from tradewinds.core.order import Side
 
 LotMethod = Literal["fifo", "hifo", "average"]
 LOT_METHODS: tuple[LotMethod, ...] = ("fifo", "hifo", "average")
 ZERO = Decimal(0)
-_DIGITS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +89,14 @@ class Position:
     @property
     def cost(self) -> Decimal:
         """What it cost to open, signed as the quantity, in the instrument's currency."""
-        with localcontext(prec=_DIGITS):
+        with localcontext(NUMBERS):
             return sum((lot.quantity * lot.price for lot in self.lots), ZERO) * self.multiplier
 
     @property
     def average_price(self) -> Decimal | None:
         """Price at which the lots were opened, weighted by their size; None when flat."""
         quantity = self.quantity
-        with localcontext(prec=_DIGITS):
+        with localcontext(NUMBERS):
             return self.cost / self.multiplier / quantity if quantity else None
 
 
@@ -146,7 +146,7 @@ def apply_fill(account: Account, fill: Fill, method: LotMethod = "fifo") -> tupl
     if lots:
         positions[fill.instrument] = replace(held, lots=lots)
     cash = dict(account.cash)
-    with localcontext(prec=_DIGITS):
+    with localcontext(NUMBERS):
         cash[fill.currency] = cash.get(fill.currency, ZERO) - fill.signed * fill.multiplier * fill.price
         if fill.commission:
             paid_in = fill.commission_currency or fill.currency
@@ -170,7 +170,7 @@ def _matched(held: Position, fill: Fill, method: LotMethod) -> tuple[tuple[Lot, 
         lot = lots.pop(0)
         size = min(abs(left), abs(lot.quantity)).copy_sign(lot.quantity)
         opened = lot.price if average is None else average
-        with localcontext(prec=_DIGITS):
+        with localcontext(NUMBERS):
             amount = size * (fill.price - opened) * fill.multiplier
         gains.append(Gain(fill.instrument, size, lot.opened_ns, opened, fill.event_ns, fill.price, amount, fill.currency))
         left += size

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import math
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation, localcontext
+from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow, localcontext
 
 from tradewinds.core.errors import Rejected
 
+
+def numbers(digits: int) -> Context:
+    """How to count with so many digits, whole: for `localcontext`.
+
+    `localcontext(prec=...)` would take the rest from the process, where libraries change it for everybody: after its first order ccxt has
+    ties rounded away from zero. What was counted before and after would then differ, and a journal read again by another process.
+    """
+    traps = [DivisionByZero, InvalidOperation, Overflow]
+    return Context(digits, ROUND_HALF_EVEN, Emin=-999_999, Emax=999_999, capitals=1, clamp=0, flags=[], traps=traps)
+
+
+NUMBERS = numbers(50)
+"""Of money, lots and averages: no sum or product of them is rounded, a quotient in its fiftieth digit."""
+
 # The quotient of any price or quantity by any step must be exact; the usual 28 digits round it.
-_EXACT_DIGITS = 80
+_EXACT = numbers(80)
 
 
 def decimal(value: str | int | Decimal, *, what: str) -> Decimal:
@@ -28,7 +42,7 @@ def round_to_step(value: Decimal, step: Decimal, *, up: bool = False) -> Decimal
     """The multiple of `step` at or below `value` in size (at or above with `up`); the sign is kept."""
     if step <= 0:
         raise Rejected(f"rounding {value}: step {step}, expected a positive step")
-    with localcontext(prec=_EXACT_DIGITS):
+    with localcontext(_EXACT):
         count, rest = divmod(abs(value), step)
         size = (count + (1 if up and rest else 0)) * step
         return size.copy_sign(value).normalize() + 0
@@ -40,7 +54,7 @@ def from_float(value: float, step: Decimal) -> Decimal:
         raise Rejected(f"rounding {value} to {step}: expected a finite number")
     if step <= 0:
         raise Rejected(f"rounding {value}: step {step}, expected a positive step")
-    with localcontext(prec=_EXACT_DIGITS):
+    with localcontext(_EXACT):
         # float() first: the text of a numpy float names its type.
         count = (Decimal(repr(float(value))) / step).to_integral_value(ROUND_HALF_EVEN)
         return count * step + 0

@@ -7,12 +7,13 @@ simply set everything once. Sums are exact: 60 digits, which no sum of quantitie
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from decimal import Context, Decimal
+from decimal import Decimal
 
+from tradewinds.core.money import numbers
 from tradewinds.risk.situation import ZERO, Exposure
 from tradewinds.risk.static import worst_size
 
-EXACT = Context(prec=60)
+EXACT = numbers(60)
 
 
 @dataclass(slots=True)

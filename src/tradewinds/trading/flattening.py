@@ -14,16 +14,16 @@ from dataclasses import replace
 from decimal import Decimal, localcontext
 
 from tradewinds.core.account import ZERO, Fill
+from tradewinds.core.money import NUMBERS
 from tradewinds.trading.ledger import Ledger
 
 GUARD = "guard"  # under this name its orders stand in journals
 _COMMISSION_STEP = Decimal("1E-12")
-_DIGITS = 50
 
 
 def shares(parts: Mapping[str, Ledger], fill: Fill, held_after: Decimal) -> list[tuple[str, Fill]]:
     """The fill in parts, by book. held_after: what the account as a whole holds once it is booked."""
-    with localcontext(prec=_DIGITS):
+    with localcontext(NUMBERS):
         held = {name: part.quantity(fill.instrument) for name, part in sorted(parts.items())}
         sizes: dict[str, Decimal] = {}
         left = fill.quantity

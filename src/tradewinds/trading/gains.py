@@ -11,8 +11,8 @@ from decimal import Decimal, localcontext
 from tradewinds.core.account import Gain, LotMethod
 from tradewinds.core.instant import text as instant_text
 from tradewinds.core.instrument import Instrument
+from tradewinds.core.money import NUMBERS
 
-_DIGITS = 50
 COLUMNS = ("instrument", "quantity", "opened", "closed", "proceeds", "cost", "gain", "currency", "method", "strategy")
 
 
@@ -40,7 +40,7 @@ def gain_rows(gains: Iterable[tuple[str, Gain]], method: LotMethod, instruments:
     for strategy, one in gains:
         rules = instruments.get(one.instrument)
         multiplier = Decimal(1) if rules is None else rules.multiplier
-        with localcontext(prec=_DIGITS):
+        with localcontext(NUMBERS):
             opened = abs(one.quantity) * one.opened_price * multiplier
             closed = abs(one.quantity) * one.closed_price * multiplier
         cost, proceeds = (opened, closed) if one.quantity > 0 else (closed, opened)

@@ -16,8 +16,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 
 from tradewinds.core.account import ZERO, Fill, Gain, Lot, LotMethod
-
-_DIGITS = 50
+from tradewinds.core.money import NUMBERS
 
 
 @dataclass(slots=True)
@@ -54,7 +53,7 @@ class Holding:
     @property
     def cost(self) -> Decimal:
         """What it cost to open, signed as the quantity, in its currency."""
-        with localcontext(prec=_DIGITS):
+        with localcontext(NUMBERS):
             if self.method == "average":
                 return self._cost_at_average() * self.multiplier
             return sum((lot.quantity * lot.price for lot in self._lots), ZERO) * self.multiplier
@@ -62,7 +61,7 @@ class Holding:
     @property
     def average_price(self) -> Decimal | None:
         """Price at which the lots were opened, weighted by their size; None when flat."""
-        with localcontext(prec=_DIGITS):
+        with localcontext(NUMBERS):
             return self.cost / self.multiplier / self.quantity if self.quantity else None
 
     def move(self, signed: Decimal, price: Decimal, at_ns: int) -> list[Gain]:
@@ -83,7 +82,7 @@ class Holding:
         return gains
 
     def _move_average(self, signed: Decimal, price: Decimal) -> None:
-        with localcontext(prec=_DIGITS):
+        with localcontext(NUMBERS):
             after = self.quantity + signed
             if self.quantity * signed >= 0:
                 self.average_cost += signed * price * self.multiplier
@@ -96,7 +95,7 @@ class Holding:
         lot = self._lots.pop() if isinstance(self._lots, list) else self._lots.popleft()
         size = min(abs(left), abs(lot.quantity)).copy_sign(lot.quantity)
         opened = lot.price if self._average is None else self._average
-        with localcontext(prec=_DIGITS):
+        with localcontext(NUMBERS):
             amount = size * (price - opened) * self.multiplier
         rest = lot.quantity - size
         if rest:
@@ -118,13 +117,13 @@ class Holding:
             return
         self._lots.append(lot)
         if self.method == "average":
-            with localcontext(prec=_DIGITS):
+            with localcontext(NUMBERS):
                 self._newer_cost += lot.quantity * lot.price
 
     def _insert_late(self, lot: Lot) -> None:
         """A fill that was told after a later one: it stands where its time says; at the average, costs are averaged first."""
         if self.method == "average":
-            with localcontext(prec=_DIGITS):
+            with localcontext(NUMBERS):
                 self._newer_cost += lot.quantity * lot.price
             self._average_all()
         insort(self._lots, lot, key=lambda one: one.opened_ns)
@@ -133,7 +132,7 @@ class Holding:
         return self._newer_cost + (ZERO if self._average is None else self._average * self._averaged)
 
     def _average_all(self) -> None:
-        with localcontext(prec=_DIGITS):
+        with localcontext(NUMBERS):
             self._average = self._cost_at_average() / self.quantity
         self._averaged, self._newer_cost = self.quantity, ZERO
 
@@ -176,7 +175,7 @@ class Ledger:
 
     def add_cash(self, currency: str, amount: Decimal) -> None:
         """Move cash in a currency."""
-        with localcontext(prec=_DIGITS):
+        with localcontext(NUMBERS):
             self.cash[currency] = self.cash.get(currency, ZERO) + amount
 
 
@@ -184,7 +183,7 @@ def total(ledgers: Iterable[Ledger]) -> tuple[dict[str, Decimal], dict[str, Deci
     """(cash by currency, units by instrument) of several parts together, without zeros."""
     cash: dict[str, Decimal] = {}
     units: dict[str, Decimal] = {}
-    with localcontext(prec=_DIGITS):
+    with localcontext(NUMBERS):
         for one in ledgers:
             for currency, amount in one.cash.items():
                 cash[currency] = cash.get(currency, ZERO) + amount
@@ -194,7 +193,7 @@ def total(ledgers: Iterable[Ledger]) -> tuple[dict[str, Decimal], dict[str, Deci
 
 
 def _product(*factors: Decimal) -> Decimal:
-    with localcontext(prec=_DIGITS):
+    with localcontext(NUMBERS):
         found = Decimal(1)
         for one in factors:
             found *= one

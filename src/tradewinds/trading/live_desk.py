@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from tradewinds.core import order as core
 from tradewinds.core.account import ZERO
 from tradewinds.core.errors import DataFault, Rejected
+from tradewinds.core.money import NUMBERS
 from tradewinds.core.order import OrderState, OrderTerms
 from tradewinds.trading.books import Order
 from tradewinds.trading.desk import OpenOrder
@@ -36,7 +37,6 @@ Floats = NDArray[np.float64]
 ASKED = "order "  # the reason on an intent that a strategy asked for, before the id that it was given
 HAIR = Decimal("0.000001")  # of a tick: prices so near to one stand on it
 WATCHED = ("stop", "stop_limit", "trailing_stop")  # kinds that can be watched here where the broker cannot hold them
-_DIGITS = 50
 
 
 @dataclass(slots=True)
@@ -343,7 +343,7 @@ def on_tick(price: float | None, tick: Decimal | None, *, is_up: bool) -> Decima
     exact = Decimal(repr(float(price)))
     if tick is None:
         return exact
-    with localcontext(prec=_DIGITS):
+    with localcontext(NUMBERS):
         ticks = exact / tick
         nearest = ticks.to_integral_value(ROUND_HALF_EVEN)
         if abs(ticks - nearest) >= HAIR:

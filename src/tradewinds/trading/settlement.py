@@ -17,10 +17,10 @@ from typing import Literal
 from tradewinds.core.account import ZERO
 from tradewinds.core.broker import BrokerCapability, Holdings
 from tradewinds.core.instrument import Instrument
+from tradewinds.core.money import NUMBERS
 from tradewinds.trading.books import Books
 from tradewinds.trading.ledger import Holding
 
-_DIGITS = 50
 CASH_UNIT = Decimal("0.00000001")  # differences of cash below this are rounding
 
 
@@ -35,7 +35,7 @@ class Difference:
 
     @property
     def quantity(self) -> Decimal:
-        with localcontext(prec=_DIGITS):
+        with localcontext(NUMBERS):
             return self.found - self.expected
 
 
@@ -57,7 +57,7 @@ def differences(books: Books, holdings: Holdings, capability: BrokerCapability) 
 def expected_cash(books: Books, capability: BrokerCapability) -> dict[str, Decimal]:
     """Balances by currency, at a venue that keeps positions, if the books are right."""
     should = dict(books.whole.cash)
-    with localcontext(prec=_DIGITS):
+    with localcontext(NUMBERS):
         for name, held in books.whole.positions.items():
             rules = books.instruments.get(name)
             if rules is None:
@@ -87,7 +87,7 @@ def instrument_of(asset: str, instruments: Mapping[str, Instrument], books: Book
 
 def _of_balances(books: Books, holdings: Holdings) -> list[Difference]:
     should = {asset: amount for asset, amount in books.whole.cash.items() if amount}
-    with localcontext(prec=_DIGITS):
+    with localcontext(NUMBERS):
         for name, held in books.whole.positions.items():
             rules = books.instruments.get(name)
             base = rules.base if rules is not None and rules.base is not None else name

@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 
 from tradewinds.core.account import ZERO
+from tradewinds.core.money import NUMBERS
 from tradewinds.risk.limits import Gate
 from tradewinds.risk.standing import Standing
 from tradewinds.trading.books import MANUAL, Books, Order
 from tradewinds.trading.entry import Priced
-
-_DIGITS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,7 @@ class Worth:
     def _keep_part(self, books: Books, strategy: str) -> None:
         """Cash in base currency with the strategy's capital; left as it is while a currency has no rate."""
         total = self.capital(books, strategy)
-        with localcontext(prec=_DIGITS):
+        with localcontext(NUMBERS):
             for currency, amount in books.part(strategy).cash.items() if total is not None else ():
                 worth = self.in_base(books, amount, currency) if amount else ZERO
                 if total is None or worth is None:
