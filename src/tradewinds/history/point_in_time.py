@@ -55,10 +55,11 @@ def join_known(
         raise Rejected(f"point-in-time join: columns {clash} stand in the decisions already, expected other names")
     of_facts, of_decisions = _codes(facts, decisions, keys)
     rows = _rows(facts, of_facts, of_decisions, _ints(decisions, decided), age_max_ns)
-    at = pl.Series(rows, dtype=pl.Int64)
-    found = facts.select(*wanted, *(pl.col(name).alias(f"fact_{name}") for name in FACT_TIMES))
-    taken = found.select(pl.all().gather(at if (rows >= 0).all() else at.replace(NO_ROW, None)))
-    return decisions.hstack(taken)
+    absent = rows == NO_ROW
+    missing = pl.Series(absent) if absent.any() else None
+    taken = [_taken(facts[name], rows, missing) for name in wanted]
+    times = [_taken(facts[name].alias(f"fact_{name}"), rows, missing) for name in FACT_TIMES]
+    return decisions.hstack([*taken, *times])
 
 
 def columns_known(
@@ -121,12 +122,29 @@ def _order(facts: pl.DataFrame | None, codes: Ints, times: Ints, start: Ints | N
 def _codes(facts: pl.DataFrame, decisions: pl.DataFrame, keys: Sequence[str]) -> tuple[Ints, Ints]:
     """The keys of both sides as whole numbers, equal where the keys are. A key that only facts have counts, one of decisions too."""
     if len(keys) == 1 and facts.schema[keys[0]] == decisions.schema[keys[0]] == pl.String:
-        names = pl.concat([facts[keys[0]].unique(), decisions[keys[0]].unique()]).unique().sort()
-        kind = pl.Enum(names)
-        return tuple(one[keys[0]].cast(kind).to_physical().cast(pl.Int64).to_numpy() for one in (facts, decisions))  # type: ignore[return-value]
+        runs = [one[keys[0]].rle().struct.unnest() for one in (facts, decisions)]  # rows of one instrument mostly stand together
+        kind = pl.Enum(pl.concat([one["value"] for one in runs]).unique().drop_nulls().sort())
+        first, second = (_expanded(one, kind) for one in runs)
+        return first, second
     both = pl.concat([facts.select(keys), decisions.select(keys)])
     codes = both.select(pl.struct(keys).rank("dense").cast(pl.Int64)).to_series().to_numpy()
     return codes[: len(facts)], codes[len(facts) :]
+
+
+def _expanded(runs: pl.DataFrame, kind: pl.Enum) -> Ints:
+    if runs["value"].null_count():
+        raise Rejected("point-in-time join: rows without an instrument, expected one in each")
+    return np.repeat(runs["value"].cast(kind).to_physical().cast(pl.Int64).to_numpy(), runs["len"].to_numpy())
+
+
+def _taken(column: pl.Series, rows: Ints, missing: pl.Series | None) -> pl.Series:
+    """The column at those rows, null where `missing`."""
+    if missing is not None and not len(column):
+        return column.clear(len(rows))
+    if column.null_count() or column.dtype not in (pl.Float64, pl.Int64):
+        return column.gather(pl.Series(rows) if missing is None else pl.Series(rows).set(missing, None))
+    found = pl.Series(column.name, column.to_numpy()[rows])
+    return found if missing is None else found.set(missing, None)
 
 
 def _ints(frame: pl.DataFrame, name: str) -> Ints:
