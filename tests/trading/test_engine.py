@@ -10,7 +10,6 @@ import pytest
 
 from tradewinds.core.order import Hold, Intent, OrderState, OrderTerms
 from tradewinds.risk.limits import Gate
-from tradewinds.trading.engine import RouteCommand
 from tradewinds.trading.entry import (
     Answered,
     Approval,
@@ -19,7 +18,6 @@ from tradewinds.trading.entry import (
     Controlled,
     Refused,
     ReplaceWanted,
-    Routed,
     Waiting,
     Wanted,
 )
@@ -534,17 +532,6 @@ def test_nobody_allowing_it_in_time_is_a_no(bench: Any) -> None:
     records = it.wait(60)
 
     assert refused(records) == ["approval"]
-
-
-def test_an_intent_for_another_account_leaves_once(bench: Any) -> None:
-    it = bench()
-    intent = Intent("second", "trend", it.now_ns, TERMS)
-
-    (record,) = it.do(Wanted((intent,), "test"))
-    assert record == Routed(intent)
-    assert it.commands == [RouteCommand((intent,))]
-
-    assert it.do(Wanted((intent,), "test")) == []
 
 
 def test_the_same_decision_twice_is_refused(bench: Any) -> None:

@@ -139,7 +139,8 @@ def _say(planned: Plan) -> None:
     for name in planned.untraded:
         log(f"not traded: {name} (mode backtest)")
     for account in planned.accounts.values():
-        what = ", ".join(f"{one.name} ({one.capital:f} {one.account.currency})" for one in account.strategies) or "orders by hand"
+        shares = [f"{name} ({one.capital:f} {one.account.currency})" for name, one in account.shares.items()]
+        what = ", ".join(shares) or "orders by hand"
         config = account.account.config
         if account.mode == "live":
             log(f"*** LIVE *** account {account.account.name} at {config.broker}: orders move real money. Strategies: {what}")
@@ -155,6 +156,11 @@ def _show(planned: Plan, *, as_json: bool) -> None:
             "strategy": one.name, "mode": one.mode, "account": one.account.name, "broker": one.account.config.broker,
             "environment": one.account.config.environment, "instruments": list(one.instruments), "interval": one.strategy.interval,
             "capital": str(one.capital), "currency": one.account.currency, "file": one.file.name,
+            "elsewhere": [
+                {"account": each.account.name, "capital": str(each.capital), "currency": each.account.currency,
+                 "instruments": list(each.instruments)}
+                for each in one.elsewhere
+            ],
         }
         for one in planned.strategies
     ]  # fmt: skip

@@ -35,7 +35,7 @@ def wanted(house: House) -> Wanted:
     lines = [f"set aside: {name}: {why}" for name, why in planned.troubles.items()]
     for name, account in planned.accounts.items():
         live = "*** LIVE *** " if account.mode == "live" else ""
-        lines.append(f"{live}trading: account {name} ({account.mode}): {', '.join(one.name for one in account.strategies)}")
+        lines.append(f"{live}trading: account {name} ({account.mode}): {', '.join(account.shares)}")
     services = ["trade"] if planned.accounts else []
     if not services:
         lines.append("no trading: no strategy of the workspace says mode: shadow, paper or live")

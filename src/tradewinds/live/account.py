@@ -18,11 +18,11 @@ from collections.abc import Callable, Iterable
 
 from tradewinds.core.broker import Broker, Link, Told
 from tradewinds.core.errors import Invariant, OutcomeUnknown, TradewindsError, Transient
-from tradewinds.core.order import Intent, is_ours
+from tradewinds.core.order import is_ours
 from tradewinds.core.ports import Clock
 from tradewinds.live.dispatch import Dispatch
 from tradewinds.live.pace import loop_seconds
-from tradewinds.trading.command import AnyCommand, Outcome, RouteCommand
+from tradewinds.trading.command import AnyCommand, Outcome, PassCommand
 from tradewinds.trading.engine import Engine
 from tradewinds.trading.entry import (
     Answered,
@@ -32,6 +32,7 @@ from tradewinds.trading.entry import (
     Compared,
     Controlled,
     Entry,
+    HandOver,
     Heard,
     Input,
     ReplaceWanted,
@@ -49,7 +50,7 @@ JOURNAL_AGAIN_S = 0.5
 OPEN_AGAIN_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 EPOCH_EVERY_S = 0.05
 
-_DECIDING = (Wanted, BarsClosed, ReplaceWanted, Approval)
+_DECIDING = (Wanted, BarsClosed, ReplaceWanted, Approval, HandOver)
 
 
 class AccountLoop:
@@ -57,7 +58,7 @@ class AccountLoop:
 
     epoch: the halt epoch in force, read before every send. acknowledge: told an epoch once nothing will be sent under an earlier one.
     epoch_every_s: how often a raised epoch is looked for while nothing is sent; None: only before sends. alert: (severity, text) of what
-    the loop itself has to say. route: takes intents for other accounts. listen: told every step once it is durable, those of the journal
+    the loop itself has to say. route: takes what is for other accounts. listen: told every step once it is durable, those of the journal
     first. claims: orders that another process of ours (the guard) wrote down; asked when the venue names one of ours that nobody knows.
     """
 
@@ -73,7 +74,7 @@ class AccountLoop:
         acknowledge: Callable[[int], None] = lambda epoch: None,
         epoch_every_s: float | None = None,
         alert: Callable[[str, str], None] = lambda severity, text: None,
-        route: Callable[[tuple[Intent, ...]], None] = lambda intents: None,
+        route: Callable[[PassCommand], None] = lambda command: None,
         claims: Callable[[], Claimed | None] = lambda: None,
     ) -> None:
         self.engine = engine
@@ -315,8 +316,8 @@ class AccountLoop:
     # The wire
 
     def _carry_out(self, command: AnyCommand, wanted_s: float) -> None:
-        if isinstance(command, RouteCommand):
-            self._route(command.intents)
+        if isinstance(command, PassCommand):
+            self._route(command)
         else:
             self.dispatch.carry_out(command, wanted_s)
 

@@ -246,9 +246,12 @@ class Acts:
             raise Rejected(f"decide {strategy} at {text(at_ns)}: it decided at {text(before)} since, expected a later time")
         loop = trader.parts.loop
         closed = () if self._history is None else await self._history.bars(strategy, at_ns)
+        others = [one for one in self._service.traders.values() if strategy in one.plan.homes]
         for one in closed:
+            for other in others if one.end_ns == at_ns else ():
+                other.price(one)
             trader.publish(BarsClosed(one.interval, one.end_ns, one.bars, is_warm_up=one.end_ns < at_ns))
-        await self._service.until(lambda: loop.is_idle, DECIDE_WITHIN_S if closed else 0.0)
+        await self._service.until(lambda: loop.is_idle and (not others or self._service.is_idle()), DECIDE_WITHIN_S if closed else 0.0)
 
     # Parts
 

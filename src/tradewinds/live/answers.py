@@ -12,7 +12,7 @@ from typing import Any
 
 from tradewinds.core.instant import text
 from tradewinds.core.order import OrderTerms
-from tradewinds.live.decisions import Decisions, Verdict
+from tradewinds.live.decisions import Decision, Decisions, Verdict
 from tradewinds.trading.books import MANUAL, Books, Order
 
 __all__ = ["AccountView", "gains", "line", "number", "orders", "positions", "report", "status", "waiting"]
@@ -149,7 +149,39 @@ def _strategy(view: AccountView, name: str, decisions: Decisions) -> dict[str, A
         "strategy": name,
         "last_decision": None if last is None else text(last.decision_ns),
         "targets": {} if last is None else last.targets,
+        "refused": [] if last is None else _refused(last, decisions),
+        "elsewhere": _elsewhere(view.books, name),
     }
+
+
+def _refused(last: Decision, decisions: Decisions) -> list[dict[str, Any]]:
+    """Of a decision: what did not pass, where, and why."""
+    found = [decisions.verdicts[name] for name in last.orders if name in decisions.verdicts]
+    return [
+        {"account": one.account, "text": line(one.intent.terms), "rule": one.rule, "why": one.why} for one in found if one.word == "refused"
+    ]
+
+
+def _elsewhere(books: Books, strategy: str) -> list[dict[str, Any]]:
+    """What a strategy has on other accounts, as its home knows it. on_the_way: orders that the account has not judged yet."""
+    rows = []
+    known = {name: Books(name) for name in books.handed} | books.away
+    for account, other in sorted(known.items()):
+        part = other.parts.get(strategy)
+        currency, capital = other.capital.get(strategy, ("", None))
+        handed = [one for given in books.handed.get(account, {}).values() if given.strategy == strategy for one in given.intents]
+        if part is None and not handed:
+            continue
+        held = {} if part is None else {name: number(one.quantity) for name, one in sorted(part.positions.items())}
+        working = sum(one.strategy == strategy for one in other.open.values())
+        given = None if capital is None else number(capital)
+        rows.append(
+            {
+                "account": account, "currency": currency or None, "capital": given, "positions": held, "open_orders": working,
+                "on_the_way": len(handed),
+            }
+        )  # fmt: skip
+    return rows
 
 
 def _order(account: str, one: Order) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tradewinds.core.order import Intent, Refusal
-from tradewinds.trading.entry import Approved, Decided, Entry, Refused, Routed, Waiting
+from tradewinds.trading.entry import Approved, Decided, Entry, HandedOver, Refused, Waiting
 
 DECISIONS_MAX = 256  # of one strategy
 VERDICTS_MAX = 20_000
@@ -65,8 +65,9 @@ class Decisions:
                     self._judged(Verdict(account, intent, "refused", rule, reason))
                 case Waiting(intent, rule, why, until_ns):
                     self._judged(Verdict(account, intent, "waiting", rule, why, until_ns))
-                case Routed(intent):
-                    self._named(intent)
+                case HandedOver(given):
+                    for intent in given.intents:
+                        self._named(intent)
                 case _:
                     pass
 

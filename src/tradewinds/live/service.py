@@ -3,7 +3,7 @@
 1. Leases are taken (accounts, strategies, the home) and every journal is locked, before anything else: a second service is refused.
 2. Accounts are brought up side by side; the feed runs from the first moment, what it brings waits for those that are not up yet.
 3. A heartbeat is written and the halt epoch watched: once it rises, every account halts, and when none sends any more it is acknowledged.
-4. Intents for other accounts are handed to them once the step that made them is durable, and again after a restart.
+4. What one account has for another is carried over once the step that made it is durable, and again after a restart (`post.py`).
 5. Stopping lets go of brokers and journals; orders stay at the venues, and the next start finds them.
 """
 
@@ -12,16 +12,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Protocol, cast
 
 from tradewinds.core.broker import Broker
 from tradewinds.core.errors import Invariant, Rejected, Transient
 from tradewinds.core.instant import text
-from tradewinds.core.order import Intent
 from tradewinds.core.ports import Clock
 from tradewinds.live.decisions import Decisions, Verdict
+from tradewinds.live.post import Post, Word
 from tradewinds.live.trader import Hooks, Published, Trader, TraderPlan
-from tradewinds.trading.entry import Alerted, Entry, Started, Wanted
+from tradewinds.trading.command import PassCommand
+from tradewinds.trading.entry import Alerted, Entry, HandOver, Started
 
 EPOCH_EVERY_S = 0.01
 BEAT_EVERY_S = 0.25
@@ -73,12 +75,15 @@ class TradingService:
         self.epoch = epoch
         self.started_ns = clock.now_ns()
         self.decisions = Decisions(self._told)
-        self.traders = {plan.name: Trader(plan, started(plan), self._hooks(plan.name), say, self._route) for plan in plans}
+        self.traders = {
+            plan.name: Trader(plan, started(plan), self._hooks(plan.name), say, partial(self._is_up, plan.name)) for plan in plans
+        }
+        self.post = Post({name: one.put for name, one in self.traders.items()}, self._is_lost)
         self._pulse = pulse
         self._feed = feed
         self._say = say
         self._alert = alert
-        self._to_route: list[Intent] = []
+        self._missing: set[str] = set()  # accounts that were told of as not trading
         self._acknowledged: dict[str, int] = {}
         self._judging: dict[str, list[asyncio.Future[Verdict]]] = {}
         self._stepped = asyncio.Event()
@@ -198,6 +203,7 @@ class TradingService:
         def listen(entry: Entry) -> None:
             self.decisions.take(account, entry)
             self._stepped.set()
+            self.post.journalled(account, entry)
             trader = self.traders.get(account)
             if trader is None or trader.is_replaying:
                 return
@@ -211,9 +217,10 @@ class TradingService:
         def alert(severity: str, words: str) -> None:
             self._warn(account, Alerted(cast(Any, severity), words), self.clock.now_ns())
 
-        def route(intents: tuple[Intent, ...]) -> None:
-            self._to_route += intents
-            self._route()
+        def route(command: PassCommand) -> None:
+            self.post.take(command)
+            if command.account in self.traders and self.traders[command.account].state == "failed":
+                self._is_lost(command.account, command.given)
 
         return Hooks(listen, acknowledge, alert, route)
 
@@ -227,18 +234,15 @@ class TradingService:
             if not future.done():
                 future.set_result(verdict)
 
-    def _route(self) -> None:
-        """Hand intents to the accounts that they are for; one whose account is not up waits for it."""
-        waiting, self._to_route = self._to_route, []
-        for intent in waiting:
-            target = self.traders.get(intent.account)
-            if target is not None and target.state == "starting":
-                self._to_route.append(intent)
-            elif target is None or target.state != "trading":
-                words = f"order {intent.client_order_id} of {intent.strategy} is for account {intent.account}, which does not trade here"
-                self._warn(intent.account, Alerted("critical", words), self.clock.now_ns())
-            elif intent.client_order_id not in self.decisions.verdicts:
-                target.parts.loop.put(Wanted((intent,), f"strategy {intent.strategy}"))
+    def _is_up(self, account: str) -> None:
+        self.post.is_up(account)
+
+    def _is_lost(self, account: str, given: Word) -> None:
+        """What is wanted of an account that does not trade: it stays wanted, and is refused as old when the account is back."""
+        if isinstance(given, HandOver) and account not in self._missing:
+            self._missing.add(account)
+            words = f"orders of {given.strategy} are for account {account}, which does not trade here; the strategy goes on without it"
+            self._warn(given.home, Alerted("critical", words), self.clock.now_ns())
 
     def _blind(self, fed: asyncio.Task[None]) -> None:
         """The feed ended for good: orders are looked after, decisions that are asked for go on, nothing else is decided."""

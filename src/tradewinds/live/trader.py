@@ -17,11 +17,11 @@ from typing import Literal
 from tradewinds.core.broker import Broker
 from tradewinds.core.errors import TradewindsError, Transient
 from tradewinds.core.money import decimal
-from tradewinds.core.order import Intent
 from tradewinds.live.account import AccountLoop
 from tradewinds.live.answers import AccountView
 from tradewinds.trading.books import Books
-from tradewinds.trading.entry import Allot, BarsClosed, Entry, Priced, Started
+from tradewinds.trading.command import PassCommand
+from tradewinds.trading.entry import Allot, BarsClosed, Entry, Input, Priced, Started
 
 AGAIN_S = (1.0, 2.0, 5.0, 15.0, 30.0)
 HELD_BACK_MAX = 100_000
@@ -32,12 +32,12 @@ Published = BarsClosed | Priced
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """What an account tells the service: each durable step, an obeyed halt epoch, what its loop has to say, intents for others."""
+    """What an account tells the service: each durable step, an obeyed halt epoch, what its loop has to say, what is for others."""
 
     listen: Callable[[Entry], None]
     acknowledge: Callable[[int], None]
     alert: Callable[[str, str], None]
-    route: Callable[[tuple[Intent, ...]], None]
+    route: Callable[[PassCommand], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,8 @@ class TraderPlan:
     """What an account is to do. make: puts it together, and again after a failure that may pass.
 
     strategies: name -> SHA-256 of what makes it decide as it does. wants: interval -> instruments whose closed bars it is given.
-    capital: of each strategy, in `currency`. rates: base currency per unit of an instrument's price times quantity; absent: not known.
+    capital: of each strategy, in `currency`, those among them that decide on another account (`homes`) and trade here too.
+    rates: base currency per unit of an instrument's price times quantity; absent: not known.
     """
 
     name: str
@@ -69,6 +70,7 @@ class TraderPlan:
     capital: Mapping[str, Decimal] = field(default_factory=dict)
     rates: Mapping[str, Decimal] = field(default_factory=dict)
     warm_up: Callable[[], Awaitable[Sequence[Published]]] | None = None
+    homes: Mapping[str, str] = field(default_factory=dict)
 
 
 class Trader:
@@ -158,6 +160,23 @@ class Trader:
         elif len(self._held_back) < HELD_BACK_MAX:
             self._held_back.append(given)
 
+    def put(self, given: Input) -> bool:
+        """Queue an input of another account's core; False while this one does not trade."""
+        if self.state != "trading" or self._parts is None:
+            return False
+        self._parts.loop.put(given)
+        return True
+
+    def price(self, closed: BarsClosed) -> None:
+        """Take closes as prices, and let a simulation fill by them; no strategy sees these bars here."""
+        names = {name for some in self.plan.wants.values() for name in some}
+        bars = tuple(one for one in closed.bars if one.instrument in names)
+        if bars and self.state == "trading" and self._parts is not None:
+            mine = BarsClosed(closed.interval, closed.end_ns, bars)
+            self._parts.simulate(mine)
+            for priced in self._prices(mine):
+                self._parts.loop.put(priced)
+
     def rerate(self, rates: Mapping[str, Decimal]) -> list[str]:
         """Other rates are in force: the last prices are told again with them, which journals them. Returns whose rate changed."""
         changed = [name for name, rate in rates.items() if self._rates.get(name) != rate]
@@ -181,7 +200,7 @@ class Trader:
         loop = parts.loop
         loop.put(self._started)
         for strategy, amount in sorted(self.plan.capital.items()):
-            loop.put(Allot(strategy, self.plan.currency, amount, "configuration"))
+            loop.put(Allot(strategy, self.plan.currency, amount, "configuration", self.plan.homes.get(strategy, "")))
         for one in await self.plan.warm_up() if self.plan.warm_up is not None else ():
             self._give(parts, one if isinstance(one, Priced) else BarsClosed(one.interval, one.end_ns, one.bars, is_warm_up=True))
         while self._held_back:

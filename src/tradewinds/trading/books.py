@@ -16,17 +16,21 @@ from typing import TypeVar
 from tradewinds.core.account import ZERO, Fill, Gain, LotMethod
 from tradewinds.core.broker import LinkState, OrderRef, OrderReport
 from tradewinds.core.instrument import Instrument
-from tradewinds.core.order import ENDED, ApprovedOrder, Intent, OrderState, OrderTerms, changed
+from tradewinds.core.order import ENDED, ApprovedOrder, OrderState, OrderTerms, changed
 from tradewinds.trading.entry import (
     Adjusted,
     Adopted,
     Allotted,
     Approved,
     Booked,
+    Brought,
     CancelAsked,
     Changed,
     Compare,
     Decided,
+    Elsewhere,
+    HandedOver,
+    HandOver,
     Linked,
     NotFound,
     Overridden,
@@ -36,7 +40,7 @@ from tradewinds.trading.entry import (
     Reopened,
     ReplaceAsked,
     Retried,
-    Routed,
+    TakenOver,
     Waiting,
     Waived,
 )
@@ -47,7 +51,7 @@ MANUAL = ""  # the book of what no strategy of ours ordered
 CURSORS_KEPT = 32  # earlier cursors, for asking again after fills that never came
 
 
-_OfAnOrder = Changed | Reopened | Retried | NotFound | CancelAsked | ReplaceAsked | Waived
+OfAnOrder = Changed | Reopened | Retried | NotFound | CancelAsked | ReplaceAsked | Waived
 T = TypeVar("T")
 
 
@@ -124,7 +128,12 @@ class Books:
     quarantine: dict[str, OrderReport] = field(default_factory=dict)  # by client order id
     waiting: dict[str, Waiting] = field(default_factory=dict)
     capital: dict[str, tuple[str, Decimal]] = field(default_factory=dict)  # of strategies: currency, amount; cash does not move
-    routed: dict[str, tuple[int, Intent]] = field(default_factory=dict)
+    homes: dict[str, str] = field(default_factory=dict)  # of strategies that decide on another account: which
+    taken: dict[str, int] = field(default_factory=dict)  # the last number that each home handed over
+    handed: dict[str, dict[int, HandOver]] = field(default_factory=dict)  # by account and number: not known to be there yet
+    handed_last: dict[str, int] = field(default_factory=dict)  # the last number that was handed over to each account
+    heard: dict[str, int] = field(default_factory=dict)  # the last number that each other account told
+    away: dict[str, Books] = field(default_factory=dict)  # copies of other accounts' books, of strategies that are at home here
     owing: dict[str, Order] = field(default_factory=dict)
     gains: list[tuple[str, Gain]] = field(default_factory=list)
     adjusted: dict[str, Decimal] = field(default_factory=dict)  # cash that came or went without a fill, by currency
@@ -157,7 +166,7 @@ class Books:
         """Take in one record; returns the gains that a booked fill realised in its strategy's book."""
         if isinstance(record, Booked):
             return self._book(record.fill, record.strategy)
-        if isinstance(record, _OfAnOrder):
+        if isinstance(record, OfAnOrder):
             self._apply_to_order(time_ns, record)
         else:
             self._apply_to_account(time_ns, record)
@@ -203,9 +212,41 @@ class Books:
             return quantity
         return max(quantity + min(ledger.cash.get(rules.base, ZERO), ZERO), ZERO)
 
+    # Other accounts
+
+    def learn(self, given: Elsewhere) -> bool:
+        """Take in what another account told; False where it was known."""
+        account = given.account
+        if given.number <= self.heard.get(account, 0):
+            return False
+        self.heard[account] = given.number
+        books = self.away.setdefault(account, Books(account))
+        for record in given.records:
+            match record:
+                case TakenOver(_, number):
+                    handed = self.handed.get(account, {})
+                    self.handed[account] = {each: one for each, one in handed.items() if each > number}
+                case Brought(strategy, _, cash, held):
+                    books.parts[strategy] = self._brought(books, cash, held, given.told_ns)
+                case _ if isinstance(record, OfAnOrder) and record.client_order_id not in books.orders:
+                    pass  # from before its strategy had its home here; it was cancelled then
+                case _:
+                    books.apply_one(given.told_ns, record)
+        books.gains.clear()  # kept by the account where they were made
+        return True
+
+    @staticmethod
+    def _brought(books: Books, cash: Mapping[str, Decimal], held: Mapping[str, tuple[Decimal, Decimal]], told_ns: int) -> Ledger:
+        part = Ledger(books.method, dict(cash))
+        for name, (units, price) in held.items():
+            rules = books.instruments.get(name)
+            currency, multiplier = (rules.currency, rules.multiplier) if rules is not None else ("", Decimal(1))
+            part.move(name, units, price, told_ns, currency, multiplier)
+        return part
+
     # Records
 
-    def _apply_to_order(self, time_ns: int, record: _OfAnOrder) -> None:
+    def _apply_to_order(self, time_ns: int, record: OfAnOrder) -> None:
         client_order_id = record.client_order_id
         order = self.orders[client_order_id]
         before = order.left
@@ -240,17 +281,24 @@ class Books:
                 self.waiting[intent.client_order_id] = record
             case Refused(refusal):
                 self.waiting.pop(refusal.intent.client_order_id, None)
-            case Routed(intent):
-                self.routed[intent.client_order_id] = (time_ns, intent)
+            case HandedOver(given):
+                self.handed.setdefault(given.account, {})[given.number] = given
+                self.handed_last[given.account] = given.number
+            case TakenOver(home, number, strategy):
+                self.taken[home], self.homes[strategy] = number, home
             case Adopted(report):
                 _keep_while_working(self.foreign, report.venue_order_id, report)
             case Quarantined(report):
                 _keep_while_working(self.quarantine, report.client_order_id, report)
             case Adjusted(what, quantity, _, kind, price):
                 self._adjust(time_ns, what, quantity, kind, price)
-            case Allotted(strategy, currency, amount):
+            case Allotted(strategy, currency, amount, home):
                 self.capital[strategy] = (currency, amount)
                 self.part(strategy)
+                if home:
+                    self.homes[strategy] = home
+                else:
+                    self.homes.pop(strategy, None)
             case Compare(cursor, asked_ns):
                 if cursor != self.cursor:
                     self.cursors.append(self.cursor)
@@ -266,7 +314,8 @@ class Books:
                 self.states[strategy] = kept or self.states.get(strategy, "")
                 if not is_reaction:
                     self.decided_ns[strategy] = decision_ns
-                    self.untold.pop(strategy, None)
+                    for books in (self, *self.away.values()):
+                        books.untold.pop(strategy, None)
 
     def _approve(self, time_ns: int, approved: ApprovedOrder, replaces: str | None) -> None:
         name = approved.client_order_id

@@ -1,12 +1,12 @@
-"""What the core wants done: questions and orders for the wire, and intents for another account's core."""
+"""What the core wants done: questions and orders for the wire, and words for another account's core."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from tradewinds.core.broker import OrderRef
-from tradewinds.core.order import ApprovedOrder, Intent
-from tradewinds.trading.entry import Ask, Entry, Ticked
+from tradewinds.core.order import ApprovedOrder
+from tradewinds.trading.entry import Ask, Elsewhere, Entry, HandOver, Ticked
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,14 @@ class CompareCommand:
 
 
 @dataclass(frozen=True, slots=True)
-class RouteCommand:
-    """Give these to the core of the account that they name, as `Wanted`; it refuses what it got before."""
+class PassCommand:
+    """Give this to the core of another account; it passes over what it had before."""
 
-    intents: tuple[Intent, ...]
+    account: str
+    given: HandOver | Elsewhere
 
 
-AnyCommand = Command | CompareCommand | RouteCommand
+AnyCommand = Command | CompareCommand | PassCommand
 
 
 @dataclass(frozen=True, slots=True)

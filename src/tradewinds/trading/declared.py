@@ -10,6 +10,10 @@
     limits: {position_max: 2}         # for `trade`, over the account's
     mode: paper                       # shadow, paper or live for `trade`
 
+    accounts:                         # instead of account and instruments: one strategy over several accounts, its home first
+      - {name: main, capital: 10000, currency: USDT, instruments: [BTCUSDT.BINANCE]}
+      - {name: fx, capital: 5000, currency: EUR, instruments: [EUR_USD.OANDA]}
+
 1. `declared` reads the left form, `declared_portfolio` the right one; `is_portfolio` tells them apart.
 2. A key that is none is refused together with the nearest one that is. What account, costs and fills hold is read by `wiring.setup`,
    limits by `wiring.accounts`.
@@ -31,7 +35,7 @@ from tradewinds.core.market import Interval
 Mode = Literal["backtest", "shadow", "paper", "live"]
 MODES: tuple[Mode, ...] = ("backtest", "shadow", "paper", "live")
 
-_RUN = ("instruments", "universe", "interval", "account", "costs", "fills", "limits", "mode", "from", "to")
+_RUN = ("instruments", "universe", "interval", "account", "accounts", "costs", "fills", "limits", "mode", "from", "to")
 _STRATEGY = ("strategy", "name", "parameters", *_RUN)
 _BOOK = ("strategy", "file", "name", "parameters", "instruments", "universe", "allocation")
 _PORTFOLIO = ("name", "strategies", *_RUN)
@@ -40,7 +44,11 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a run is about besides its strategies. start and end: ISO 8601; None where the file leaves them to the command."""
+    """What a run is about besides its strategies. start and end: ISO 8601; None where the file leaves them to the command.
+
+    accounts: where several are traded; `account` is then the first as a backtest takes it, with the capital of all of them where they
+    have one currency, and without where they have not.
+    """
 
     instruments: tuple[str, ...] = ()
     universe: str | None = None
@@ -52,6 +60,7 @@ class Terms:
     start: str | None = None
     end: str | None = None
     limits: Mapping[str, Any] = field(default_factory=dict)
+    accounts: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def account_name(self) -> str | None:
@@ -147,20 +156,63 @@ def _terms(what: str, values: Mapping[str, Any]) -> Terms:
     mode = values.get("mode", "backtest")
     if mode not in MODES:
         raise Rejected(f"{what}: mode {mode!r}, expected one of {', '.join(MODES)}")
+    accounts = _accounts(what, values)
+    if accounts and not instruments and universe is None:
+        instruments = tuple(name for one in accounts for name in one["instruments"])
     costs = values.get("costs")
     rows = _list(what, "costs", [costs] if isinstance(costs, Mapping) else costs)
     return Terms(
         instruments,
         universe,
         interval,
-        _mapping(what, "account", values.get("account")),
+        _simulated(accounts) if accounts else _mapping(what, "account", values.get("account")),
         tuple(_mapping(what, f"costs[{index}]", row) for index, row in enumerate(rows)),
         _mapping(what, "fills", values.get("fills")),
         cast(Mode, mode),
         _moment(what, "from", values.get("from")),
         _moment(what, "to", values.get("to")),
         _mapping(what, "limits", values.get("limits")),
+        accounts,
     )
+
+
+def _accounts(what: str, values: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    """Accounts with the instruments of each; every instrument on one of them."""
+    rows = _list(what, "accounts", values.get("accounts"))
+    if not rows:
+        return ()
+    if values.get("account") is not None:
+        raise Rejected(f"{what}: account and accounts, expected one of the two: account for one, accounts for several")
+    found: list[Mapping[str, Any]] = []
+    placed: dict[str, str] = {}
+    for index, row in enumerate(rows):
+        place = f"{what}: accounts[{index}]"
+        given = _mapping(place, "entry", row)
+        for key in ("name", "currency"):
+            _text(place, key, given.get(key))
+        if any(one["name"] == given["name"] for one in found):
+            raise Rejected(f"{place}: account {given['name']} a second time, expected each once")
+        names, _ = _instruments(place, {"instruments": given.get("instruments")})
+        if not names:
+            raise Rejected(f"{place}: account {given['name']} without instruments, expected those that are traded there")
+        for name in names:
+            if name in placed:
+                raise Rejected(f"{place}: {name} on account {given['name']}, expected it on one account; {placed[name]} has it")
+            placed[name] = str(given["name"])
+        found.append(MappingProxyType({**given, "instruments": names}))
+    return tuple(found)
+
+
+def _simulated(accounts: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """One account as a backtest has it: the kernel knows no walls between accounts."""
+    given = {key: value for key, value in accounts[0].items() if key not in ("instruments", "capital")}
+    if len({one["currency"] for one in accounts}) == 1 and all(_is_amount(one.get("capital")) for one in accounts):
+        given["capital"] = sum(one["capital"] for one in accounts)
+    return MappingProxyType(given)
+
+
+def _is_amount(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _book(what: str, row: object, rest: float) -> DeclaredBook:

@@ -12,7 +12,7 @@ the venue's truth is compared, `books.py` what is so.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
@@ -25,7 +25,7 @@ from tradewinds.trading.books import Books, Order
 from tradewinds.trading.command import Command as Command
 from tradewinds.trading.command import CompareCommand as CompareCommand
 from tradewinds.trading.command import Outcome as Outcome
-from tradewinds.trading.command import RouteCommand as RouteCommand
+from tradewinds.trading.command import PassCommand as PassCommand
 from tradewinds.trading.entry import (
     Alerted,
     Allot,
@@ -35,6 +35,7 @@ from tradewinds.trading.entry import (
     Approved,
     BarsClosed,
     Booked,
+    Brought,
     CancelAsked,
     CancelWanted,
     Changed,
@@ -42,7 +43,9 @@ from tradewinds.trading.entry import (
     Compared,
     Controlled,
     Decided,
+    Elsewhere,
     Entry,
+    HandOver,
     Heard,
     Input,
     Limited,
@@ -53,16 +56,16 @@ from tradewinds.trading.entry import (
     ReplaceAsked,
     ReplaceWanted,
     Restarted,
-    Routed,
     Started,
+    TakenOver,
     Ticked,
     Waiting,
     Wanted,
 )
+from tradewinds.trading.handing import hand_over, stale
 from tradewinds.trading.recovery import Comparing
 from tradewinds.trading.step import Step
-from tradewinds.trading.timers import NS
-from tradewinds.trading.tracking import SUBMIT_VALID_S, Tracking
+from tradewinds.trading.tracking import Tracking
 from tradewinds.trading.worth import Worth
 
 SHADOW = "shadow: decided and never sent"
@@ -84,19 +87,24 @@ class Host(Protocol):
 
 @dataclass(slots=True)
 class Engine:
-    """One account's core. The journal is told to it by `replay` before the first `handle`."""
+    """One account's core. The journal is told to it by `replay` before the first `handle`.
+
+    valid_ns: of strategies that trade on another account too: how long after a decision its orders may still leave there.
+    """
 
     books: Books
     gate: Gate
     capability: BrokerCapability
     host: Host | None = None
     is_shadow: bool = False
+    valid_ns: Mapping[str, int] = field(default_factory=dict)
     worth: Worth = field(default_factory=Worth)
     step: Step = field(init=False)
     tracking: Tracking = field(init=False)
     answers: Answers = field(init=False)
     comparing: Comparing = field(init=False)
     _is_link_untold: bool = False  # since the last start
+    _has_heard: bool = False  # of fills or endings elsewhere, in this step
 
     def __post_init__(self) -> None:
         self.step = Step(self.books, self.gate, self.worth)
@@ -117,6 +125,7 @@ class Engine:
             self.tracking.is_compare_wanted = False
             self.comparing.ask_soon()
         self.books.steps += 1
+        step.commands += step.tidings.leave(self.books.account, step.time_ns)
         return Outcome(Entry(step.time_ns, given, tuple(step.records)), tuple(step.commands))
 
     def replay(self, entry: Entry) -> None:
@@ -126,8 +135,11 @@ class Engine:
             self.worth.price(self.books, self.gate, entry.input, entry.time_ns)
         elif isinstance(entry.input, Limited):
             self.gate.limit_by_words(entry.input.limits)
+        elif isinstance(entry.input, Elsewhere):
+            self.books.learn(entry.input)
         for record in entry.records:
             self.step.apply(entry.time_ns, record)
+        self.step.tidings.keep(self.books.account, self.step.time_ns)
         self.books.steps += 1
 
     @property
@@ -158,10 +170,8 @@ class Engine:
             self.tracking.settle(order)
         for name, waiting in self.books.waiting.items():
             step.timers.set("approval", name, waiting.until_ns)
-        recent_ns = step.time_ns - int(SUBMIT_VALID_S * NS)
-        routed = tuple(intent for at_ns, intent in self.books.routed.values() if at_ns >= recent_ns)
-        if routed:
-            step.commands.append(RouteCommand(routed))
+        step.commands += [PassCommand(name, given) for name, handed in self.books.handed.items() for given in handed.values()]
+        step.commands += step.tidings.leave_again()
         self.comparing.ask()
 
     # Inputs
@@ -198,8 +208,12 @@ class Engine:
                 self._on_claimed(orders)
             case Limited(limits):
                 self.gate.limit_by_words(limits)
-            case Allot(strategy, currency, amount):
-                self.step.emit(Allotted(strategy, currency, amount))
+            case Allot():
+                self._on_allot(given)
+            case HandOver():
+                self._on_hand_over(given)
+            case Elsewhere():
+                self._on_elsewhere(given)
 
     def _on_bars(self, bars: BarsClosed) -> None:
         if self.host is None:
@@ -208,17 +222,19 @@ class Engine:
 
     def _react(self) -> None:
         """Fills and endings may want something at once: the exits of an entry do not wait for the next bar."""
-        news = any(isinstance(one, Booked | Changed) for one in self.step.records)
+        news = self._has_heard or any(isinstance(one, Booked | Changed) for one in self.step.records)
+        self._has_heard = False
         if news and self.host is not None and self.is_ready:
             self._follow_host(self.host.react(self.step.time_ns, self.books))
 
     def _follow_host(self, decisions: Iterable[tuple[Decided | Alerted, tuple[Intent, ...]]]) -> None:
         for decided, intents in decisions:
             self.step.emit(decided)
-            for one in decided.cancels if isinstance(decided, Decided) else ():
+            cancels = decided.cancels if isinstance(decided, Decided) else ()
+            for one in cancels:
                 if one in self.books.open:
                     self._cancel(self.books.open[one], "its strategy asked for it")
-            self._want(intents)
+            self._want(intents, [one for one in cancels if one not in self.books.orders])
 
     def _on_told(self, told: Told) -> None:
         if isinstance(told, OrderReport):
@@ -271,14 +287,18 @@ class Engine:
 
     # Wanting
 
-    def _want(self, intents: Iterable[Intent]) -> None:
+    def _want(self, intents: Iterable[Intent], cancels: Iterable[str] = ()) -> None:
+        """cancels: of orders elsewhere."""
+        away: dict[tuple[str, str], list[Intent]] = {}
         for intent in intents:
             if intent.account != self.books.account:
-                self._route(intent)
+                away.setdefault((intent.account, intent.strategy), []).append(intent)
             elif intent.client_order_id in self.books.waiting:
                 self._refuse_again(intent)
             else:
                 self._place(intent, None, is_allowed=False)
+        if away or cancels:
+            hand_over(self.step, self.valid_ns, away, cancels)
 
     def _place(self, intent: Intent, replaces: Order | None, *, is_allowed: bool) -> bool:
         """Judge an intent and send what passes; whether it did."""
@@ -330,11 +350,6 @@ class Engine:
         """An intent that waits for a person is wanted once more: it goes on waiting."""
         self.step.alert("info", f"{intent.client_order_id} waits for a person already")
 
-    def _route(self, intent: Intent) -> None:
-        if intent.client_order_id not in self.books.routed:
-            self.step.emit(Routed(intent))
-            self.step.commands.append(RouteCommand((intent,)))
-
     def _on_approval(self, approval: Approval) -> None:
         waiting = self.books.waiting.get(approval.client_order_id)
         if waiting is None:
@@ -345,6 +360,40 @@ class Engine:
             self._refuse(waiting.intent, "approval", f"{approval.by} allowed it too late: {waiting.why}")
         else:
             self._place(waiting.intent, None, is_allowed=True)
+
+    # Other accounts
+
+    def _on_hand_over(self, given: HandOver) -> None:
+        """Known, old, or to be judged; all of it in one step, so that its home learns of all of it at once."""
+        if given.number <= self.books.taken.get(given.home, 0):
+            return
+        self.step.emit(TakenOver(given.home, given.number, given.strategy, given.heard))
+        for name in given.cancels:
+            if name in self.books.open:
+                self._cancel(self.books.open[name], "its strategy asked for it")
+            elif name in self.books.waiting:
+                self._refuse(self.books.waiting[name].intent, "cancelled", "its strategy asked for it")
+        why = stale(given, self.step.time_ns)
+        if why is None:
+            self._want(given.intents)
+            return
+        for intent in given.intents:
+            self._refuse(intent, "stale", why)
+
+    def _on_elsewhere(self, given: Elsewhere) -> None:
+        self._has_heard = self.books.learn(given) and any(isinstance(one, Booked | Changed) for one in given.records)
+
+    def _on_allot(self, given: Allot) -> None:
+        """A strategy that gets another home while it holds something here: its orders end, and its home is told what it holds."""
+        strategy, books = given.strategy, self.books
+        is_moved = given.home not in ("", books.homes.get(strategy, ""))
+        self.step.emit(Allotted(strategy, given.currency, given.amount, given.home))
+        if is_moved:
+            part = books.part(strategy)
+            held = {name: (one.quantity, one.average_price or Decimal(0)) for name, one in part.positions.items()}
+            self.step.emit(Brought(strategy, given.home, dict(part.cash), held))
+            for order in [one for one in books.open.values() if one.strategy == strategy]:
+                self._cancel(order, f"its strategy decides on account {given.home} from now on")
 
     # Cancelling and replacing
 

@@ -117,12 +117,35 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class Allot:
-    """A strategy's capital on this account from now on, in place of what it had before."""
+    """A strategy's capital on this account from now on, in place of what it had before.
+
+    home: the account where it decides, where that is another one.
+    """
 
     strategy: str
     currency: str
     amount: Decimal
     by: str
+    home: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """What a strategy that decided at `home` wants here: orders, and cancels of its own, by client order id.
+
+    number: rises from one of this home to the next; what is not above the last is known. valid_until_ns: later, no order of it is sent.
+    heard: the number of the last `Elsewhere` of this account that its home knew.
+    """
+
+    home: str
+    account: str
+    number: int
+    strategy: str
+    decided_ns: int
+    valid_until_ns: int
+    intents: tuple[Intent, ...] = ()
+    cancels: tuple[str, ...] = ()
+    heard: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +199,19 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What another account made in one step of orders, fills and capital of strategies that are at home here: its own records.
+
+    number: rises from one of this account to the next; what is not above the last is known.
+    """
+
+    account: str
+    number: int
+    told_ns: int
+    records: tuple[Record, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Ticked:
     """Time passed and something was due."""
 
@@ -194,7 +230,7 @@ class Controlled:
 
 Input = (
     Restarted | Started | BarsClosed | Priced | Wanted | CancelWanted | ReplaceWanted | Approval | Allot | Claimed | Limited | Answered
-    | Heard | Compared | Ticked | Controlled
+    | Heard | Compared | Ticked | Controlled | HandOver | Elsewhere
 )  # fmt: skip
 
 
@@ -243,10 +279,30 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Routed:
-    """An intent for another account; it leaves for that account's core."""
+class HandedOver:
+    """What is wanted on another account leaves for that account's core, again after a restart until it says that it has it."""
 
-    intent: Intent
+    given: HandOver
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """What another account handed over, up to this number, is known here: judged, or refused."""
+
+    home: str
+    number: int
+    strategy: str
+    heard: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """A strategy's part of this account as its home has to know it: it has another home from now on. held: (units, price) by instrument."""
+
+    strategy: str
+    home: str
+    cash: Mapping[str, Decimal]
+    held: Mapping[str, tuple[Decimal, Decimal]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,6 +411,7 @@ class Allotted:
     strategy: str
     currency: str
     amount: Decimal
+    home: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,8 +446,8 @@ class Alerted:
 
 
 Record = (
-    Decided | Approved | Refused | Waiting | Routed | Changed | Retried | CancelAsked | ReplaceAsked | Reopened | Waived | Booked
-    | NotFound | Adopted | Quarantined | Adjusted | Allotted | Compare | Linked | Overridden | Alerted
+    Decided | Approved | Refused | Waiting | Changed | Retried | CancelAsked | ReplaceAsked | Reopened | Waived | Booked | NotFound
+    | Adopted | Quarantined | Adjusted | Allotted | Compare | Linked | Overridden | Alerted | HandedOver | TakenOver | Brought
 )  # fmt: skip
 
 

@@ -2,8 +2,9 @@
 
 1. Targets in units are looked at when they change, or when position and working orders are not what they were made to be; weights and
    amounts are sized anew at every decision.
-2. `target_lots`, the function that the kernel calls, gives the wanted position; what is held and what works for earlier targets counts
-   as done. Where the new target goes the other way, the working orders are cancelled first and the rest is ordered when they have ended.
+2. `target_lots`, the function that the kernel calls, gives the wanted position; weights are of the equity on the instrument's account.
+   What is held and what works for earlier targets counts as done. Where the new target goes the other way, the working orders are
+   cancelled first and the rest is ordered when they have ended.
 3. A target that the venue refused is not tried again until it changes. Orders that reduce a position come first.
 """
 
@@ -50,7 +51,7 @@ class Following:
         code = CODES[unit]
         wanted: list[tuple[int, int, bool]] = []
         made = Followed()
-        equity = math.nan if code == UNITS else self.own.equity()
+        equities = {} if code == UNITS else {account: self.own.equity_on(account) for account in self.own.accounts}
         for column, value in enumerate(targets.tolist()):
             before = self._before.get(column, math.nan)
             self._before[column] = value
@@ -58,7 +59,7 @@ class Following:
                 continue
             if code == UNITS and value == before and self._is_as_expected(column):
                 continue
-            lots = self._lots(column, value, code, equity, made)
+            lots = self._lots(column, value, code, equities.get(self.own.account(column), math.nan), made)
             if lots:
                 wanted.append((column, lots, lots * self.own.lots(column) < 0))
         for is_turn in (True, False):
@@ -88,6 +89,7 @@ class Following:
         lots = wanted - position - working
         if lots * working < 0:
             made.cancels += [one.client_order_id for one in own.working(column) if one.approved.intent.reason == TARGET]
+            made.cancels += [one.client_order_id for one in own.on_the_way(column) if one.reason == TARGET]
             return 0
         if lots < 0 < position:
             lots = -min(-lots, max(own.lots_to_sell(column), 0)) if wanted >= 0 else lots
@@ -119,6 +121,6 @@ class Following:
         leg = legs.get(instrument.id, 0)
         legs[instrument.id] = leg + 1
         terms = OrderTerms(instrument.id, "buy" if lots > 0 else "sell", lot_of(instrument) * abs(lots))
-        intent = Intent(self.account, self.own.name, decision_ns, terms, leg, reason=TARGET)
+        intent = Intent(self.own.account(column) or self.account, self.own.name, decision_ns, terms, leg, reason=TARGET)
         self._sent[column] = (float(targets[column]), intent.client_order_id)
         return intent

@@ -37,11 +37,15 @@ class Need:
 
 class StrategyHost:
     """account: its name, part of every client order id. capability: of its broker; what it cannot hold is watched here.
+    others: of the brokers of other accounts that its strategies trade too.
 
     Raises Rejected naming the strategy and what it needs that live has not.
     """
 
-    def __init__(self, account: str, strategies: Sequence[Hosted], capability: BrokerCapability | None = None) -> None:
+    def __init__(
+        self, account: str, strategies: Sequence[Hosted], capability: BrokerCapability | None = None,
+        others: Mapping[str, BrokerCapability] | None = None,
+    ) -> None:  # fmt: skip
         names = [one.name for one in strategies]
         if len(set(names)) < len(names) or "" in names:
             raise Rejected(f"account {account}: strategies named {names}, expected each once, by a name")
@@ -50,11 +54,12 @@ class StrategyHost:
         kinds = ALL_KINDS if capability is None else capability.kinds
         # An exit of one strategy may open or enlarge what the account holds as a whole: only a strategy by itself reduces there too.
         reduces = capability is not None and capability.has_reduce_only and len(strategies) == 1
+        kinds_on = {name: one.kinds for name, one in (others or {}).items()}
         self.hosted = tuple(strategies)
         self._prices: dict[str, float] = {}
         self._runners: tuple[Runner, ...] = tuple(
             VectorRunner(account, one, self._prices) if one.strategy.kind == "vector"
-            else EventRunner(account, one, self._prices, kinds, sends_reduce_only=reduces)
+            else EventRunner(account, one, self._prices, kinds, sends_reduce_only=reduces, kinds_on=kinds_on)
             for one in strategies
         )  # fmt: skip
 

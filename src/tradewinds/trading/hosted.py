@@ -10,9 +10,12 @@ from typing import Any
 
 from tradewinds.calendars.sessions import Calendar
 from tradewinds.core.errors import Rejected
+from tradewinds.core.instant import NS_PER_SECOND
 from tradewinds.core.instrument import Instrument
+from tradewinds.core.market import Interval
 from tradewinds.trading import state
-from tradewinds.trading.own_book import Conversion
+from tradewinds.trading.elsewhere import HAND_OVER_VALID_S_MAX
+from tradewinds.trading.own_book import Conversion, OwnBook
 from tradewinds.trading.rhythm import rhythm
 from tradewinds.trading.strategy import Params, Strategy
 from tradewinds.trading.window import BAR_FIELDS
@@ -27,7 +30,8 @@ class Hosted:
 
     currency: the account's; its capital is what `Allot` gave its book. conversions: of the other currencies that its instruments have.
     calendar: of its sessions, needed for every rhythm but "every bar". warm_up_bars: history before the lookback that a decision sees,
-    so that recursive indicators forget how they began; None: fourteen lookbacks.
+    so that recursive indicators forget how they began; None: fourteen lookbacks. elsewhere: the accounts of instruments that are not
+    traded where it decides.
     """
 
     name: str
@@ -38,6 +42,7 @@ class Hosted:
     conversions: Mapping[str, Conversion] = field(default_factory=dict)
     calendar: Calendar | None = None
     warm_up_bars: int | None = None
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def params(self) -> Params:
@@ -55,13 +60,23 @@ class Hosted:
         return lookback + min(wanted, WARM_UP_BARS_MAX)
 
     @property
+    def valid_ns(self) -> int:
+        """How long after a decision its orders may still leave on another account: until the next bar, an hour at most."""
+        longest_ns = int(HAND_OVER_VALID_S_MAX * NS_PER_SECOND)
+        return min(Interval(self.strategy.interval).ns or longest_ns, longest_ns)
+
+    def own_book(self) -> OwnBook:
+        """Its part of its accounts."""
+        return OwnBook(self.name, self.instruments, self.currency, self.conversions, self.elsewhere)
+
+    @property
     def fingerprint(self) -> str:
         """SHA-256 of what makes it decide as it does: its code, parameters, instruments and terms."""
         said = {
             "source": self.strategy.source, "name": self.strategy.name, "parameters": self.params.as_dict(),
             "instruments": [str(one) for one in self.instruments], "currency": self.currency,
             "interval": self.strategy.interval, "rhythm": self.strategy.rhythm, "window": self.window_bars,
-        }  # fmt: skip
+        } | ({"elsewhere": dict(self.elsewhere)} if self.elsewhere else {})  # fmt: skip
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
     def check(self) -> None:

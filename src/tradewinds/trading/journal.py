@@ -22,7 +22,7 @@ from tradewinds.core.account import Fill
 from tradewinds.core.broker import Link, OrderReport
 from tradewinds.core.errors import TradewindsError, Unreadable
 from tradewinds.trading import entry as words
-from tradewinds.trading.entry import Bar, BarsClosed, Entry, Heard
+from tradewinds.trading.entry import Bar, BarsClosed, Elsewhere, Entry, Heard
 
 FORMAT = 1
 GENESIS = bytes(32)
@@ -109,6 +109,13 @@ def decode(body: bytes) -> Entry:
         raise Unreadable(f"journal entry {body[:80]!r}: {type(error).__name__} {error}, expected an entry") from error
 
 
+class _RawElsewhere(msgspec.Struct):
+    account: str
+    number: int
+    told_ns: int
+    records: list[tuple[str, msgspec.Raw]]
+
+
 class _RawBar(msgspec.Struct, array_like=True):
     instrument: str
     open: float | None
@@ -135,6 +142,7 @@ def _other(value: Any) -> Any:
 _ENCODER = msgspec.json.Encoder(enc_hook=_other, order="deterministic")
 _OUTER = msgspec.json.Decoder(tuple[int, int, tuple[str, msgspec.Raw], list[tuple[str, msgspec.Raw]]])
 _BARS = msgspec.json.Decoder(_RawBars)
+_ELSEWHERE = msgspec.json.Decoder(_RawElsewhere)
 _TOLD = msgspec.json.Decoder(tuple[str, msgspec.Raw])
 _TELLS: dict[str, msgspec.json.Decoder[Any]] = {kind.__name__: msgspec.json.Decoder(kind) for kind in (OrderReport, Fill, Link)}
 
@@ -146,6 +154,9 @@ def _plain(given: Any) -> Any:
     if isinstance(given, BarsClosed):
         bars = [[*(getattr(one, name) for name in _BAR_FIELDS)] for one in given.bars]
         return {"interval": given.interval, "end_ns": given.end_ns, "bars": bars, "is_warm_up": given.is_warm_up}
+    if isinstance(given, Elsewhere):
+        records = [[type(one).__name__, one] for one in given.records]
+        return {"account": given.account, "number": given.number, "told_ns": given.told_ns, "records": records}
     return given
 
 
@@ -161,6 +172,9 @@ def _value(kind: str, body: msgspec.Raw) -> Any:
             Bar(one.instrument, _f(one.open), _f(one.high), _f(one.low), _f(one.close), _f(one.volume), one.known_ns) for one in found.bars
         )
         return BarsClosed(found.interval, found.end_ns, bars, found.is_warm_up)
+    if kind == "Elsewhere":
+        raw = _ELSEWHERE.decode(body)
+        return Elsewhere(raw.account, raw.number, raw.told_ns, tuple([_value(*one) for one in raw.records]))
     return _decoder(kind).decode(body)
 
 

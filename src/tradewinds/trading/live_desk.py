@@ -62,13 +62,17 @@ class Asked:
 
 @dataclass(slots=True)
 class LiveDesk:
-    """The desk of one strategy. kinds: what the broker can hold. `begin`, then the strategy asks, then `end` says what leaves."""
+    """The desk of one strategy. `begin`, then the strategy asks, then `end` says what leaves.
+
+    kinds: what the broker can hold; kinds_on: what those of other accounts can that it trades.
+    """
 
     account: str
     own: OwnBook
     unit: TargetUnit
     kinds: frozenset[OrderKind]
     sends_reduce_only: bool = False
+    kinds_on: Mapping[str, frozenset[OrderKind]] = field(default_factory=dict)
     is_warming: bool = False
     targets: Floats = field(init=False)
     others: list[tuple[TargetUnit, int, float]] = field(default_factory=list)
@@ -278,9 +282,9 @@ class LiveDesk:
         if asked.revision == 0:
             asked.decision_ns, asked.leg = self._now_ns, self.legs.get(instrument.id, 0)
             self.legs[instrument.id] = asked.leg + 1
-        if kind == "take_profit" and kind not in self.kinds:
+        if kind == "take_profit" and kind not in self._kinds(asked.column):
             kind = "limit"
-        tick, side = instrument.tick, intent.sign
+        tick, side, account = instrument.tick, intent.sign, self.own.account(asked.column)
         has_limit, has_stop = kind in ("limit", "stop_limit", "take_profit"), kind in ("stop", "stop_limit")
         terms = OrderTerms(
             instrument.id, intent.side, quantity, kind,
@@ -288,9 +292,11 @@ class LiveDesk:
             stop=on_tick(intent.stop, tick, is_up=side > 0) if has_stop else None,
             trail=on_tick(intent.trail, tick, is_up=True) if kind == "trailing_stop" else None,
             time_in_force=intent.tif, when=intent.when,
-            is_reduce_only=self.sends_reduce_only and (intent.is_reduce_only or kind == "take_profit"),
+            is_reduce_only=self.sends_reduce_only and not account and (intent.is_reduce_only or kind == "take_profit"),
         )  # fmt: skip
-        made = core.Intent(self.account, self.own.name, asked.decision_ns, terms, asked.leg, asked.revision, f"{ASKED}{asked.id}")
+        made = core.Intent(
+            account or self.account, self.own.name, asked.decision_ns, terms, asked.leg, asked.revision, f"{ASKED}{asked.id}"
+        )
         asked.client_order_id = made.client_order_id
         self.intents.append(made)
 
@@ -310,7 +316,7 @@ class LiveDesk:
 
     def _is_watched(self, asked: Asked) -> bool:
         is_fraction = asked.kind == "trailing_stop" and asked.intent.is_trail_fraction
-        return asked.kind in WATCHED and (asked.kind not in self.kinds or is_fraction)
+        return asked.kind in WATCHED and (asked.kind not in self._kinds(asked.column) or is_fraction)
 
     def _is_large(self, asked: Asked) -> bool:
         instrument, intent = self.own.instruments[asked.column], asked.intent
@@ -327,6 +333,9 @@ class LiveDesk:
             float((ZERO if asked.parent else Decimal(asked.filled_before)) + filled), asked.kind, asked.intent.limit, asked.stop,
             asked.intent.tag,
         )  # fmt: skip
+
+    def _kinds(self, column: int) -> frozenset[OrderKind]:
+        return self.kinds_on.get(self.own.account(column), self.kinds)
 
     def _id(self, column: int) -> str:
         return self.own.instruments[column].id

@@ -20,7 +20,7 @@ from tradewinds.core.instant import text
 from tradewinds.core.money import plain
 from tradewinds.core.order import Intent, OrderTerms
 from tradewinds.trading.engine import Engine
-from tradewinds.trading.entry import Approved, Decided, Entry, Record, Refused, Restarted, Routed, Started, Waiting
+from tradewinds.trading.entry import Approved, Decided, Entry, HandedOver, Record, Refused, Restarted, Started, Waiting
 from tradewinds.trading.journal import encode
 
 Why = Literal["code or parameters changed", "data arrived late", "non-deterministic strategy", "gate state", "tie", "unknown"]
@@ -265,8 +265,9 @@ def _said(records: Iterable[Record]) -> Iterator[tuple[tuple[str, ...], str]]:
                 yield _order(refusal.intent, f"refused by {refusal.rule}")
             case Waiting(intent, rule):
                 yield _order(intent, f"waits by {rule}")
-            case Routed(intent):
-                yield _order(intent, "routed")
+            case HandedOver(given):
+                for intent in given.intents:
+                    yield _order(intent, f"handed over to {given.account}")
             case _:
                 pass
 

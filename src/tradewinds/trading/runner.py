@@ -24,7 +24,6 @@ from tradewinds.trading.entry import Alerted, BarsClosed, Decided
 from tradewinds.trading.following import Following
 from tradewinds.trading.hosted import Hosted, strategy_object
 from tradewinds.trading.live_desk import ASKED, LiveDesk
-from tradewinds.trading.own_book import OwnBook
 from tradewinds.trading.panel import StrategyPanel
 from tradewinds.trading.rhythm import decision_rows, rhythm
 from tradewinds.trading.view import View
@@ -118,7 +117,7 @@ class VectorRunner:
         self._windows = Windows(hosted)
         self._due = Due(hosted)
         self._prices = prices
-        self._own = OwnBook(hosted.name, hosted.instruments, hosted.currency, hosted.conversions)
+        self._own = hosted.own_book()
         self._following = Following(account, self._own)
 
     def on_bars(self, bars: BarsClosed, books: Books) -> Iterator[Yielded]:
@@ -149,17 +148,18 @@ class EventRunner:
     """Moves one view over the window of an event strategy; its desk collects what it asks for."""
 
     def __init__(
-        self, account: str, hosted: Hosted, prices: Mapping[str, float], kinds: frozenset[OrderKind], *, sends_reduce_only: bool
-    ) -> None:
+        self, account: str, hosted: Hosted, prices: Mapping[str, float], kinds: frozenset[OrderKind], *, sends_reduce_only: bool,
+        kinds_on: Mapping[str, frozenset[OrderKind]] | None = None,
+    ) -> None:  # fmt: skip
         self.hosted = hosted
         self.failure = ""
         self.code: Any = strategy_object(hosted)
         self._windows = Windows(hosted)
         self._due = Due(hosted)
         self._prices = prices
-        self._own = OwnBook(hosted.name, hosted.instruments, hosted.currency, hosted.conversions)
+        self._own = hosted.own_book()
         self._following = Following(account, self._own)
-        self._desk = LiveDesk(account, self._own, hosted.strategy.targets, kinds, sends_reduce_only)
+        self._desk = LiveDesk(account, self._own, hosted.strategy.targets, kinds, sends_reduce_only, kinds_on or {})
         self._view: View | None = None
         self._is_started = False
         self._good = state.dump(self.code)  # as it was when it last decided
@@ -187,7 +187,7 @@ class EventRunner:
         before = desk.kept(), list(desk.intents), list(desk.cancels)
         if is_due:
             try:
-                self._decide(view, books, end_ns)
+                self._decide(view, end_ns)
             except Exception as error:  # noqa: BLE001 -- whatever a person's code raises; the other strategies go on
                 yield self._failed(end_ns, error)
                 self._desk.bring_back(before[0])
@@ -222,10 +222,10 @@ class EventRunner:
             yield self._failed(end_ns, error)
         self._desk.is_warming = False
 
-    def _decide(self, view: View, books: Books, end_ns: int) -> None:
+    def _decide(self, view: View, end_ns: int) -> None:
         self._move(view, self._windows.own.row)
         if callable(getattr(self.code, "on_fill", None)):
-            self._tell(view, books, end_ns)
+            self._tell(view, end_ns)
         take_answer(view, self._desk, self.code.on_bar(view))
         self._follow(end_ns)
         self._good = state.dump(self.code)
@@ -301,9 +301,8 @@ class EventRunner:
         window = self._windows.own
         view.move(row, int(window.event_ns[row]), int(window.times[row]) // NS_PER_DAY)
 
-    def _tell(self, view: View, books: Books, end_ns: int) -> None:
-        for fill in books.untold.get(self.hosted.name, ()):
-            order = books.orders[fill.client_order_id]
+    def _tell(self, view: View, end_ns: int) -> None:
+        for fill, order in self._own.untold():
             reason = order.approved.intent.reason
             number = int(reason.removeprefix(ASKED)) if reason.startswith(ASKED) else 0
             asked = self._desk.open.get(number)

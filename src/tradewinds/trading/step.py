@@ -16,6 +16,7 @@ from tradewinds.core.order import ApprovedOrder, OrderState
 from tradewinds.risk.limits import Gate
 from tradewinds.trading.books import MANUAL, Books, Order
 from tradewinds.trading.command import AnyCommand, Command
+from tradewinds.trading.elsewhere import Tidings
 from tradewinds.trading.entry import (
     Adjusted,
     Alerted,
@@ -28,6 +29,7 @@ from tradewinds.trading.entry import (
     Record,
     Reopened,
     Retried,
+    TakenOver,
     Waived,
 )
 from tradewinds.trading.flattening import GUARD
@@ -46,6 +48,7 @@ class Step:
     records: list[Record] = field(default_factory=list)
     commands: list[AnyCommand] = field(default_factory=list)
     timers: Timers = field(default_factory=Timers)
+    tidings: Tidings = field(default_factory=Tidings)
     under_way: dict[str, int] = field(default_factory=dict)  # orders with a command on the wire, and since when
     replacing: dict[str, None] = field(default_factory=dict)  # orders that are to be followed by another
 
@@ -71,6 +74,8 @@ class Step:
         self._apply(time_ns, record)
 
     def _apply(self, time_ns: int, record: Record) -> None:
+        if self.books.homes or isinstance(record, Allotted | TakenOver):
+            self.tidings.note(self.books, record)
         before = self.books.orders[record.client_order_id].state if isinstance(record, Changed) else None
         gains = self.books.apply_one(time_ns, record)
         match record:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,13 +78,20 @@ def fundings_of(house: House, instruments: Sequence[Instrument], span: Span, rea
 
 
 def rates_of(
-    house: House, account: str, instruments: Sequence[Instrument], end_ns: NDArray[np.int64], wanted: Wanted
+    house: House,
+    account: str,
+    instruments: Sequence[Instrument],
+    end_ns: NDArray[np.int64],
+    wanted: Wanted,
+    currencies: Iterable[str] = (),
 ) -> tuple[dict[str, Floats], list[str]]:
     """Account currency per unit of every other currency traded, as of each bar's end, and where the rates come from.
 
+    currencies: others that are wanted besides those of the instruments.
+
     Constant rates that were given win; then the ECB's reference rates; then daily currency bars or quotes.
     """
-    needed = sorted({one.currency for one in instruments} - {account})
+    needed = sorted({*currencies, *(one.currency for one in instruments)} - {account})
     found = {name: np.full(len(end_ns), wanted.rates[name]) for name in needed if name in wanted.rates}
     notes = [f"{name} at a constant {wanted.rates[name]:g} {account}" for name in found]
     rest = [name for name in needed if name not in found]

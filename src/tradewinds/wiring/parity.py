@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tradewinds.core.broker import BrokerCapability
 from tradewinds.core.errors import Missing, Rejected
 from tradewinds.core.instant import from_date
 from tradewinds.stores.journal import read_sqlite_journal
@@ -25,12 +24,9 @@ from tradewinds.trading.journal import JournalStore, read
 from tradewinds.trading.parity import Parity, replay
 from tradewinds.trading.parity_backtest import Backtested, compare, decisions_of, panel_of_entries, said
 from tradewinds.wiring.accounts import TradedAccount
-from tradewinds.wiring.brokers import BrokerParts, broker_of
-from tradewinds.wiring.keys import keys_of
 from tradewinds.wiring.projection import journal_to_read
-from tradewinds.wiring.trade import AccountPlan, hosted_of, instruments_for, plan
-from tradewinds.wiring.trade_rates import rates_now
-from tradewinds.wiring.trade_service import engine_of, pinned
+from tradewinds.wiring.trade import AccountPlan, instruments_for, plan
+from tradewinds.wiring.trade_service import capabilities_elsewhere, capability_of, engine_of, hosted_on, pinned
 
 if TYPE_CHECKING:
     from tradewinds.wiring.house import House
@@ -90,14 +86,14 @@ def evening_parity(house: House, day: date, account: TradedAccount, entries: Ite
 def parity_of(house: House, planned: AccountPlan, entries: Any, start_ns: int | None, end_ns: int | None) -> ParityReport:
     """Both halves, over the entries that each call of `entries` begins anew."""
     started_ns = _started_ns(entries(), end_ns)
-    known = instruments_for(planned.instruments, house)
-    rates = rates_now(house, planned.account, known.values(), started_ns)
-    hosted = [hosted_of(one, known, rates) for one in planned.strategies]
-    capability = _capability(house, planned)
+    every = instruments_for([*planned.instruments, *(name for one in planned.strategies for name in one.instruments)], house)
+    known = {name: every[name] for name in planned.instruments}
+    hosted = hosted_on(house, planned, every, started_ns)
+    capability, others = capability_of(house, planned.account, known), capabilities_elsewhere(house, planned, every)
     fingerprints = pinned({one.name: one.fingerprint for one in hosted}, planned.strategies)
     replayed = replay(
-        entries, lambda: engine_of(planned, hosted, capability, known), account=planned.account.name, start_ns=start_ns, end_ns=end_ns,
-        fingerprints=fingerprints,
+        entries, lambda: engine_of(planned, hosted, capability, known, others), account=planned.account.name,
+        start_ns=start_ns, end_ns=end_ns, fingerprints=fingerprints,
     )  # fmt: skip
     backtests, notes = _backtested(entries, hosted, start_ns, end_ns)
     return ParityReport(replayed, backtests, notes)
@@ -135,17 +131,3 @@ def _started_ns(entries: Iterable[Entry], end_ns: int | None) -> int | None:
         if isinstance(entry.input, Started):
             found = entry.time_ns
     return found
-
-
-def _capability(house: House, planned: AccountPlan) -> BrokerCapability:
-    """What the account's broker can hold; adapters say so without being opened."""
-    account = planned.account
-    if account.config.broker == "paper":
-        from tradewinds.brokers.paper import CAPABILITY
-
-        return CAPABILITY
-    parts = BrokerParts(
-        account, keys_of(account.name, connection=account.config.connection), instruments_for(planned.instruments, house), house.clock,
-        house.home / "trade",
-    )  # fmt: skip
-    return broker_of(parts).capability

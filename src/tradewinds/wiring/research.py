@@ -81,6 +81,12 @@ def plan(asked: Asked) -> Plan:
     found = read_declared(path) if path.suffix in YAML else Declared(asked.place)
     what = path.name if path.suffix in YAML else "command"
     terms = _over(asked.terms, found.terms)
+    if terms.accounts and "capital" not in terms.account:
+        currencies = ", ".join(sorted({str(one["currency"]) for one in terms.accounts}))
+        raise Rejected(
+            f"{what}: accounts in {currencies}, expected --capital: what a backtest, which has one account, begins with in "
+            f"{terms.account['currency']}"
+        )
     setup = setup_of(terms.account, terms.costs, terms.fills, what)
     if isinstance(found, DeclaredPortfolio):
         if asked.parameters:
@@ -249,6 +255,7 @@ def _over(first: Terms, then: Terms) -> Terms:
         mode=then.mode,
         start=first.start or then.start,
         end=first.end or then.end,
+        accounts=then.accounts,
     )
 
 

@@ -2,7 +2,8 @@
 
 1. Files are those named, or every YAML of the workspace's `strategies/`. One that is broken, or fits no account, is set aside and said;
    it stops no other. A file that was named by hand and is broken stops the start instead.
-2. Each strategy goes to its home account. All strategies of one account have one mode; what one file holds stands or falls together.
+2. Each strategy goes to its home account, the first that trades an instrument of it; the others have it as a guest. All strategies of
+   one account have one mode; what one file holds stands or falls together.
 3. Instruments' rules come from the ledger, currencies' rates as of the start; names of universes are who belongs to them now.
 """
 
@@ -36,11 +37,26 @@ if TYPE_CHECKING:
     from tradewinds.wiring.house import House
 
 FOLDER = "strategies"
+_NO_SETUP = ("name", "capital", "currency", "instruments")  # words of an account that the paper broker has no use for
+
+
+@dataclass(frozen=True, slots=True)
+class AccountShare:
+    """What a strategy trades on one account. capital: in its currency. words: of its entry in the file, for the paper broker."""
+
+    account: TradedAccount
+    capital: Decimal
+    instruments: tuple[str, ...]
+    words: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class TradedStrategy:
-    """One strategy that is to be traded, everything checked that can be without its broker. capital: in the account's currency."""
+    """One strategy that is to be traded, everything checked that can be without its broker.
+
+    account: where it decides. capital: there, in the account's currency. instruments: all of them, in its order. elsewhere: what it
+    trades on other accounts.
+    """
 
     name: str
     file: Path
@@ -53,20 +69,40 @@ class TradedStrategy:
     limits: Limits
     models: Mapping[str, str] = field(default_factory=dict)  # parameter -> SHA-256 of the model it names
     terms: Terms = field(default_factory=Terms)
+    elsewhere: tuple[AccountShare, ...] = ()
+
+    @property
+    def shares(self) -> tuple[AccountShare, ...]:
+        """What it trades on each of its accounts, its home first."""
+        away = {name for one in self.elsewhere for name in one.instruments}
+        words = self.terms.accounts[0] if self.terms.accounts else self.terms.account
+        for row in self.terms.accounts:
+            words = row if row["name"] == self.account.name else words
+        return (AccountShare(self.account, self.capital, tuple(one for one in self.instruments if one not in away), words), *self.elsewhere)
+
+    def on(self, account: str) -> AccountShare:
+        """What it trades on one of its accounts."""
+        return next(one for one in self.shares if one.account.name == account)
 
 
 @dataclass(frozen=True, slots=True)
 class AccountPlan:
-    """What one account is to do."""
+    """What one account is to do. guests: strategies that decide on another account and trade here too."""
 
     account: TradedAccount
     mode: Mode
     strategies: tuple[TradedStrategy, ...] = ()
+    guests: tuple[TradedStrategy, ...] = ()
+
+    @property
+    def shares(self) -> Mapping[str, AccountShare]:
+        """What each strategy trades here, by name: those at home here first."""
+        return {one.name: one.on(self.account.name) for one in (*self.strategies, *self.guests)}
 
     @property
     def instruments(self) -> tuple[str, ...]:
         """Every one that may be traded there, by a strategy or by hand."""
-        names = [name for one in self.strategies for name in one.instruments]
+        names = [name for one in self.shares.values() for name in one.instruments]
         return tuple(dict.fromkeys([*names, *self.account.config.instruments]))
 
     @property
@@ -75,11 +111,11 @@ class AccountPlan:
         account: dict[str, Any] = {}
         costs: list[Mapping[str, Any]] = []
         fills: dict[str, Any] = {}
-        for one in self.strategies:
-            account |= {key: value for key, value in one.terms.account.items() if key not in ("name", "capital", "currency")}
+        for one in (*self.strategies, *self.guests):
+            account |= {key: value for key, value in one.on(self.account.name).words.items() if key not in _NO_SETUP}
             costs += [cost for cost in one.terms.costs if cost not in costs]
             fills |= one.terms.fills
-        given = float(self.account.config.options.get("capital", 0)) or float(sum(one.capital for one in self.strategies))
+        given = float(self.account.config.options.get("capital", 0)) or float(sum(one.capital for one in self.shares.values()))
         capital = {"capital": given} if given else {}
         return setup_of({**account, **capital, "currency": self.account.currency}, costs, fills, f"account {self.account.name}")
 
@@ -132,12 +168,13 @@ def plan(config: Config, places: Sequence[Path], *, house: House | None = None, 
                     f"{file.name}: mode backtest, expected mode: shadow, paper or live; trading is never started by leaving it out"
                 )
             untraded.append(file.name)
-    accounts = {one.account.name: AccountPlan(one.account, one.mode) for one in found}
+    accounts = {share.account.name: AccountPlan(share.account, one.mode) for one in found for share in one.shares}
     for name in idle_accounts:
         account = account_of(config, name)
         accounts.setdefault(name, AccountPlan(account, "live" if account.is_live else "paper"))
     for name, each in accounts.items():
-        accounts[name] = replace(each, strategies=tuple(one for one in found if one.account.name == name))
+        guests = tuple(one for one in found if any(share.account.name == name for share in one.elsewhere))
+        accounts[name] = replace(each, strategies=tuple(one for one in found if one.account.name == name), guests=guests)
     return Plan(accounts, troubles, tuple(untraded))
 
 
@@ -153,7 +190,11 @@ def hosted_of(one: TradedStrategy, known: Mapping[str, Instrument], rates: Mappi
     """A strategy as its host runs it. rates: the account's currency per unit of each other one."""
     instruments = tuple(known[name] for name in one.instruments)
     conversions = {name: Conversion(fixed=rate) for name, rate in rates.items()}
-    return Hosted(one.name, one.strategy, instruments, one.account.currency, one.parameters, conversions, calendar_of(instruments))
+    elsewhere = {name: share.account.name for share in one.elsewhere for name in share.instruments}
+    return Hosted(
+        one.name, one.strategy, instruments, one.account.currency, one.parameters, conversions, calendar_of(instruments),
+        elsewhere=elsewhere,
+    )  # fmt: skip
 
 
 def _files(config: Config, places: Sequence[Path]) -> tuple[list[Path], set[Path]]:
@@ -182,9 +223,8 @@ def _of_file(file: Path, config: Config, house: House | None) -> list[TradedStra
     terms = found.terms
     if terms.mode == "backtest":
         return []
-    account = account_of(config, _account_name(file, terms))
-    check_mode(account, terms.mode, file.name)
-    capital = _capital(file, terms, account)
+    rows = terms.accounts or ({**terms.account, "name": _account_name(file, terms)},)
+    given = [_share(file, terms, config, row) for row in rows]
     limits = limits_of(terms.limits, f"{file.name}: limits")
     books = found.books if isinstance(found, DeclaredPortfolio) else (_book_of(found),)
     traded = []
@@ -196,13 +236,50 @@ def _of_file(file: Path, config: Config, house: House | None) -> list[TradedStra
         parameters, models = with_models(strategy.params({**inner.parameters, **book.parameters}).as_dict())
         names = _instruments(file, book, inner.terms, terms, strategy, house)
         name = book.name or inner.name or strategy.name
-        share = decimal(repr(float(book.allocation)), what=f"{file.name}: allocation")
+        allocation = decimal(repr(float(book.allocation)), what=f"{file.name}: allocation")
+        home, *others = _placed(file, given, names, allocation)
         traded.append(
             TradedStrategy(
-                name, file, strategy, parameters, names, account, terms.mode, (capital * share).normalize() + 0, limits, models, terms
+                name, file, strategy, parameters, names, home.account, terms.mode, home.capital, limits, models, terms, tuple(others)
             )
         )
+    _check_all_traded(file, given, traded)
     return traded
+
+
+def _share(file: Path, terms: Terms, config: Config, row: Mapping[str, Any]) -> AccountShare:
+    """One account of a file with what is traded there as it stands in the file; no instruments: all of them."""
+    account = account_of(config, str(row["name"]))
+    check_mode(account, terms.mode, file.name)
+    return AccountShare(account, _capital(file, row, account), tuple(row.get("instruments", ())), row)
+
+
+def _placed(file: Path, given: Sequence[AccountShare], names: Sequence[str], allocation: Decimal) -> list[AccountShare]:
+    """What a strategy trades on which account; the first is its home."""
+    placed: dict[str, AccountShare] = {}
+    for name in names:
+        found = [one for one in given if name in one.instruments or not one.instruments]
+        if not found:
+            every = ", ".join(one.account.name for one in given)
+            raise Rejected(f"{file.name}: {name} is on no account, expected it among the instruments of one of: {every}")
+        placed[name] = found[0]
+    shares = []
+    for one in given:
+        mine = tuple(name for name in names if placed[name] is one)
+        if mine:
+            shares.append(replace(one, capital=(one.capital * allocation).normalize() + 0, instruments=mine))
+    return shares
+
+
+def _check_all_traded(file: Path, given: Sequence[AccountShare], traded: Sequence[TradedStrategy]) -> None:
+    """Raises Rejected for an instrument of an account that no strategy of the file trades."""
+    every = {name for one in traded for name in one.instruments}
+    for share in given:
+        for name in share.instruments:
+            if name not in every:
+                raise Rejected(
+                    f"{file.name}: {name} on account {share.account.name}, expected one of those traded: {', '.join(sorted(every))}"
+                )
 
 
 def _book_of(found: Declared) -> DeclaredBook:
@@ -227,8 +304,8 @@ def _account_name(file: Path, terms: Terms) -> str:
     return name
 
 
-def _capital(file: Path, terms: Terms, account: TradedAccount) -> Decimal:
-    given, currency = terms.account.get("capital"), terms.account.get("currency", account.currency)
+def _capital(file: Path, words: Mapping[str, Any], account: TradedAccount) -> Decimal:
+    given, currency = words.get("capital"), words.get("currency", account.currency)
     if given is None:
         raise Rejected(f"{file.name}: no capital, expected account: {{name: {account.name}, capital: ...}}, what it may trade with")
     if currency != account.currency:
@@ -268,8 +345,9 @@ def _check_names(new: Sequence[TradedStrategy], before: Sequence[TradedStrategy]
 def _check_modes(new: Sequence[TradedStrategy], before: Sequence[TradedStrategy]) -> None:
     for one in new:
         for other in before:
-            if one.account.name == other.account.name and one.mode != other.mode:
+            both = {share.account.name for share in one.shares} & {share.account.name for share in other.shares}
+            if both and one.mode != other.mode:
                 raise Rejected(
-                    f"{one.file.name}: mode {one.mode} on account {one.account.name}, expected {other.mode} as in {other.file.name}; "
+                    f"{one.file.name}: mode {one.mode} on account {min(both)}, expected {other.mode} as in {other.file.name}; "
                     "an account has one mode, a second entry under accounts may name the same broker"
                 )

@@ -46,7 +46,7 @@ class LimitWatch:
 
         plan = self._plans[account]
         kept = LimitBook(self._house.ledger.database).at(account, self._house.clock.now_ns())
-        declared = {one.name: one.limits for one in plan.strategies}
+        declared = {one.name: one.limits for one in (*plan.strategies, *plan.guests)}
         strategies = {name: kept.over(declared.get(name, NO_LIMITS), "strategy", name) for name in {*declared, *kept.names("strategy")}}
         instruments = {name: kept.over(NO_LIMITS, "instrument", name) for name in kept.names("instrument")}
         return (

@@ -59,17 +59,21 @@ class RateWatch:
             self._say(f"account {name}: rates in {account.currency}: {pairs}")
 
 
-def rates_now(house: House, account: TradedAccount, instruments: Iterable[Instrument], at_ns: int | None = None) -> dict[str, float]:
-    """The account's currency per unit of every other one that is traded, as known now, or at another time."""
+def rates_now(
+    house: House, account: TradedAccount, instruments: Iterable[Instrument], at_ns: int | None = None, currencies: Iterable[str] = ()
+) -> dict[str, float]:
+    """The account's currency per unit of every other one that is traded, as known now, or at another time. currencies: others wanted."""
     foreign = [one for one in instruments if one.currency != account.currency]
-    if not foreign:
+    others = [one for one in currencies if one != account.currency]
+    if not foreign and not others:
         return {}
     import numpy as np
 
     from tradewinds.wiring.market import Wanted
     from tradewinds.wiring.market_house import rates_of
 
-    found, _ = rates_of(house, account.currency, foreign, np.array([at_ns or house.clock.now_ns()]), Wanted(currency=account.currency))
+    at = np.array([at_ns or house.clock.now_ns()])
+    found, _ = rates_of(house, account.currency, foreign, at, Wanted(currency=account.currency), others)
     return {name: float(series[-1]) for name, series in found.items()}
 
 

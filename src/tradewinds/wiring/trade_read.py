@@ -12,7 +12,7 @@ from tradewinds.live import answers
 from tradewinds.live.answers import AccountView
 from tradewinds.live.decisions import Decisions
 from tradewinds.trading.books import Books
-from tradewinds.trading.entry import Entry, Started
+from tradewinds.trading.entry import Elsewhere, Entry, Started
 from tradewinds.trading.journal import JournalStore
 from tradewinds.trading.journal import read as entries_of
 from tradewinds.wiring.accounts import TradedAccount, account_of, journal_path
@@ -69,6 +69,8 @@ def _view(config: Config, name: str, decisions: Decisions) -> AccountView | None
     mode = ""
     strategies: tuple[str, ...] = ()
     for entry in entries(account, Path(config.home)):
+        if isinstance(entry.input, Elsewhere):
+            books.learn(entry.input)
         books.apply(entry.time_ns, entry.records)
         decisions.take(name, entry)
         if isinstance(entry.input, Started):

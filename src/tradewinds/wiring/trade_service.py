@@ -194,13 +194,17 @@ def _trader(
     account = plan.account
     mine = {name: known[name] for name in plan.instruments}
     rates = rates_now(house, account, mine.values())
-    hosted = [hosted_of(one, known, rates) for one in plan.strategies]
+    hosted = hosted_on(house, plan, known)
     host = StrategyHost(account.name, hosted)
     wants = {need.interval: frozenset(need.instruments) for need in host.needs()}
+    for one in plan.guests:
+        interval = one.strategy.interval
+        wants[interval] = wants.get(interval, frozenset()) | frozenset(one.on(account.name).instruments)
     finest = min(wants, key=lambda name: Interval(name).ns or MONTH_NS, default=BY_HAND)
     wants[finest] = wants.get(finest, frozenset()) | frozenset(plan.account.config.instruments)
     keys = keys_of(account.name, connection=account.config.connection)
     parts = BrokerParts(account, keys, mine, clock, house.home / "trade", plan.setup, finest, rates)
+    others = capabilities_elsewhere(house, plan, known, make_broker)
 
     def make(hooks: Hooks) -> Parts:
         journal = journal_of(account, house.home)
@@ -217,7 +221,7 @@ def _trader(
         simulate = getattr(broker, "take", _nothing)
         if plan.mode == "shadow":
             broker, simulate = ReadOnlyBroker(broker), _nothing
-        engine = engine_of(plan, hosted, broker.capability, mine)
+        engine = engine_of(plan, hosted, broker.capability, mine, others)
         cores.append(engine)
         loop = AccountLoop(
             engine, journal, broker, clock, epoch.epoch, listen=hooks.listen, acknowledge=hooks.acknowledge, epoch_every_s=EPOCH_EVERY_S,
@@ -240,27 +244,64 @@ def _trader(
         make,
         strategies=pinned(host.fingerprints(), plan.strategies),
         wants=wants,
-        capital={one.name: one.capital for one in plan.strategies},
+        capital={name: one.capital for name, one in plan.shares.items()},
         rates=rates_by_instrument(mine, rates),
         warm_up=None if bars is not None else _warm_up(history, host.needs(), clock, partial(is_fed, house)),
+        homes={one.name: one.account.name for one in plan.guests},
     )
 
 
+def hosted_on(house: House, plan: AccountPlan, known: Mapping[str, Instrument], at_ns: int | None = None) -> list[Hosted]:
+    """The strategies that decide on an account, with rates of what they trade and of the accounts where they do, as known then."""
+    every = [known[name] for one in plan.strategies for name in one.instruments]
+    currencies = [share.account.currency for one in plan.strategies for share in one.elsewhere]
+    rates = rates_now(house, plan.account, every, at_ns, currencies)
+    return [hosted_of(one, known, rates) for one in plan.strategies]
+
+
+def capabilities_elsewhere(
+    house: House, plan: AccountPlan, known: Mapping[str, Instrument], make_broker: MakeBroker = broker_of
+) -> dict[str, BrokerCapability]:
+    """What the brokers of other accounts can do that strategies of this one trade too."""
+    shares = {share.account.name: share for one in plan.strategies for share in one.elsewhere}
+    return {name: capability_of(house, share.account, known, make_broker) for name, share in shares.items()}
+
+
+def capability_of(
+    house: House, account: TradedAccount, known: Mapping[str, Instrument], make_broker: MakeBroker = broker_of
+) -> BrokerCapability:
+    """What an account's broker can do; adapters say so without being opened."""
+    if account.config.broker == "paper":
+        from tradewinds.brokers.paper import CAPABILITY
+
+        return CAPABILITY
+    keys = keys_of(account.name, connection=account.config.connection)
+    return make_broker(BrokerParts(account, keys, known, house.clock, house.home / "trade")).capability
+
+
 def engine_of(
-    plan: AccountPlan, hosted: Sequence[Hosted], capability: BrokerCapability, by_hand: Mapping[str, Instrument] | None = None
-) -> Engine:
-    """The core of an account as the service runs it; parity makes it the same way. by_hand: rules of what no strategy trades."""
+    plan: AccountPlan, hosted: Sequence[Hosted], capability: BrokerCapability, by_hand: Mapping[str, Instrument] | None = None,
+    others: Mapping[str, BrokerCapability] | None = None,
+) -> Engine:  # fmt: skip
+    """The core of an account as the service runs it; parity makes it the same way. by_hand: rules of what no strategy trades.
+
+    others: of the brokers of other accounts that its strategies trade too.
+    """
     account = plan.account
-    rules = {**(by_hand or {}), **{one.id: one for each in hosted for one in each.instruments}}
+    rules = {**(by_hand or {}), **{one.id: one for each in hosted for one in each.instruments if one.id not in each.elsewhere}}
     zone, starts = day_of(account.name, account.config)
     gate = Gate(
-        account.limits, {one.name: one.limits for one in plan.strategies if not one.limits.is_empty}, currency=account.currency,
-        account=account.name, has_reduce_only=capability.has_reduce_only, day_zone=zone, day_starts=starts,
+        account.limits, {one.name: one.limits for one in (*plan.strategies, *plan.guests) if not one.limits.is_empty},
+        currency=account.currency, account=account.name, has_reduce_only=capability.has_reduce_only, day_zone=zone, day_starts=starts,
         is_open=CalendarHours(rules.values()),
     )  # fmt: skip
-    host = StrategyHost(account.name, hosted, capability)
+    host = StrategyHost(account.name, hosted, capability, others)
     books = Books(account.name, account.config.lots, rules, account.currency)
-    return Engine(books, gate, capability, host, is_shadow=plan.mode == "shadow")
+    away = {one.id: one for each in hosted for one in each.instruments if one.id in each.elsewhere}
+    for share in {share.account.name: share for one in plan.strategies for share in one.elsewhere}.values():
+        books.away[share.account.name] = Books(share.account.name, share.account.config.lots, away, share.account.currency)
+    valid_ns = {one.name: one.valid_ns for one in hosted if one.elsewhere}
+    return Engine(books, gate, capability, host, is_shadow=plan.mode == "shadow", valid_ns=valid_ns)
 
 
 def pinned(fingerprints: Mapping[str, str], strategies: Iterable[TradedStrategy]) -> dict[str, str]:
