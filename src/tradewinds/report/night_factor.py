@@ -44,20 +44,15 @@ def last_figure(given: FactorNight) -> Figure:
 
 
 def month_figure(given: FactorNight) -> Figure:
-    """Cumulative returns of the factors that moved most over the month; the first point is before its first session."""
-    part = given.values[-MONTH:]
+    """Cumulative returns of the factors that moved most over the month, from nothing at the close before it where that is known."""
+    part, times = given.values[-MONTH:], given.times_ns[-MONTH - 1 :]
     sums = _compounded(part)
     moved = [k for k in np.argsort(-np.abs(np.nan_to_num(sums[-1])), kind="stable").tolist() if np.isfinite(part[:, k]).any()][:LINES]
+    if len(times) > len(part):
+        sums = np.concatenate([np.zeros((1, sums.shape[1])), sums])
     series = [Series(given.factors[k], sums[:, k], STYLES[place if place < 4 else 5]) for place, k in enumerate(moved)]
-    return time_figure(
-        "factors-month",
-        "One month",
-        given.times_ns[-MONTH:],
-        series,
-        is_percent=True,
-        includes=(0.0,),
-        unit=f"cumulative, {len(part)} sessions",
-    )
+    unit = f"cumulative, {len(part)} sessions"
+    return time_figure("factors-month", "One month", times, series, is_percent=True, includes=(0.0,), unit=unit)
 
 
 def _compounded(values: Floats) -> Floats:
@@ -74,4 +69,7 @@ def _table(given: FactorNight, periods_a_year: float) -> str:
         finite = values[np.isfinite(values)]
         spread = float(finite.std(ddof=1)) * year if len(finite) > 1 else math.nan
         rows.append((name, *(percent(float(one), is_signed=True) for one in (values[-1], week, month)), percent(spread, 1)))
-    return page.table(("Factor", "Last night", "A week", "A month", "Volatility a year"), rows)
+    heads = ("Factor", "Night", "Week", "Month", "Volatility")
+    return page.table(heads, rows) + page.notes(
+        [f"A week is {WEEK} sessions, a month {MONTH}; volatility is a year's, of all sessions given."]
+    )

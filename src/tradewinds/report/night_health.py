@@ -22,7 +22,7 @@ def health_part(night: Night) -> Part:
     health = night.health
     if isinstance(health, Absent):
         return absent("health", "Data health", health.why)
-    heads = ("Table", "Remarks", "Sessions", "Newest", "Held", "Gaps")
+    heads = ("Table", "State", "Sessions", "Newest")
     found = [(one.kind, one.example, count(one.count)) for one in health.findings]
     return page.section(
         "health",
@@ -53,5 +53,11 @@ def universe_part(night: Night) -> Part:
 def _row(one: TableHealth) -> tuple[str, ...]:
     newest = ABSENT if one.latest_ns is None else moment(one.latest_ns)
     late = ", ".join(one.late[:LATE]) + (f" and {len(one.late) - LATE} more" if len(one.late) > LATE else "")
-    remarks = "; ".join(text for text in (f"late: {late}" if late else "", one.note) if text) or ("whole" if one.is_whole else "")
-    return one.table, remarks, f"{count(one.sessions_present)} of {count(one.sessions_expected)}", newest, count(one.held), count(one.gaps)
+    state = [
+        "whole" if one.is_whole else "",
+        f"late: {late}" if late else "",
+        f"{count(one.held)} held back" if one.held else "",
+        f"{count(one.gaps)} gaps" if one.gaps else "",
+        one.note,
+    ]
+    return one.table, "; ".join(text for text in state if text), f"{count(one.sessions_present)} of {count(one.sessions_expected)}", newest

@@ -78,7 +78,7 @@ def _version(one: Scored) -> tuple[str, ...]:
     scores = ", ".join(f"{name} {decimal(value, 3)}" for name, value in one.scores)
     return (
         f"{one.alias} v{one.version}",
-        one.sha256[:16],
+        one.sha256[:12],
         ABSENT if one.trained_ns is None else moment(one.trained_ns),
         decimal(float(known.mean()), 3, is_signed=True) if len(known) else ABSENT,
         decimal(float(one.ic[-1]), 3, is_signed=True) if len(one.ic) else ABSENT,

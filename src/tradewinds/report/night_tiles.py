@@ -44,8 +44,8 @@ def _risk(night: Night) -> list[Tile]:
 
 def _value_at_risk(risk: RiskNight) -> Tile:
     over = "a session" if risk.horizon == 1 else f"{risk.horizon} sessions"
-    shortfall = f"; {percent(risk.expected_shortfall)} on average then" if risk.expected_shortfall is not None else ""
-    words = f"lost over {over} once in {count(1 / (1 - risk.level)) if risk.level < 1 else ABSENT}{shortfall}"
+    shortfall = f", {percent(risk.expected_shortfall)} on average then" if risk.expected_shortfall is not None else ""
+    words = f"or more is lost over {over} once in {count(1 / (1 - risk.level)) if risk.level < 1 else ABSENT}{shortfall}"
     return Tile("Value at risk", percent(_or_nan(risk.value_at_risk)), words)
 
 

@@ -21,13 +21,13 @@ def trades_part(night: Night) -> Part:
 
 
 def _plan(plan: TradeNight, currency: str) -> str:
-    heads = ("Instrument", "Why", "", "From", "To", f"Value, {currency}", f"Cost, {currency}")
+    heads = ("Instrument", "What", "From", "To", f"Value, {currency}", f"Cost, {currency}")
     largest = sorted(plan.trades, key=lambda one: (-abs(one.weight_to - one.weight_from), one.instrument))
     more = [f"And {count(len(largest) - TRADES)} smaller trades."] if len(largest) > TRADES else []
     left = [f"{count(plan.left)} trades were left out as too small."] if plan.left else []
     return (
         page.facts(_facts(plan, currency))
-        + page.table(heads, [_row(one) for one in largest[:TRADES]], texts=3, empty="Nothing is to be traded.")
+        + page.table(heads, [_row(one) for one in largest[:TRADES]], texts=2, empty="Nothing is to be traded.")
         + page.notes([*more, *left, *plan.notes])
     )
 
@@ -48,8 +48,7 @@ def _facts(plan: TradeNight, currency: str) -> list[tuple[str, str]]:
 def _row(one: PlannedTrade) -> tuple[str, ...]:
     return (
         one.instrument,
-        one.reason,
-        "buy" if one.weight_to > one.weight_from else "sell",
+        f"{'buy' if one.weight_to > one.weight_from else 'sell'}{': ' if one.reason else ''}{one.reason}",
         percent(one.weight_from),
         percent(one.weight_to),
         ABSENT if one.value is None else money(one.value, is_signed=True),
