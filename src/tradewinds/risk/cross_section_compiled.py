@@ -150,7 +150,7 @@ def _row_state(value: float, exposures: Floats, weight: float, capital: float) -
 
 @compiled_sums
 def _add(tile: Floats, gram: Floats) -> None:
-    """Add the inner products of the rows of the tile to the upper half of the matrix, BLOCK by BLOCK: sixteen sums at once keep a core busy."""
+    """Add the inner products of the rows of the tile to the upper half of the matrix; sixteen sums at once keep a core busy."""
     for i in range(0, len(gram), BLOCK):
         for j in range(i, len(gram), BLOCK):
             a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = c0 = c1 = c2 = c3 = d0 = d1 = d2 = d3 = 0.0
