@@ -1,6 +1,6 @@
 """What research keeps in the lake, by book. All wide, one row an instrument and session, partitioned by year.
 
-    features-<book>      a column a feature
+    features-<book>-<definition>   a column a feature
     risk-exposures-<book>, risk-returns-<book>, risk-covariance-<book>, risk-specific-<book>
     predictions-<book>   key model: version, sha256, score
     signals-<book>       score; target weight; reason
@@ -12,13 +12,21 @@ A row's known_ns is when the last of what it was made from became known, so that
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 
 from tradewinds.core.observation import Column, Dataset, Table
 
 
-def features_table(book: str, names: Sequence[str]) -> Table:
-    return Table(Dataset(f"features-{book}", tuple(Column(name) for name in names), partitioning="year"))
+def features_table(book: str, expressions: Mapping[str, str]) -> Table:
+    """A column a feature. Other expressions are another table, so that a changed definition never mixes with values of the old one."""
+    return Table(Dataset(f"features-{book}-{definition(expressions)}", tuple(Column(name) for name in expressions), partitioning="year"))
+
+
+def definition(expressions: Mapping[str, str]) -> str:
+    """Eight hexadecimal digits of what the expressions say, in their order."""
+    return hashlib.sha256(json.dumps(list(expressions.items())).encode()).hexdigest()[:8]
 
 
 def exposures_table(book: str, factors: Sequence[str]) -> Table:

@@ -1,0 +1,188 @@
+"""A book of research as jobs see it: its instruments, its sessions, and the panel that a night computes from.
+
+The panel holds what was known first of each cell, by the clock's instant. Its fields:
+
+    open high low close    splits and dividends reinvested, at the level of the first row: returns are what a holder had
+    volume                 in shares of the first row
+    price                  the close as traded
+    dollar_volume          close as traded x volume as traded
+    <fact>                 columns of other datasets, joined by when they became known
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tradewinds.core.errors import Missing, Rejected
+from tradewinds.core.instant import NS_PER_DAY, parse, to_date
+from tradewinds.core.market import PRICES, bars
+from tradewinds.core.observation import Table
+from tradewinds.factors.features import with_columns
+from tradewinds.history.adjust import factors
+from tradewinds.history.asof import first_known
+from tradewinds.history.panel import Panel, panel_of_frame
+from tradewinds.history.point_in_time import columns_known
+from tradewinds.jobs.context import Context
+from tradewinds.jobs.ingest import changes, split_by_partition
+from tradewinds.jobs.research_config import FactConfig, ResearchConfig
+from tradewinds.jobs.tables import table_named
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+BAR_FIELDS = (*PRICES, "volume")
+OF_US = "tradewinds"  # the source of rows that we computed
+SESSIONS_A_YEAR = {"24/7": 365.0, "FX": 260.0}
+SESSIONS_REVISITED = 20  # how far back a night looks for what has changed since
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """One book of research by name."""
+
+    name: str
+    config: ResearchConfig
+    instruments: tuple[str, ...]
+    workspace: Path
+
+    @property
+    def sessions_a_year(self) -> float:
+        return SESSIONS_A_YEAR.get(self.config.calendar, 252.0)
+
+
+def book_of(context: Context, params: Mapping[str, Any]) -> Book:
+    """The book that params name. Raises Rejected where there is none, or where it has no instruments."""
+    books = context.config.research
+    name = params.get("research") or (next(iter(books)) if len(books) == 1 else None)
+    if name not in books:
+        raise Rejected(f"{context.job}: research {name!r}, expected one of {sorted(books)} in the configuration's research section")
+    config = books[str(name)]
+    instruments = config.instruments
+    if not instruments and config.market is not None:
+        if config.market not in context.config.equities:
+            raise Rejected(f"research {name}: market {config.market!r}, expected one of {sorted(context.config.equities)}")
+        instruments = context.config.equities[config.market].instruments
+    if not instruments:
+        raise Rejected(f"research {name}: no instruments, expected `instruments` or the `market` of an equities section")
+    return Book(str(name), config, instruments, Path(context.config.workspace or "."))
+
+
+def bars_panel(context: Context, book: Book, partition: str) -> Panel:
+    """The panel of the book's bars up to the end of the partition's day, as known by now. Raises Missing where there are none."""
+    now_ns = context.clock.now_ns()
+    start_ns, end_ns = day_ns(book.config.since.isoformat()), day_ns(partition) + NS_PER_DAY
+    table = Table(bars(book.config.bars.partition("-")[2]))
+    versions = context.lake.versions(table, instruments=book.instruments, start_ns=start_ns, end_ns=end_ns)
+    known = versions.filter(pl.col("known_ns") <= now_ns)
+    if known.is_empty():
+        raise Missing(f"research {book.name}: {table.name} holds no bar of its instruments by {partition}, expected some")
+    raw = panel_of_frame(first_known(known), BAR_FIELDS, instruments=book.instruments)
+    return _with_facts(context, book, _adjusted(context, book, raw, now_ns))
+
+
+def sectors_of(book: Book) -> dict[str, str]:
+    """instrument -> sector from the book's CSV file; empty where it names none."""
+    if book.config.risk.sectors is None:
+        return {}
+    path = book.workspace / book.config.risk.sectors
+    try:
+        rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+    except OSError as error:
+        raise Rejected(f"research {book.name}: sectors {path}, expected a readable file ({error.strerror})") from None
+    if rows and not {"instrument", "sector"} <= set(rows[0]):
+        raise Rejected(f"research {book.name}: sectors {path} has columns {list(rows[0])}, expected instrument and sector")
+    return {row["instrument"]: row["sector"] for row in rows if row["sector"]}
+
+
+def publish(context: Context, table: Table, rows: pl.DataFrame, compared: Sequence[str] | None = None) -> tuple[int, int]:
+    """Publish what is new or differs, by partition; (rows new, rows restated). What was there in the same values stays untouched."""
+    if rows.is_empty():
+        return 0, 0
+    whole = rows.with_columns(captured_ns=pl.lit(context.clock.now_ns(), pl.Int64), source=pl.lit(OF_US))
+    for name in ("vendor", "status", "reason"):
+        if name not in whole.columns:
+            whole = whole.with_columns(pl.lit(None, pl.String).alias(name))
+    names = [column.name for column in table.dataset.columns] if compared is None else list(compared)
+    new = restated = 0
+    for partition, part in split_by_partition(table.dataset, whole):
+        fresh = changes(context, table, partition, part, names)
+        done = context.lake.publish(table, partition, fresh)
+        new, restated = new + done.rows_new, restated + done.rows_restated
+    return new, restated
+
+
+def last_session_ns(context: Context, table: Table) -> int | None:
+    """Where the last row of a table starts, None where it is empty."""
+    parts = context.lake.partitions(table)
+    for part in sorted(parts, reverse=True):
+        rows = context.lake.versions(table, start_ns=day_ns(f"{part[:4]}-01-01"))
+        if not rows.is_empty():
+            found = rows["start_ns"].max()
+            assert isinstance(found, int)
+            return found
+    return None
+
+
+def session_name(start_ns: int) -> str:
+    """The date of a session by where it starts, for people and for rows."""
+    return to_date(start_ns).isoformat()
+
+
+def day_ns(partition: str, *, is_last: bool = True) -> int:
+    """Where the day of a partition (`2024-01-31`, a `..`-range, an hour of a day) starts, UTC ns: its last day, or its first."""
+    first, dots, last = partition.partition("..")
+    day = (last if dots and is_last else first)[:10]
+    try:
+        return parse(f"{date.fromisoformat(day)}T00:00:00Z")
+    except ValueError:
+        raise Rejected(f"research: partition {partition!r}, expected a session such as 2024-01-31") from None
+
+
+def _adjusted(context: Context, book: Book, raw: Panel, now_ns: int) -> Panel:
+    """Bars as a holder saw them: splits and dividends reinvested, anchored at the first row."""
+    actions = context.records.actions(as_of_ns=now_ns, instruments=book.instruments)
+    fields = {name: np.array(raw.fields[name]) for name in BAR_FIELDS}
+    price, dollars = np.array(raw.close), np.array(raw.close * raw.volume)
+    acted = {action.instrument for action in actions}
+    for column, name in enumerate(raw.instruments):
+        if name in acted:
+            found = factors(actions, name, raw.times, now_ns, "total", closes=_carried(raw.close[:, column]))
+            for field in PRICES:
+                fields[field][:, column] *= found.price
+            fields["volume"][:, column] *= found.volume / found.volume[0]
+    return Panel(raw.instruments, raw.times, raw.event_ns, np.array(raw.known_ns), {**fields, "price": price, "dollar_volume": dollars})
+
+
+def _carried(closes: Floats) -> Floats:
+    """The last known close of each row, so that a dividend after a halt is measured by the close before it."""
+    rows = np.arange(len(closes))
+    last = np.maximum.accumulate(np.where(np.isnan(closes), -1, rows))
+    return np.where(last >= 0, closes[np.maximum(last, 0)], np.nan)
+
+
+def _with_facts(context: Context, book: Book, panel: Panel) -> Panel:
+    columns = {name: _fact(context, book, panel, fact) for name, fact in book.config.facts.items()}
+    return with_columns(panel, columns) if columns else panel
+
+
+def _fact(context: Context, book: Book, panel: Panel, fact: FactConfig) -> tuple[Floats, Ints]:
+    """A column of another dataset at each session's end, of what was known by then; (values, known_ns), both of the panel's shape."""
+    table = table_named(context, fact.dataset)
+    subjects = [fact.subjects.get(name, name) for name in book.instruments]
+    rows = context.lake.versions(table, instruments=sorted(set(subjects))).filter(pl.col("known_ns") <= context.clock.now_ns())
+    for column, value in fact.where.items():
+        rows = rows.filter(pl.col(column).cast(pl.String) == value)
+    age_ns = None if fact.age_days_max is None else int(fact.age_days_max * NS_PER_DAY)
+    named = sorted(set(subjects))
+    values, known = columns_known(rows, [fact.column], named, panel.event_ns, age_max_ns=age_ns)[fact.column]
+    order = [named.index(subject) for subject in subjects]
+    return values[:, order], known[:, order]

@@ -1,0 +1,90 @@
+"""How a step of a night ends: a row of its own says so whatever happened, so that the next step starts and the report can tell.
+
+The row says the same when a step runs again over the same data, so that a night that runs again publishes nothing and starts nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import polars as pl
+
+from tradewinds.core.errors import TradewindsError
+from tradewinds.core.instant import NS_PER_DAY
+from tradewinds.jobs.context import Context
+from tradewinds.jobs.plan import JobResult
+from tradewinds.jobs.research_book import Book, book_of, day_ns, publish
+from tradewinds.jobs.research_tables import night_table
+
+GAPS_MAX = 200
+
+NightState = Literal["done", "partial", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What a step did. gaps: what could not be had, a line each. detail: facts of the session, the same at every run over the same data."""
+
+    rows_in: int = 0
+    rows_new: int = 0
+    rows_restated: int = 0
+    gaps: Sequence[str] = ()
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+Work = Callable[[Context, Book, str], Ended]
+
+
+def run_step(context: Context, partition: str, params: Mapping[str, Any], *, step: str, work: Work) -> JobResult:
+    """Do the step's work and publish how it ended. Trouble of data, models and services ends it as `failed` with its reason; the night
+    goes on. Faults of ours are raised."""
+    book = book_of(context, params)
+    state: NightState
+    try:
+        ended = work(context, book, partition)
+        state = "partial" if ended.gaps else "done"
+    except TradewindsError as error:
+        ended, state = Ended(gaps=(f"{type(error).__name__}: {error}",)), "failed"
+    for gap in ended.gaps[:GAPS_MAX]:
+        context.progress(f"{step}: {gap}")
+    told = publish_end(context, book, step, partition, ended, state)
+    return JobResult(
+        state="partial" if ended.gaps else "done" if ended.rows_new + ended.rows_restated + told else "nothing",
+        rows_in=ended.rows_in,
+        rows_published=ended.rows_new + told,
+        rows_restated=ended.rows_restated,
+        failed={f"{step} {number}": gap for number, gap in enumerate(ended.gaps[:GAPS_MAX], 1)},
+        detail=dict(ended.detail),
+    )
+
+
+def publish_end(context: Context, book: Book, step: str, partition: str, ended: Ended, state: NightState) -> int:
+    """Publish the row of the partition's day; the number of rows that were news."""
+    start_ns = day_ns(partition)
+    row = pl.DataFrame(
+        {
+            "instrument": [f"{book.name.upper()}.NIGHT"],
+            "start_ns": [start_ns],
+            "event_ns": [start_ns + NS_PER_DAY],
+            "known_ns": [context.clock.now_ns() // 1_000 * 1_000],
+            "state": [state],
+            "gaps": ["\n".join(ended.gaps[:GAPS_MAX])],
+            "detail": [json.dumps(dict(ended.detail), sort_keys=True)],
+        }
+    )
+    return sum(publish(context, night_table(book.name, step), row))
+
+
+def ends_of(context: Context, book: Book, partition: str, steps: Sequence[str]) -> dict[str, tuple[str, list[str], dict[str, Any]]]:
+    """step -> (state, gaps, detail) of the partition's day, for the steps that have ended."""
+    found = {}
+    for step in steps:
+        start_ns = day_ns(partition)
+        rows = context.lake.read(night_table(book.name, step), as_of_ns=context.clock.now_ns(), start_ns=start_ns, end_ns=start_ns + 1)
+        if not rows.is_empty():
+            row = rows.row(0, named=True)
+            found[step] = (row["state"], [line for line in row["gaps"].split("\n") if line], json.loads(row["detail"]))
+    return found

@@ -1,0 +1,118 @@
+"""A night of research over a lake of bars: what each step publishes, and what it says when something is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tradewinds.calendars.sessions import calendar
+from tradewinds.core.market import bars
+from tradewinds.core.observation import Table
+from tradewinds.jobs import research_features
+from tradewinds.jobs.research_book import book_of, publish
+from tradewinds.jobs.research_night import ends_of
+from tradewinds.jobs.research_tables import features_table
+from tradewinds.wiring.house import House, run_job
+
+NAMES = tuple(f"S{number:02d}.XNAS" for number in range(12))
+BOOK = """
+research:
+  us:
+    calendar: XNYS
+    since: 2023-01-03
+    instruments: [{names}]
+    features:
+      reversal: "zscore(-reversal(5))"
+      momentum: "zscore(winsorise(momentum(60, 5)))"
+      volatility: "volatility(20)"
+"""
+
+MakeHouse = Callable[..., House]
+
+
+def _bars(last: date, *, seed: int = 7, names: tuple[str, ...] = NAMES) -> pl.DataFrame:
+    sessions = calendar("XNYS")
+    days = sessions.sessions(date(2023, 1, 3), last)
+    draw = np.random.default_rng(seed)
+    frames = []
+    for name in NAMES:
+        closes = 50.0 * np.exp(np.cumsum(draw.normal(0.0003, 0.015, 500)))[: len(days)]
+        if name not in names:
+            continue
+        starts = [sessions.open_ns(day) for day in days]
+        ends = [sessions.close_ns(day) for day in days]
+        frames.append(
+            pl.DataFrame(
+                {
+                    "instrument": name, "start_ns": starts, "event_ns": ends, "known_ns": [end + 60_000_000_000 for end in ends],
+                    "open": closes * 0.999, "high": closes * 1.01, "low": closes * 0.99, "close": closes, "volume": 1e6,
+                }
+            )
+        )  # fmt: skip
+    empty = ("quote_volume", "trades", "taker_base", "taker_quote")
+    return pl.concat(frames).with_columns(*(pl.lit(None, pl.Int64 if one == "trades" else pl.Float64).alias(one) for one in empty))
+
+
+@pytest.fixture
+def house(make_house: MakeHouse) -> House:
+    """A house at the morning of 4 January 2024, with bars until the session before."""
+    made = make_house(BOOK.format(names=", ".join(NAMES)), now="2024-01-04T06:00:00Z")
+    publish(made.context("test", ""), Table(bars("1d")), _bars(date(2024, 1, 3)))
+    return made
+
+
+def test_features_of_all_sessions_are_published_once(house: House) -> None:
+    first = run_job("research.features", "2024-01-03", house=house)
+    again = run_job("research.features", "2024-01-03", house=house)
+
+    assert first["state"] == "done"
+    assert first["rows_published"] == 12 * 252 + 1  # a row an instrument and session, and how the step ended
+    assert again["state"] == "nothing"
+    assert again["rows_published"] == 0
+
+
+def test_one_more_session_gives_the_values_of_a_computation_over_everything(house: House, make_house: MakeHouse) -> None:
+    run_job("research.features", "2024-01-03", house=house)
+    later = make_house(BOOK.format(names=", ".join(NAMES)), now="2024-01-06T06:00:00Z")
+    context = later.context("test", "")
+    publish(context, Table(bars("1d")), _bars(date(2024, 1, 5)))
+
+    done = run_job("research.features", "2024-01-05", house=later)
+
+    book = book_of(context, {})
+    stored = research_features.stored_features(context, book)
+    whole = research_features.features_of(book).compute(research_features.bars_panel(context, book, "2024-01-05"))
+    assert done["rows_published"] == 2 * 12 + 1
+    np.testing.assert_allclose(stored.values, whole.values, rtol=1e-9, atol=1e-9)
+    assert (stored.known_ns[-1] == whole.known_ns[-1]).all()
+
+
+def test_an_instrument_without_a_bar_is_named_and_the_night_goes_on(house: House, make_house: MakeHouse) -> None:
+    later = make_house(BOOK.format(names=", ".join(NAMES)), now="2024-01-05T06:00:00Z")
+    context = later.context("test", "")
+    publish(context, Table(bars("1d")), _bars(date(2024, 1, 4), names=NAMES[:-1]))
+
+    done = run_job("research.features", "2024-01-04", house=later)
+
+    state, gaps, detail = ends_of(context, book_of(context, {}), "2024-01-04", ["features"])["features"]
+    assert done["state"] == "partial"
+    assert state == "partial"
+    assert "S11.XNAS: no bar in session 2024-01-04; its last was 2024-01-03" in gaps
+    assert detail == {"session": "2024-01-04", "features": 3, "instruments": 12}
+
+
+def test_a_night_without_bars_ends_as_failed_with_its_reason(make_house: MakeHouse) -> None:
+    empty = make_house(BOOK.format(names=", ".join(NAMES)), now="2024-01-05T06:00:00Z")
+
+    done = run_job("research.features", "2024-01-04", house=empty)
+
+    assert done["state"] == "partial"
+    assert done["failed"]["features 1"].startswith("Missing: research us: history/bars-1d holds no bar")
+
+
+def test_another_expression_is_another_table() -> None:
+    assert features_table("us", {"a": "rsi(14)"}).name != features_table("us", {"a": "rsi(15)"}).name
