@@ -8,7 +8,7 @@ from tradewinds.campaign.chaos import Chaos
 from tradewinds.campaign.loop import Process, VirtualLoop
 from tradewinds.core.errors import Invariant, Transient
 from tradewinds.stores.journal import missing
-from tradewinds.trading.journal import GENESIS, Chained
+from tradewinds.trading.journal import GENESIS, Chained, JournalStore
 
 SLOW_S = 0.25
 WRITTEN_THOUGH = 0.3  # of the failed writes: the error came after the commit
@@ -19,6 +19,17 @@ class Disk:
 
     def __init__(self) -> None:
         self.rows: list[Chained] = []
+
+    def journal(self, process: Process, chaos: Chaos, loop: VirtualLoop) -> JournalStore:
+        """The store as a new process opens it."""
+        return DiskJournal(self, process, chaos, loop)
+
+    def read(self) -> Iterator[Chained]:
+        """Everything that is there."""
+        yield from self.rows
+
+    def close(self) -> None:
+        """Nothing is left behind."""
 
 
 class DiskJournal:

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from decimal import localcontext
 
 from tradewinds.campaign.chaos import CRASHES_MAX, Chaos, seeded
-from tradewinds.campaign.disk import Disk, DiskJournal
+from tradewinds.campaign.disk import Disk
+from tradewinds.campaign.disk_sqlite import SqliteDisk
 from tradewinds.campaign.loop import Killed, Process, Stalled, VirtualLoop, context_of, run_virtually
 from tradewinds.campaign.oracle import Venue, Verdict, judge
 from tradewinds.campaign.record import Record
@@ -47,6 +48,7 @@ STEPS_OF_A_LIFE = (200, 6_000)
 SKEW_S = 0.4
 ERRORS_KEPT = 5
 SETTLED_LOOKS = 5
+SQLITES = 0.1  # of the seeds keep their journal in the real store
 HALTS = 0.25  # of the seeds have one
 HALT_S = 14.0
 HALT_GRACE_S = 9.0  # what read the epoch before the halt may arrive so late
@@ -92,7 +94,7 @@ class Simulation:
         self.record = Record(loop.now_ns, keeps_lines=keeps_lines)
         self.chaos = Chaos(seed, self.record)
         self.stage: Stage = make_stage(broker, loop, self.chaos)
-        self.disk = Disk()
+        self.disk = SqliteDisk() if seeded("disk", seed).random() < SQLITES else Disk()
         self.clock = ServiceClock(loop)
         self.random = seeded("world", seed)
         self.work = Work(ACCOUNT, self.stage.market, seeded("work", seed), self.clock)
@@ -153,7 +155,7 @@ class Simulation:
         try:
             broker = self.stage.broker(process, self.clock)
             engine = Engine(self._books(), Gate(), broker.capability)
-            account = AccountLoop(engine, DiskJournal(self.disk, process, self.chaos, self.loop), broker, self.clock, lambda: self.epoch)
+            account = AccountLoop(engine, self.disk.journal(process, self.chaos, self.loop), broker, self.clock, lambda: self.epoch)
             process.kept.append(account)
             try:
                 await account.start()
@@ -298,7 +300,7 @@ class Simulation:
     def _replayed(self) -> tuple[Books, list[Entry]]:
         books, entries = self._books(), list[Entry]()
         try:
-            for _, entry in read(self.disk.rows):
+            for _, entry in read(self.disk.read()):
                 books.apply(entry.time_ns, entry.records)
                 entries.append(entry)
         except Exception as error:  # noqa: BLE001 - a planted bug may write anything; whatever cannot be replayed is a finding
@@ -328,4 +330,5 @@ def _simulated(seed: int, broker: str, *, keeps_lines: bool) -> SeedResult:
         simulation.found(error)
         return simulation.judged()
     finally:
+        simulation.disk.close()
         logging.disable(spoken)
