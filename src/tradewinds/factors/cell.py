@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tradewinds.compiled import compiled, inlined
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 
 @inlined
@@ -88,3 +89,34 @@ def signs(values: Floats, out: Floats) -> None:
     x, z = values.ravel(), out.ravel()
     for i in range(len(x)):
         z[i] = 1.0 if x[i] > 0.0 else -1.0 if x[i] < 0.0 else x[i]
+
+
+@compiled
+def cleaned(values: Floats, out: Floats) -> None:
+    """NaN for what is infinite."""
+    x, z = values.ravel(), out.ravel()
+    for i in range(len(x)):
+        z[i] = known(x[i])
+
+
+@compiled
+def bars_since(positions: Floats, traded: Bools, out: Floats) -> None:
+    """From positions counted in bars that traded to how many of them ago."""
+    number = np.zeros(positions.shape[1])
+    for t in range(len(positions)):
+        for j in range(positions.shape[1]):
+            out[t, j] = number[j] - positions[t, j]
+            number[j] += 1.0 if traded[t, j] else 0.0
+
+
+@compiled
+def hide_sparse(traded: Bools, rows: int, needed: int, out: Floats) -> None:
+    """NaN where fewer than `needed` of the last `rows` rows traded."""
+    count = np.zeros(traded.shape[1], np.int64)
+    for t in range(len(traded)):
+        for j in range(traded.shape[1]):
+            count[j] += traded[t, j]
+            if t >= rows:
+                count[j] -= traded[t - rows, j]
+            if count[j] < needed:
+                out[t, j] = np.nan

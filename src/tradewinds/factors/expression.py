@@ -20,6 +20,8 @@ from tradewinds.factors import steps
 from tradewinds.factors.factor import Factor, factor_of
 from tradewinds.factors.library import LIBRARY
 from tradewinds.factors.steps import STEPS
+from tradewinds.factors.talib_library import names
+from tradewinds.factors.talib_term import is_talib, talib_term
 from tradewinds.factors.term import Term
 
 TEXT_MAX = 2_000
@@ -77,6 +79,10 @@ class _Reading:
                 return self._arithmetic(node, op, self.term(left, depth + 1), self.term(right, depth + 1))
             case ast.Call(func=ast.Name(id=name), args=arguments, keywords=keywords):
                 return self._call(node, name, arguments, keywords, depth)
+            case ast.Attribute(value=ast.Call(func=ast.Name(id=name), args=arguments, keywords=keywords) as call, attr=output):
+                if not self._is_talib(name):
+                    raise self._refused(node, "expected an output of a TA-Lib function, such as macd().macd_hist")
+                return self._talib(call, name, *self._arguments(call, arguments, keywords, depth), output)
         raise self._refused(node, "expected numbers, fields, calls and + - * /")
 
     def _field(self, node: ast.expr, name: str) -> Term:
@@ -99,21 +105,45 @@ class _Reading:
         return {"+": left + right, "-": left - right, "*": left * right}[action] if action != "/" else left / right
 
     def _call(self, node: ast.expr, name: str, arguments: list[ast.expr], keywords: list[ast.keyword], depth: int) -> Term:
+        given, named = self._arguments(node, arguments, keywords, depth)
+        if self._is_talib(name):
+            return self._talib(node, name, given, named)
         function = self.own.get(name) or STEPS.get(name) or LIBRARY.get(name)
         if function is None:
-            near = difflib.get_close_matches(name.lower(), [*self.own, *STEPS, *LIBRARY], n=3)
-            hint = f"such as {', '.join(near)}" if near else f"one of {', '.join(sorted([*STEPS, *LIBRARY]))}"
+            near = difflib.get_close_matches(name.lower(), [*self.own, *STEPS, *LIBRARY, *(one.lower() for one in names())], n=3)
+            hint = f"such as {', '.join(near)}" if near else f"a TA-Lib function or one of {', '.join(sorted([*STEPS, *LIBRARY]))}"
             raise self._refused(node, f"{name!r} is unknown, expected {hint}")
-        if any(one.arg is None for one in keywords) or any(isinstance(one, ast.Starred) for one in arguments):
-            raise self._refused(node, "expected arguments one by one, no stars")
-        given = [self.term(one, depth + 1) for one in arguments]
-        named = {str(one.arg): self.term(one.value, depth + 1) for one in keywords}
         self._checked(node, name, function, given, named)
         try:
             found = function(*given, **named)
         except Rejected as error:
-            raise Rejected(f"expression {self.text!r}: {error}") from None
+            raise self._refused(node, str(error)) from None
         return found.steps if isinstance(found, Factor) else found
+
+    def _arguments(
+        self, node: ast.expr, arguments: list[ast.expr], keywords: list[ast.keyword], depth: int
+    ) -> tuple[list[Term | float], dict[str, Term | float]]:  # fmt: skip
+        if any(one.arg is None for one in keywords) or any(isinstance(one, ast.Starred) for one in arguments):
+            raise self._refused(node, "expected arguments one by one, no stars")
+        named = {str(one.arg): self.term(one.value, depth + 1) for one in keywords}
+        return [self.term(one, depth + 1) for one in arguments], named
+
+    def _is_talib(self, name: str) -> bool:
+        """In capitals always; else where nothing of ours has the name."""
+        is_ours = name in self.own or name in STEPS or name in LIBRARY
+        return is_talib(name) and (name.isupper() or not is_ours)
+
+    def _talib(
+        self, node: ast.expr, name: str, given: list[Term | float], named: dict[str, Term | float], output: str | None = None
+    ) -> Term:  # fmt: skip
+        series = [one for one in given if isinstance(one, Term)]
+        numbers = [one for one in given if not isinstance(one, Term)]
+        if given != [*series, *numbers] or any(isinstance(one, Term) for one in named.values()):
+            raise self._refused(node, "expected series first, then numbers")
+        try:
+            return talib_term(name, series, numbers, {key: one for key, one in named.items() if not isinstance(one, Term)}, output)
+        except Rejected as error:
+            raise self._refused(node, str(error)) from None
 
     def _checked(
         self, node: ast.expr, name: str, function: Callable[..., object], given: list[Term | float], named: dict[str, Term | float]

@@ -91,20 +91,24 @@ class TalibFunction:
             wanted[one.name] = value
         return tuple(wanted.get(one.name, int(one.default) if one.is_integer else one.default) for one in self.parameters)
 
+    def lookback(self, parameters: tuple[float, ...]) -> int:
+        """How many bars stand before the first value; raises Rejected for parameters that the function does not take."""
+        bars = int(_entry(self)[1](*parameters))
+        if bars < 0:
+            raise Rejected(f"talib {self.name}: parameters {dict(self._named(parameters))}, expected such as it defines")
+        return bars
+
     def fill(self, inputs: Sequence[Floats], outputs: Sequence[Floats], parameters: tuple[float, ...]) -> None:
         """Compute whole columns into `outputs`: contiguous (times,) float64 without NaN in, NaN before the first value out."""
-        call, lookback = _entry(self)
         length = len(inputs[0])
-        skipped = min(lookback(*parameters), length)
-        if skipped < 0:
-            raise Rejected(f"talib {self.name}: parameters {dict(self._named(parameters))}, expected such as it defines")
+        skipped = min(self.lookback(parameters), length)
         for out in outputs:
             out[:skipped] = np.nan
         if skipped == length:
             return
         begin, count = ctypes.c_int(), ctypes.c_int()
         whole = [np.empty(length, np.int32) if integer else out for out, integer in zip(outputs, self.integer_outputs, strict=True)]
-        code = call(
+        code = _entry(self)[0](
             0, length - 1, *[one.ctypes.data for one in inputs], *parameters, ctypes.addressof(begin), ctypes.addressof(count),
             *[one.ctypes.data + skipped * one.itemsize for one in whole],
         )  # fmt: skip
