@@ -12,7 +12,7 @@ import pytest
 from tradewinds.calendars.sessions import calendar
 from tradewinds.core.market import bars
 from tradewinds.core.observation import Table
-from tradewinds.jobs import research_features
+from tradewinds.jobs import research_features, research_risk
 from tradewinds.jobs.research_book import book_of, publish
 from tradewinds.jobs.research_night import ends_of
 from tradewinds.jobs.research_tables import features_table
@@ -116,3 +116,17 @@ def test_a_night_without_bars_ends_as_failed_with_its_reason(make_house: MakeHou
 
 def test_another_expression_is_another_table() -> None:
     assert features_table("us", {"a": "rsi(14)"}).name != features_table("us", {"a": "rsi(15)"}).name
+
+
+def test_the_risk_model_of_a_night_is_read_back_as_it_was_made(house: House) -> None:
+    done = run_job("research.risk_model", "2024-01-03", house=house)
+    again = run_job("research.risk_model", "2024-01-03", house=house)
+
+    context = house.context("test", "")
+    model = research_risk.stored_model(context, book_of(context, {}), "2024-01-03")
+    assert done["rows_published"] > 0
+    assert again["state"] in ("partial", "nothing")
+    assert again["rows_published"] == 0
+    assert model.factors == ("market", "size", "reversal", "volatility")
+    assert len(model.instruments) == 12
+    assert model.volatility(np.full(12, 1 / 12)) == pytest.approx(0.015 * (252 / 12) ** 0.5, rel=0.35)

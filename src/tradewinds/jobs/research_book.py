@@ -32,7 +32,7 @@ from tradewinds.history.asof import first_known
 from tradewinds.history.panel import Panel, panel_of_frame
 from tradewinds.history.point_in_time import columns_known
 from tradewinds.jobs.context import Context
-from tradewinds.jobs.ingest import changes, split_by_partition
+from tradewinds.jobs.ingest import FAR_FUTURE_NS, changes, split_by_partition
 from tradewinds.jobs.research_config import FactConfig, ResearchConfig
 from tradewinds.jobs.tables import table_named
 
@@ -120,11 +120,10 @@ def publish(context: Context, table: Table, rows: pl.DataFrame, compared: Sequen
     return new, restated
 
 
-def last_session_ns(context: Context, table: Table) -> int | None:
-    """Where the last row of a table starts, None where it is empty."""
-    parts = context.lake.partitions(table)
-    for part in sorted(parts, reverse=True):
-        rows = context.lake.versions(table, start_ns=day_ns(f"{part[:4]}-01-01"))
+def last_session_ns(context: Context, table: Table, end_ns: int = FAR_FUTURE_NS) -> int | None:
+    """Where the last row of a table starts (before `end_ns`), None where there is none."""
+    for part in sorted(context.lake.partitions(table), reverse=True):
+        rows = context.lake.versions(table, start_ns=day_ns(f"{part[:4]}-01-01"), end_ns=end_ns)
         if not rows.is_empty():
             found = rows["start_ns"].max()
             assert isinstance(found, int)

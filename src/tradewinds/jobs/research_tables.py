@@ -1,7 +1,7 @@
 """What research keeps in the lake, by book. All wide, one row an instrument and session, partitioned by year.
 
     features-<book>-<definition>   a column a feature
-    risk-exposures-<book>, risk-returns-<book>, risk-covariance-<book>, risk-specific-<book>
+    risk-exposures-<book>-<factors>, risk-covariance-<book>-<factors>, risk-returns-<book>, risk-specific-<book>
     predictions-<book>   key model: version, sha256, score
     signals-<book>       score; target weight; reason
     night-<step>-<book>  how that step of a night ended, and why; the next step waits for it
@@ -26,11 +26,11 @@ def features_table(book: str, expressions: Mapping[str, str]) -> Table:
 
 def definition(expressions: Mapping[str, str]) -> str:
     """Eight hexadecimal digits of what the expressions say, in their order."""
-    return hashlib.sha256(json.dumps(list(expressions.items())).encode()).hexdigest()[:8]
+    return _digest([f"{name}={text}" for name, text in expressions.items()])
 
 
 def exposures_table(book: str, factors: Sequence[str]) -> Table:
-    return Table(Dataset(f"risk-exposures-{book}", tuple(Column(name) for name in factors), partitioning="year"))
+    return Table(Dataset(f"risk-exposures-{book}-{_digest(factors)}", tuple(Column(name) for name in factors), partitioning="year"))
 
 
 def factor_returns_table(book: str) -> Table:
@@ -38,7 +38,9 @@ def factor_returns_table(book: str) -> Table:
 
 
 def covariance_table(book: str, factors: Sequence[str]) -> Table:
-    return Table(Dataset(f"risk-covariance-{book}", tuple(Column(name, unit="fraction squared") for name in factors), partitioning="year"))
+    """Other factors are another table, as for features."""
+    columns = tuple(Column(name, unit="fraction squared") for name in factors)
+    return Table(Dataset(f"risk-covariance-{book}-{_digest(factors)}", columns, partitioning="year"))
 
 
 def specific_table(book: str) -> Table:
@@ -65,3 +67,7 @@ def night_table(book: str, step: str) -> Table:
 def book_table(step: str, book: str) -> str:
     """The name of the table whose publication says that a step of the night is over."""
     return night_table(book, step).name
+
+
+def _digest(words: Sequence[str]) -> str:
+    return hashlib.sha256(json.dumps(list(words)).encode()).hexdigest()[:8]

@@ -1,0 +1,259 @@
+"""The risk model of a book after each session: exposures, factor returns, covariance of factors, specific risk.
+
+1. Styles are features of the panel, sectors columns of ones and zeros, and every instrument is exposed to the market.
+2. A session's returns are explained by the exposures of the session before (`risk.cross_section`).
+3. `RiskState` walks the sessions; the model after the last one is what the night publishes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tradewinds.core.errors import DataFault, Missing
+from tradewinds.core.instant import NS_PER_DAY
+from tradewinds.core.observation import Table
+from tradewinds.factors.features import feature_set
+from tradewinds.history.panel import UNKNOWN_NS, Panel
+from tradewinds.jobs.context import Context
+from tradewinds.jobs.plan import JobResult
+from tradewinds.jobs.research_book import SESSIONS_REVISITED, Book, bars_panel, day_ns, last_session_ns, publish, sectors_of, session_name
+from tradewinds.jobs.research_night import Ended, run_step
+from tradewinds.jobs.research_tables import covariance_table, exposures_table, factor_returns_table, specific_table
+from tradewinds.risk.covariance import CovarianceSettings
+from tradewinds.risk.cross_section import Design, cross_sectional
+from tradewinds.risk.factor_returns import FactorReturns
+from tradewinds.risk.night import no_risk_state
+from tradewinds.risk.risk_model import RiskModel
+from tradewinds.risk.specific import SpecificSettings
+
+Floats = NDArray[np.float64]
+
+MARKET = "market"
+STYLES = {
+    "momentum": "zscore(winsorise(momentum(252, 21)))",
+    "size": "zscore(winsorise(log(mean(dollar_volume, 63))))",
+    "reversal": "zscore(winsorise(-reversal(14)))",
+    "volatility": "zscore(winsorise(volatility(126)))",
+}
+KIND = "cross_sectional"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exposed:
+    """What every instrument is exposed to at each session's end: values (times, instruments, factors), without the market."""
+
+    factors: tuple[str, ...]
+    sectors: tuple[str, ...]
+    values: Floats
+    gaps: tuple[str, ...]
+
+
+def run(context: Context, partition: str, params: Mapping[str, Any]) -> JobResult:
+    """Estimate and publish the book's risk model as of the partition's day."""
+    return run_step(context, partition, params, step="risk_model", work=estimate)
+
+
+def styles_of(book: Book) -> Mapping[str, str]:
+    """factor -> expression; the usual four where the book names none."""
+    return book.config.risk.styles or STYLES
+
+
+def estimate(context: Context, book: Book, partition: str) -> Ended:
+    panel = bars_panel(context, book, partition)
+    exposed = exposures_of(book, panel)
+    found, model = model_of(book, panel, exposed)
+    rows_new = rows_restated = 0
+    for new, restated in _published(context, book, panel, found, model):
+        rows_new, rows_restated = rows_new + new, rows_restated + restated
+    return Ended(
+        rows_in=int(np.isfinite(panel.close).sum()),
+        rows_new=rows_new,
+        rows_restated=rows_restated,
+        gaps=[*exposed.gaps, *(f"{gap.subject}: {gap.reason}" for gap in (*found.gaps, *model.gaps))],
+        detail={
+            "session": session_name(model.at_ns),
+            "factors": len(model.factors),
+            "instruments": len(model.instruments),
+            "r_squared": _rounded(found.r_squared[-1]),
+        },
+    )
+
+
+def exposures_of(book: Book, panel: Panel) -> Exposed:
+    """Styles and sectors at each session's end.
+
+    An instrument that trades and whose style is not known yet counts as average in it (0), one without a sector is exposed to none;
+    both are named.
+    """
+    styles = feature_set(f"{book.name} risk", styles_of(book)).compute(panel)
+    sectors = sectors_of(book)
+    names = tuple(sorted({sectors[one] for one in panel.instruments if one in sectors}))
+    membership = np.array([[float(sectors.get(one) == sector) for sector in names] for one in panel.instruments])
+    wide = np.broadcast_to(membership.reshape(1, len(panel.instruments), len(names)), (*panel.shape, len(names)))
+    known = np.where(np.isnan(styles.values) & np.isfinite(panel.close)[:, :, None], 0.0, styles.values)
+    gaps = [f"{gap.line}; counted as average where unknown" for gap in styles.gaps]
+    if sectors:
+        gaps += [f"{one}: no sector" for one in panel.instruments if one not in sectors]
+    return Exposed((*styles.names, *names), names, np.concatenate([known, wide], axis=2), tuple(gaps))
+
+
+def model_of(book: Book, panel: Panel, exposed: Exposed) -> tuple[FactorReturns, RiskModel]:
+    """Factor returns of every session after the first, and the model after the last. Raises Missing where there is only one session."""
+    if len(panel.times) < 2:
+        raise Missing(f"research {book.name}: {len(panel.times)} session, expected at least 2 for a return")
+    terms = book.config.risk
+    weights = np.sqrt(_value_traded(panel))
+    found = cross_sectional(
+        panel.returns()[1:],
+        exposed.values[:-1],
+        weights[:-1],
+        factors=exposed.factors,
+        instruments=panel.instruments,
+        times=panel.times[1:],
+        design=Design(market=MARKET, industries=exposed.sectors),
+        capitals=weights[:-1] ** 2,
+    )
+    state = no_risk_state(
+        found.factors,
+        found.instruments,
+        CovarianceSettings(
+            half_life_volatility=terms.volatility_half_life,
+            half_life_correlation=terms.correlation_half_life,
+            lags_volatility=terms.newey_west_lags,
+            lags_correlation=terms.newey_west_lags,
+        ),
+        SpecificSettings(half_life=terms.specific_half_life, lags=terms.newey_west_lags),
+    ).followed_by(found)
+    known = panel.known_ns[panel.known_ns != UNKNOWN_NS]
+    model = state.model(exposed.values[-1], known_ns=int(known.max()), kind=KIND, periods_a_year=book.sessions_a_year)
+    if not model.instruments:
+        raise DataFault(f"research {book.name}: no instrument is in the risk model, expected some with all exposures")
+    return found, model
+
+
+def _value_traded(panel: Panel) -> Floats:
+    """(times, instruments) dollars traded of a session, averaged over a quarter: what stands for capital where none is known."""
+    average = feature_set("capital", {"value": "mean(dollar_volume, 63)"}).compute(panel).feature("value")
+    return np.where(average > 0, average, np.nan)
+
+
+def _published(context: Context, book: Book, panel: Panel, found: FactorReturns, model: RiskModel) -> list[tuple[int, int]]:
+    name = book.name
+    last_ns = last_session_ns(context, factor_returns_table(name))
+    since = 0 if last_ns is None else max(0, int(np.searchsorted(found.times, last_ns)) - SESSIONS_REVISITED)
+    session = _Session(found.factors, model, panel)
+    return [
+        publish(context, factor_returns_table(name), _returns_rows(found, panel, since)),
+        publish(context, exposures_table(name, found.factors), session.exposures()),
+        publish(context, covariance_table(name, found.factors), session.covariance()),
+        publish(context, specific_table(name), session.specific(found)),
+    ]
+
+
+def factor_id(factor: str) -> str:
+    """The instrument id of a factor's rows."""
+    return f"{factor.upper().replace(' ', '_')}.RISK"
+
+
+def _returns_rows(found: FactorReturns, panel: Panel, since: int) -> pl.DataFrame:
+    rows = slice(since, None)
+    count = len(found.times[rows])
+    known = _known_by_session(panel)[1:][rows]
+    return pl.concat(
+        pl.DataFrame(
+            {
+                "instrument": [factor_id(factor)] * count,
+                "start_ns": found.times[rows],
+                "event_ns": panel.event_ns[1:][rows],
+                "known_ns": known,
+                "value": found.values[rows, column],
+                "t_statistic": found.t_stats[rows, column],
+            }
+        ).with_columns(pl.col("value", "t_statistic").fill_nan(None))
+        for column, factor in enumerate(found.factors)
+    )
+
+
+def _known_by_session(panel: Panel) -> NDArray[np.int64]:
+    """When the last cell of a session, or of one before it, was known."""
+    known = np.where(panel.known_ns == UNKNOWN_NS, 0, panel.known_ns).max(axis=1)
+    return np.maximum.accumulate(known)
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """The rows of the model's session. A factor that the model could not have is a null in its columns."""
+
+    factors: tuple[str, ...]
+    model: RiskModel
+    panel: Panel
+
+    def exposures(self) -> pl.DataFrame:
+        return self._wide(self.model.instruments, self.model.exposures)
+
+    def covariance(self) -> pl.DataFrame:
+        return self._wide([factor_id(name) for name in self.model.factors], self.model.factor_covariance)
+
+    def specific(self, found: FactorReturns) -> pl.DataFrame:
+        place = [found.instruments.index(name) for name in self.model.instruments]
+        columns = {"specific_return": found.specific[-1][place], "specific_variance": self.model.specific_variance}
+        return self._rows(self.model.instruments, columns)
+
+    def _wide(self, names: Sequence[str], values: Floats) -> pl.DataFrame:
+        nothing = np.full(len(names), np.nan)
+        place = {name: k for k, name in enumerate(self.model.factors)}
+        return self._rows(names, {name: values[:, place[name]] if name in place else nothing for name in self.factors})
+
+    def _rows(self, names: Sequence[str], columns: Mapping[str, Floats]) -> pl.DataFrame:
+        row = len(self.panel.times) - 1
+        return pl.DataFrame(
+            {
+                "instrument": list(names),
+                "start_ns": [int(self.panel.times[row])] * len(names),
+                "event_ns": [int(self.panel.event_ns[row])] * len(names),
+                "known_ns": [self.model.known_ns] * len(names),
+                **{name: np.ascontiguousarray(values) for name, values in columns.items()},
+            }
+        ).with_columns(pl.col(*columns).fill_nan(None))
+
+
+def stored_model(context: Context, book: Book, partition: str) -> RiskModel:
+    """The last model published by the partition's day; its at_ns tells of which session. Raises Missing where there is none."""
+    factors = (MARKET, *styles_of(book), *sorted(set(sectors_of(book).values())))
+    end_ns = day_ns(partition) + NS_PER_DAY
+    exposures = _last_session(context, exposures_table(book.name, factors), end_ns)
+    if exposures is None:
+        raise Missing(f"research {book.name}: no risk model by {partition}, expected the job research.risk_model to have run")
+    start_ns = int(exposures["start_ns"][0])
+    covariance = _last_session(context, covariance_table(book.name, factors), end_ns)
+    specific = _last_session(context, specific_table(book.name), end_ns)
+    if covariance is None or specific is None or {covariance["start_ns"][0], specific["start_ns"][0]} != {start_ns}:
+        raise DataFault(f"research {book.name}: exposures, covariance and specific risk are not of one session, expected all of one")
+    known = {row: index for index, row in enumerate(covariance["instrument"])}
+    kept = [name for name in factors if factor_id(name) in known]
+    names = exposures["instrument"].to_list()
+    variance = dict(zip(specific["instrument"], specific["specific_variance"], strict=True))
+    order = [known[factor_id(name)] for name in kept]
+    return RiskModel(
+        start_ns, int(exposures["known_ns"][0]), KIND, tuple(names), tuple(kept),
+        exposures.select(kept).to_numpy().astype(np.float64), covariance.select(kept).to_numpy().astype(np.float64)[order],
+        np.array([variance[name] for name in names]), book.sessions_a_year,
+    )  # fmt: skip
+
+
+def _last_session(context: Context, table: Table, end_ns: int) -> pl.DataFrame | None:
+    """The rows of the last session before an instant, as known by now."""
+    last_ns = last_session_ns(context, table, end_ns)
+    if last_ns is None:
+        return None
+    return context.lake.read(table, as_of_ns=context.clock.now_ns(), start_ns=last_ns, end_ns=last_ns + 1)
+
+
+def _rounded(value: float) -> float | None:
+    return round(float(value), 6) if np.isfinite(value) else None
