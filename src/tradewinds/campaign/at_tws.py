@@ -41,6 +41,16 @@ def _traded(name: str, kind: InstrumentKind, price: str, tick: str, lot: str) ->
     return Traded(instrument, name, Decimal(price), Decimal(tick), Decimal(lot))
 
 
+def traded_in_tws() -> Market:
+    """A share and a pair of currencies."""
+    return market_of(
+        [
+            _traded("AAPL.XNAS", "equity", "230.00", "0.01", "1"),
+            _traded("EUR_USD.IDEALPRO", "fx", "1.08500", "0.00005", "1000"),
+        ]
+    )
+
+
 class TwsStage:
     """Interactive Brokers."""
 
@@ -49,12 +59,7 @@ class TwsStage:
     currency = "USD"
 
     def __init__(self, loop: Loop, chaos: Chaos) -> None:
-        self.market: Market = market_of(
-            [
-                _traded("AAPL.XNAS", "equity", "230.00", "0.01", "1"),
-                _traded("EUR_USD.IDEALPRO", "fx", "1.08500", "0.00005", "1000"),
-            ]
-        )
+        self.market: Market = traded_in_tws()
         self.exchange = Exchange(loop.now_ns, self.market.quote, ib_fee)
         catalogue = Catalogue([share("AAPL", "NASDAQ", "Apple Inc"), pair("EUR", "USD")])
         self.gateway = Gateway(self.exchange, catalogue, self.account, loop.now_ns, loop.time)

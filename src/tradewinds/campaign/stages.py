@@ -14,6 +14,7 @@ STAGES = {
     "direct": "tradewinds.campaign.direct:DirectStage",
     "binance": "tradewinds.campaign.at_binance:BinanceStage",
     "binance_um": "tradewinds.campaign.at_binance_um:BinanceUmStage",
+    "client_portal": "tradewinds.campaign.at_client_portal:ClientPortalStage",
     "ibkr": "tradewinds.campaign.at_tws:TwsStage",
     "oanda": "tradewinds.campaign.at_oanda:OandaStage",
 }
