@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,12 +13,19 @@ from tradewinds.core.errors import DataFault, Rejected, Unreadable
 from tradewinds.models.learner import files_hash, learner_of, load_model
 from tradewinds.models.sample import Sample
 
-SPECS: list[dict[str, Any]] = [{"kind": "ridge", "params": {"penalty": 5.0}}]
+SPECS: list[dict[str, Any]] = [
+    {"kind": "ridge", "params": {"penalty": 5.0}},
+    {"kind": "lightgbm", "params": {"rounds": 30, "num_leaves": 7}},
+    {"kind": "sklearn.ensemble.ExtraTreesRegressor", "params": {"n_estimators": 10, "max_depth": 5}},
+    {"kind": "sklearn.linear_model.ElasticNet", "params": {"alpha": 1e-4}},
+]
 
 
 @pytest.fixture(params=SPECS, ids=lambda spec: spec["kind"])
 def spec(request: pytest.FixtureRequest) -> dict[str, Any]:
     found: dict[str, Any] = request.param
+    for library in ("lightgbm",) if found["kind"] == "lightgbm" else ("sklearn", "skops") if found["kind"] != "ridge" else ():
+        pytest.importorskip(library)
     return found
 
 
@@ -41,7 +50,8 @@ def test_a_row_is_foretold_alike_alone_and_in_company(sample: Sample, spec: dict
 
     whole = model.predict(sample.features[:500])
 
-    assert [model.predict(sample.features[row : row + 1])[0] for row in range(0, 500, 50)] == whole[::50].tolist()
+    alone = [model.predict(sample.features[row : row + 1])[0] for row in range(0, 500, 50)]
+    assert alone == pytest.approx(whole[::50].tolist(), rel=0 if spec["kind"] in ("ridge", "lightgbm") else 1e-12, abs=0)
 
 
 def test_the_feature_that_matters_is_found(sample: Sample, spec: dict[str, Any]) -> None:
@@ -102,6 +112,14 @@ def test_what_is_no_model_is_unreadable(files: dict[str, bytes], said: str) -> N
     [
         ({"kind": "oracle"}, "learner: kind 'oracle', expected one of ridge"),
         ({"kind": "ridge", "params": {"alpha": 1.0}}, "learner ridge: 'alpha', expected penalty"),
+        (
+            {"kind": "lightgbm", "params": {"boosting": "rf"}},
+            "learner lightgbm: 'boosting', expected rounds or one of alpha",
+        ),
+        ({"kind": "lightgbm", "rounds": 0}, "learner lightgbm: rounds 0, expected 1 to 20000"),
+        ({"kind": "lightgbm", "objective": "binary"}, "learner lightgbm: objective 'binary', expected one of regression"),
+        ({"kind": "sklearn.pipeline.Pipeline"}, "learner sklearn: estimator 'sklearn.pipeline.Pipeline', expected one of sklearn.cross"),
+        ({"kind": "os.system"}, "learner: kind 'os.system', expected one of ridge"),
         ({"kind": "ridge", "params": {"penalty": -1.0}}, "learner ridge: penalty -1.0, expected a number above 0"),
     ],
 )
@@ -129,3 +147,78 @@ def test_a_column_that_never_moves_has_no_say(sample: Sample) -> None:
     assert learner_of({"kind": "ridge"}).fit(few).importance()[2] == 0.0
     with pytest.raises(DataFault, match="none of 1 features moves over 100 rows"):
         learner_of({"kind": "ridge"}).fit(few.only(["noise_2"]))
+
+
+def test_trees_answer_as_lightgbm_does_to_the_bit_with_values_not_known_and_zeros_among_them(sample: Sample) -> None:
+    lightgbm = pytest.importorskip("lightgbm")
+    features = sample.features.copy()
+    features[::7, 0] = np.nan
+    features[::5, 1] = 0.0
+    rows = features.copy()
+    rows[::3, 1] = np.nan
+    rows[::11, 2] = 0.0
+    for learned in (sample, replace(sample, features=features)):
+        model = learner_of({"kind": "lightgbm", "params": {"rounds": 40}}).fit(learned)
+
+        peer = lightgbm.Booster(model_str=model.files()["trees.txt"].decode())
+
+        assert model.predict(rows).tobytes() == peer.predict(rows).tobytes()
+        gains = peer.feature_importance("gain")
+        assert model.importance() == pytest.approx(gains / gains.sum(), rel=1e-4)  # the text holds gains to six digits
+
+
+def test_trees_are_the_same_with_any_number_of_threads(sample: Sample) -> None:
+    pytest.importorskip("lightgbm")
+
+    texts = [
+        learner_of({"kind": "lightgbm", "rounds": 20, "num_threads": threads}).fit(sample).files()["trees.txt"].splitlines()
+        for threads in (1, 2)
+    ]
+
+    assert [line for line, other in zip(*texts, strict=True) if line != other] == [b"[num_threads: 1]"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (b"end of trees", b"", "trees: no end"),
+        (b"split_feature=", b"split_feature=99 ", r"values, expected 30 a column and 31 leaves"),
+        (b"left_child=1", b"left_child=0", "a child that is no later node and no leaf"),
+        (b"threshold=", b"threshold=nan ", "values, expected 30 a column"),
+        (b"num_cat=0", b"num_cat=1", "num_cat 1"),
+        (b"num_class=1", b"num_class=3", "several classes"),
+        (b"max_feature_idx=3", b"max_feature_idx=4", "over 5 features, expected 4"),
+        (b"version=v4", b"version=v9", "version 'v9', expected 'tree' and v4"),
+        (b"Tree=1", b"Root=1", "1 of 2, expected all of them|trees: "),
+    ],
+)
+def test_a_broken_text_of_trees_is_unreadable_and_ends_no_process(sample: Sample, before: bytes, after: bytes, said: str) -> None:
+    pytest.importorskip("lightgbm")
+    files = dict(learner_of({"kind": "lightgbm", "rounds": 2}).fit(sample).files())
+    assert before in files["trees.txt"]
+    files["trees.txt"] = files["trees.txt"].replace(before, after, 1)
+
+    with pytest.raises(Unreadable, match=said):
+        load_model(files)
+
+
+def test_a_type_that_is_not_trusted_is_not_built(sample: Sample) -> None:
+    skops = pytest.importorskip("skops.io")
+    counter = pytest.importorskip("sklearn.feature_extraction.text")
+    files = dict(learner_of({"kind": "sklearn.linear_model.Ridge"}).fit(sample).files())
+    strange = skops.dumps(counter.CountVectorizer(tokenizer=shutil.which))
+
+    with pytest.raises(Unreadable, match=r"estimator.skops wants to build shutil.which, expected types of the trusted list"):
+        load_model({**files, "estimator.skops": strange})
+    with pytest.raises(Unreadable, match=r"holds CountVectorizer, expected sklearn.linear_model.*Ridge"):
+        load_model({**files, "estimator.skops": skops.dumps(counter.CountVectorizer())})
+    with pytest.raises(Unreadable, match="BadZipFile"):
+        load_model({**files, "estimator.skops": b"\x80\x04pickle"})
+
+
+def test_an_estimator_that_cannot_heed_weights_refuses_them(sample: Sample) -> None:
+    pytest.importorskip("sklearn")
+    weighed = replace(sample, weight=np.linspace(0.1, 1.0, len(sample)))
+
+    with pytest.raises(Rejected, match="KNeighborsRegressor: rows of different weights, expected an estimator that heeds them"):
+        learner_of({"kind": "sklearn.neighbors.KNeighborsRegressor"}).fit(weighed)

@@ -20,10 +20,9 @@ import numpy as np
 from tradewinds.core.errors import DataFault, Rejected, Unreadable
 from tradewinds.models.learner import MODEL, Files, FittedModel, Learner, head_file, rows_to_ask
 from tradewinds.models.sample import Floats, Sample
+from tradewinds.models.standard import moments, standardised
 
 KIND = "ridge"
-STILL = 1e-12
-"""A column whose deviation is at most this share of its largest size does not move."""
 ROWS_AT_ONCE = 65_536
 
 
@@ -47,10 +46,10 @@ class Ridge:
         if not len(sample) or weight <= 0:
             raise DataFault(f"ridge: {len(sample)} rows of weight {weight:g}, expected some")
         weights = sample.weight * (len(sample) / weight)
-        centre, scale = _moments(sample.features, weights)
+        centre, scale = moments(sample.features, weights)
         if not bool((scale > 0).any()):
             raise DataFault(f"ridge: none of {len(scale)} features moves over {len(sample)} rows, expected one that does")
-        x = _standardised(sample.features, centre, scale)
+        x = standardised(sample.features, centre, scale)
         intercept = float(weights @ sample.label) / len(sample)
         roots = np.sqrt(weights)
         x *= roots[:, None]
@@ -82,7 +81,7 @@ class FittedRidge:
         out = np.full(len(rows), np.nan)
         for first in range(0, len(rows), ROWS_AT_ONCE):
             some = slice(first, first + ROWS_AT_ONCE)
-            said = (_standardised(rows[some], self.centre, self.scale) * self.coefficients).sum(axis=1) + self.intercept
+            said = (standardised(rows[some], self.centre, self.scale) * self.coefficients).sum(axis=1) + self.intercept
             out[some] = np.where(is_asked[some], said, np.nan)
         return out
 
@@ -114,22 +113,3 @@ def load(head: Mapping[str, Any], files: Files) -> FittedModel:
             f"model ridge: figures of shapes {[one.shape for one in figures]}, expected {len(names)} finite numbers each and an intercept"
         )
     return FittedRidge(names, figures[0], figures[1], figures[2], float(intercept))
-
-
-def _moments(features: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """Weighted mean and deviation of each column over the rows where it is known; a deviation of 0 where it does not move."""
-    is_known = ~np.isnan(features)
-    mass = weights @ is_known
-    filled = np.where(is_known, features, 0.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        centre = np.nan_to_num(weights @ filled / mass)
-        off = np.where(is_known, features - centre, 0.0)
-        scale = np.sqrt(np.nan_to_num(weights @ (off * off) / mass))
-    largest = np.abs(filled).max(axis=0, initial=0.0)
-    return centre, np.where(scale > STILL * largest, scale, 0.0)
-
-
-def _standardised(features: Floats, centre: Floats, scale: Floats) -> Floats:
-    x = (features - centre) * np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
-    x[np.isnan(x)] = 0.0
-    return x
