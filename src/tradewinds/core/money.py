@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow, localcontext
+from typing import ParamSpec, TypeVar
 
 from tradewinds.core.errors import Rejected
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def numbers(digits: int) -> Context:
@@ -20,6 +26,18 @@ def numbers(digits: int) -> Context:
 
 NUMBERS = numbers(50)
 """Of money, lots and averages: no sum or product of them is rounded, a quotient in its fiftieth digit."""
+
+
+def by_numbers(step: Callable[P, T]) -> Callable[P, T]:
+    """The same function, which counts by NUMBERS whatever the process does."""
+
+    @functools.wraps(step)
+    def counted(*given: P.args, **named: P.kwargs) -> T:
+        with localcontext(NUMBERS):
+            return step(*given, **named)
+
+    return counted
+
 
 # The quotient of any price or quantity by any step must be exact; the usual 28 digits round it.
 _EXACT = numbers(80)

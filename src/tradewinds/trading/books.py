@@ -16,6 +16,7 @@ from typing import TypeVar
 from tradewinds.core.account import ZERO, Fill, Gain, LotMethod
 from tradewinds.core.broker import LinkState, OrderRef, OrderReport
 from tradewinds.core.instrument import Instrument
+from tradewinds.core.money import by_numbers
 from tradewinds.core.order import ENDED, ApprovedOrder, OrderState, OrderTerms, changed
 from tradewinds.trading.entry import (
     Adjusted,
@@ -162,6 +163,7 @@ class Books:
             self.apply_one(time_ns, record)
         self.steps += 1
 
+    @by_numbers
     def apply_one(self, time_ns: int, record: Record) -> list[Gain]:
         """Take in one record; returns the gains that a booked fill realised in its strategy's book."""
         if isinstance(record, Booked):

@@ -18,6 +18,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from tradewinds.core.broker import BrokerCapability, Link, OrderRef, OrderReport, Told
+from tradewinds.core.money import by_numbers
 from tradewinds.core.order import ApprovedOrder, Hold, Intent, OrderState, OrderTerms, Refusal
 from tradewinds.risk.limits import Gate
 from tradewinds.trading.answers import Answers
@@ -112,6 +113,7 @@ class Engine:
         self.answers = Answers(self.tracking)
         self.comparing = Comparing(self.step, self.tracking, self.capability)
 
+    @by_numbers
     def handle(self, time_ns: int, given: Input) -> Outcome:
         """One step. Times never run backwards: an earlier one counts as the last."""
         step = self.step
@@ -128,6 +130,7 @@ class Engine:
         step.commands += step.tidings.leave(self.books.account, step.time_ns)
         return Outcome(Entry(step.time_ns, given, tuple(step.records)), tuple(step.commands))
 
+    @by_numbers
     def replay(self, entry: Entry) -> None:
         """Take in a step of the journal: books, gate and prices are then as they were after it."""
         self.step.time_ns = max(self.step.time_ns, entry.time_ns)

@@ -51,7 +51,7 @@ def differences(books: Books, holdings: Holdings, capability: BrokerCapability) 
     if holdings.cash:
         should = expected_cash(books, capability)
         found += [Difference("cash", one, should.get(one, ZERO), holdings.cash.get(one, ZERO)) for one in sorted({*should, *holdings.cash})]
-    return [one for one in found if one.kind == "position" or abs(one.quantity) >= CASH_UNIT]
+    return [one for one in found if one.kind == "position" or one.quantity.copy_abs() >= CASH_UNIT]
 
 
 def expected_cash(books: Books, capability: BrokerCapability) -> dict[str, Decimal]:
