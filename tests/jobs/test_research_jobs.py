@@ -15,7 +15,7 @@ from tradewinds.core.observation import Table
 from tradewinds.jobs import research_features, research_risk
 from tradewinds.jobs.research_book import book_of, publish
 from tradewinds.jobs.research_night import ends_of
-from tradewinds.jobs.research_tables import features_table
+from tradewinds.jobs.research_tables import features_table, signals_table
 from tradewinds.wiring.house import House, run_job
 
 NAMES = tuple(f"S{number:02d}.XNAS" for number in range(12))
@@ -29,6 +29,8 @@ research:
       reversal: "zscore(-reversal(5))"
       momentum: "zscore(winsorise(momentum(60, 5)))"
       volatility: "volatility(20)"
+    signals: {{reversal: 1.0, momentum: 0.5}}
+    portfolio: {{weight_max: 0.2}}
 """
 
 MakeHouse = Callable[..., House]
@@ -120,6 +122,7 @@ def test_another_expression_is_another_table() -> None:
 
 def test_the_risk_model_of_a_night_is_read_back_as_it_was_made(house: House) -> None:
     done = run_job("research.risk_model", "2024-01-03", house=house)
+    assert not [why for why in done["failed"].values() if "Error" in why or "Fault" in why or "Rejected" in why or "Missing" in why]
     again = run_job("research.risk_model", "2024-01-03", house=house)
 
     context = house.context("test", "")
@@ -130,3 +133,28 @@ def test_the_risk_model_of_a_night_is_read_back_as_it_was_made(house: House) -> 
     assert model.factors == ("market", "size", "reversal", "volatility")
     assert len(model.instruments) == 12
     assert model.volatility(np.full(12, 1 / 12)) == pytest.approx(0.015 * (252 / 12) ** 0.5, rel=0.35)
+
+
+def test_signals_are_target_weights_within_the_limits_and_made_once(house: House) -> None:
+    for step in ("features", "risk_model"):
+        run_job(f"research.{step}", "2024-01-03", house=house)
+
+    done = run_job("research.signals", "2024-01-03", house=house)
+    again = run_job("research.signals", "2024-01-03", house=house)
+
+    rows = house.lake.read(signals_table("us"), as_of_ns=house.clock.now_ns())
+    assert done["rows_published"] == 12 + 1
+    assert again["rows_published"] == 0
+    assert rows["weight"].min() >= 0.0
+    assert rows["weight"].max() <= 0.2 + 1e-9
+    assert 0.0 < rows["weight"].sum() <= 1.0 + 1e-9
+    assert rows["score"].mean() == pytest.approx(0.0, abs=1e-9)
+
+
+def test_signals_without_a_risk_model_say_so_and_the_night_goes_on(house: House) -> None:
+    run_job("research.features", "2024-01-03", house=house)
+
+    done = run_job("research.signals", "2024-01-03", house=house)
+
+    assert done["rows_published"] == 1
+    assert "no risk model by 2024-01-03" in done["failed"]["signals 1"]

@@ -5,7 +5,7 @@ The panel holds what was known first of each cell, by the clock's instant. Its f
     open high low close    splits and dividends reinvested, at the level of the first row: returns are what a holder had
     volume                 in shares of the first row
     price                  the close as traded
-    dollar_volume          close as traded x volume as traded
+    value_traded          close as traded x volume as traded
     <fact>                 columns of other datasets, joined by when they became known
 """
 
@@ -158,7 +158,7 @@ def _adjusted(context: Context, book: Book, raw: Panel, now_ns: int) -> Panel:
             for field in PRICES:
                 fields[field][:, column] *= found.price
             fields["volume"][:, column] *= found.volume / found.volume[0]
-    return Panel(raw.instruments, raw.times, raw.event_ns, np.array(raw.known_ns), {**fields, "price": price, "dollar_volume": dollars})
+    return Panel(raw.instruments, raw.times, raw.event_ns, np.array(raw.known_ns), {**fields, "price": price, "value_traded": dollars})
 
 
 def _carried(closes: Floats) -> Floats:

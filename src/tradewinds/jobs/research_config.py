@@ -48,15 +48,21 @@ class RiskModelConfig:
 class PortfolioConfig:
     """How scores become target weights. Fractions of capital; `factor_max`: factor -> largest absolute exposure.
 
+    information_coefficient: how well scores foretell, for the expected return; capital in the currency of the instruments.
+
     A problem that has no solution falls back by the ladder of `portfolio.construct` and says so.
     """
 
     __pydantic_config__: ClassVar[Any] = _STRICT
-    method: Literal["mean_variance", "risk_parity", "hierarchical_risk_parity", "equal_weight"] = "mean_variance"
+    method: Literal["mean_variance", "minimum_variance", "maximum_sharpe", "risk_parity", "hierarchical_risk_parity", "equal_weight"] = (
+        "mean_variance"
+    )
     capital: float = 100_000.0
     is_long_only: bool = True
     weight_max: float = 0.10
     gross_max: float = 1.0
+    invested_min: float = 0.0
+    information_coefficient: float = 0.03
     turnover_max: float | None = None
     factor_max: Mapping[str, float] = field(default_factory=dict)
     risk_aversion: float = 5.0

@@ -37,7 +37,7 @@ Floats = NDArray[np.float64]
 MARKET = "market"
 STYLES = {
     "momentum": "zscore(winsorise(momentum(252, 21)))",
-    "size": "zscore(winsorise(log(mean(dollar_volume, 63))))",
+    "size": "zscore(winsorise(log(mean(value_traded, 63))))",
     "reversal": "zscore(winsorise(-reversal(14)))",
     "volatility": "zscore(winsorise(volatility(126)))",
 }
@@ -139,7 +139,7 @@ def model_of(book: Book, panel: Panel, exposed: Exposed) -> tuple[FactorReturns,
 
 def _value_traded(panel: Panel) -> Floats:
     """(times, instruments) dollars traded of a session, averaged over a quarter: what stands for capital where none is known."""
-    average = feature_set("capital", {"value": "mean(dollar_volume, 63)"}).compute(panel).feature("value")
+    average = feature_set("capital", {"value": "mean(value_traded, 63)"}).compute(panel).feature("value")
     return np.where(average > 0, average, np.nan)
 
 

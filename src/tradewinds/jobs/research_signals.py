@@ -1,0 +1,188 @@
+"""Scores become target weights: the models' answers and chosen features, one score an instrument, one portfolio a book.
+
+1. Each source is made comparable across instruments (mean 0, deviation 1) and weighted; what no source knows has no view.
+2. Expected return of a session = information coefficient x volatility x score (Grinold & Kahn, Active Portfolio Management, ch. 10).
+3. `portfolio.construct` answers weights and the rung of its ladder; without a risk model the weights of the session before are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tradewinds.core.errors import DataFault, Missing, Rejected
+from tradewinds.core.instant import NS_PER_DAY
+from tradewinds.factors.features import Features
+from tradewinds.jobs.context import Context
+from tradewinds.jobs.plan import JobResult
+from tradewinds.jobs.research_book import Book, day_ns, last_session_ns, publish, session_name
+from tradewinds.jobs.research_features import stored_features
+from tradewinds.jobs.research_night import Ended, run_step
+from tradewinds.jobs.research_risk import stored_model
+from tradewinds.jobs.research_tables import predictions_table, signals_table
+from tradewinds.portfolio.construct import construct
+from tradewinds.portfolio.costs import flat_costs
+from tradewinds.portfolio.problem import Between, FactorRisk, Limits, Method, Problem
+from tradewinds.portfolio.solution import Solution
+from tradewinds.risk.risk_model import RiskModel
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """(N,) of the instruments, NaN where nobody has a view; sources: name -> weight of those that answered."""
+
+    session: Features
+    values: Floats
+    sources: Mapping[str, float]
+    gaps: tuple[str, ...]
+
+
+def run(context: Context, partition: str, params: Mapping[str, Any]) -> JobResult:
+    """Combine the scores of the partition's session and publish score and target weight of each instrument."""
+    return run_step(context, partition, params, step="signals", work=decide)
+
+
+def decide(context: Context, book: Book, partition: str) -> Ended:
+    scores = scores_of(context, book, partition)
+    model = stored_model(context, book, partition)
+    gaps = list(scores.gaps)
+    at_ns = int(scores.session.times[-1])
+    if model.at_ns != at_ns:
+        gaps.append(f"risk model of {session_name(model.at_ns)}, expected of {session_name(at_ns)}: the older one is used")
+    before = weights_before(context, book, scores.session.instruments, at_ns)
+    problem = problem_of(book, scores, model, before)
+    solution = construct(problem)
+    gaps += [*solution.notes, *([solution.why] if solution.rung > 1 else [])]
+    new, restated = publish(context, signals_table(book.name), _rows(scores, model, before, solution))
+    return Ended(
+        rows_in=int(np.isfinite(scores.values).sum()),
+        rows_new=new,
+        rows_restated=restated,
+        gaps=gaps,
+        detail={
+            "session": session_name(at_ns),
+            "sources": dict(sorted(scores.sources.items())),
+            "rung": int(solution.rung),
+            "why": solution.why,
+            "turnover": round(solution.turnover, 9),
+            "cost": round(solution.cost, 9),
+            "cash": round(solution.cash, 9),
+            "broken": [one.name for one in solution.broken],
+            "binding": [one.name for one in solution.binding],
+        },
+    )
+
+
+def scores_of(context: Context, book: Book, partition: str) -> Scores:
+    """The weighted sum of the book's sources in the last session by the partition's day. Raises Missing where none has a view."""
+    end_ns = day_ns(partition) + NS_PER_DAY
+    session = stored_features(context, book, start_ns=end_ns - 10 * NS_PER_DAY, end_ns=end_ns)
+    at_ns = int(session.times[-1])
+    foretold = context.lake.read(predictions_table(book.name), as_of_ns=context.clock.now_ns(), start_ns=at_ns, end_ns=at_ns + 1)
+    wanted = book.config.signals or dict.fromkeys(sorted(foretold["model"].unique()), 1.0)
+    total, weight = np.zeros(len(session.instruments)), np.zeros(len(session.instruments))
+    used: dict[str, float] = {}
+    gaps = []
+    for name, share in wanted.items():
+        values = _source(name, session, foretold)
+        if values is None or not np.isfinite(values).any():
+            gaps.append(f"{name}: no score in session {session_name(at_ns)}; the signal goes without it")
+            continue
+        comparable = _comparable(values)
+        total += share * np.where(np.isnan(comparable), 0.0, comparable)
+        weight += np.where(np.isnan(comparable), 0.0, abs(share))
+        used[name] = share
+    if not used:
+        raise Missing(f"research {book.name}: no score in session {session_name(at_ns)}, expected one of {', '.join(wanted) or 'a model'}")
+    return Scores(session, np.where(weight > 0, total / np.where(weight > 0, weight, 1.0), np.nan), used, tuple(gaps))
+
+
+def problem_of(book: Book, scores: Scores, model: RiskModel, before: Floats) -> Problem:
+    """The construction of the instruments that the risk model holds."""
+    terms = book.config.portfolio
+    place = [scores.session.instruments.index(name) for name in model.instruments]
+    width = len(place)
+    risk = FactorRisk(model.exposures, model.factor_covariance, model.specific_variance)
+    expected = terms.information_coefficient * np.sqrt(risk.variances()) * scores.values[place]
+    unknown = sorted(set(terms.factor_max) - set(model.factors))
+    if unknown:
+        raise Rejected(f"research {book.name}: factor_max of {unknown}, expected factors among {', '.join(model.factors)}")
+    bound = np.full(width, terms.weight_max)
+    low = np.zeros(width) if terms.is_long_only else -bound
+    limits = Limits(
+        low,
+        bound,
+        gross_max=terms.gross_max,
+        invested_min=min(terms.invested_min, terms.weight_max * width) if terms.is_long_only else -terms.gross_max,
+        invested_max=terms.gross_max,
+        turnover_max=terms.turnover_max if np.any(before != 0.0) else None,
+        factors=tuple(Between(name, -most, most) for name, most in terms.factor_max.items()),
+    )
+    return Problem(
+        model.instruments,
+        model.factors,
+        risk,
+        limits,
+        method=Method(terms.method),
+        expected_return=expected,
+        today=before[place],
+        costs=flat_costs(width, terms.cost_bp),
+        risk_aversion=terms.risk_aversion,
+    )
+
+
+def weights_before(context: Context, book: Book, instruments: tuple[str, ...], at_ns: int) -> Floats:
+    """(N,) target weights of the session before, zeros where there was none."""
+    table = signals_table(book.name)
+    last_ns = last_session_ns(context, table, at_ns)
+    found = np.zeros(len(instruments))
+    if last_ns is not None:
+        rows = context.lake.read(table, as_of_ns=context.clock.now_ns(), start_ns=last_ns, end_ns=last_ns + 1)
+        held = dict(zip(rows["instrument"], rows["weight"], strict=True))
+        found = np.array([held.get(name) or 0.0 for name in instruments])
+    return found
+
+
+def _source(name: str, session: Features, foretold: pl.DataFrame) -> Floats | None:
+    """(N,) of a model's answers or of a feature; None where there is neither."""
+    rows = foretold.filter(pl.col("model") == name)
+    if not rows.is_empty():
+        answers = dict(zip(rows["instrument"], rows["score"], strict=True))
+        return np.array([np.nan if answers.get(one) is None else answers[one] for one in session.instruments], np.float64)
+    return session.values[-1, :, session.names.index(name)] if name in session.names else None
+
+
+def _comparable(values: Floats) -> Floats:
+    """Mean 0 and deviation 1 over what is known; zeros where all are alike."""
+    known = values[np.isfinite(values)]
+    deviation = float(known.std())
+    centred = np.where(np.isfinite(values), values - known.mean(), np.nan)
+    return centred / deviation if deviation > 0 else centred * 0.0
+
+
+def _rows(scores: Scores, model: RiskModel, before: Floats, solution: Solution) -> pl.DataFrame:
+    session = scores.session
+    weights = dict(zip(model.instruments, solution.weights.tolist(), strict=True))
+    if not np.isfinite(solution.weights).all():
+        raise DataFault("target weights that are no numbers, expected the construction to answer numbers")
+    count = len(session.instruments)
+    known_ns = max(model.known_ns, int(session.known_ns[-1][session.known_ns[-1] < np.iinfo(np.int64).max].max(initial=0)))
+    return pl.DataFrame(
+        {
+            "instrument": list(session.instruments),
+            "start_ns": [int(session.times[-1])] * count,
+            "event_ns": [int(session.event_ns[-1])] * count,
+            "known_ns": [known_ns] * count,
+            "score": scores.values,
+            "weight": [round(weights.get(name, 0.0), 9) + 0.0 for name in session.instruments],
+            "weight_before": before,
+            "rung": [solution.rung.name.lower()] * count,
+        }
+    ).with_columns(pl.col("score").fill_nan(None))
