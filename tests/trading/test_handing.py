@@ -24,6 +24,7 @@ from tradewinds.trading.entry import (
     Answered,
     Bar,
     BarsClosed,
+    Booked,
     CancelWanted,
     Claimed,
     Compared,
@@ -38,6 +39,7 @@ from tradewinds.trading.entry import (
     Priced,
     Refused,
     Restarted,
+    TakenOver,
     Ticked,
     Wanted,
 )
@@ -128,6 +130,10 @@ class Core:
         for one in given:
             outcome = self.engine.handle(self.pair.now_ns, one)
             self.journal.append(encode(outcome.entry))
+            self.pair.steps += 1
+            if self.pair.steps == self.pair.dies_at:
+                self.pair.die()
+                return made
             assert decode(self.journal[-1]) == outcome.entry
             made += outcome.entry.records
             if dies:
@@ -177,6 +183,7 @@ class Pair:
         self.strategy, self.limits = strategy, limits or Limits()
         self.now_ns = NOW_NS
         self.under_way: deque[PassCommand] = deque()
+        self.steps, self.dies_at = 0, 0
         self.home, self.away = Core(self, "home"), Core(self, "away")
         for core in (self.home, self.away):
             core.do(Restarted())
@@ -198,6 +205,19 @@ class Pair:
         self.home.do(Priced(ABC.id, Decimal(repr(abc)), self.now_ns, Decimal(1)))
         bars = tuple(Bar(name, price, price, price, price, 9.0, self.now_ns) for name, price in ((ABC.id, abc), (XYZ.id, xyz)))
         return self.home.do(BarsClosed("1m", self.now_ns, bars), dies=dies)
+
+    def die(self) -> None:
+        """The process of both ends between a step's journal and what it wants; another takes both journals up."""
+        self.under_way.clear()
+        self.home.restart()
+        self.away.restart()
+
+    def settle(self) -> None:
+        """Whatever is under way arrives, the venues fill what is there, and home is told."""
+        self.carry()
+        self.home.fill_all()
+        self.away.fill_all()
+        self.carry()
 
     @property
     def waits(self) -> int:
@@ -322,6 +342,42 @@ def test_a_fill_that_was_not_told_home_is_told_after_the_restart(pair: Pair) -> 
     pair.carry(times=2)
 
     assert pair.home.books.away["away"].parts["both"].quantity(XYZ.id) == 3
+    pair.check()
+
+
+def trades(pair: Pair, dies_at: int = 0) -> int:
+    """Four decisions and a fifth that wants what the fourth did; returns how many steps it took."""
+    pair.dies_at = pair.steps + dies_at if dies_at else 0
+    first = pair.steps
+    for abc, xyz in ((102.0, 103.0), (104.0, 105.0), (101.0, 102.0), (103.0, 107.0), (103.0, 107.0), (103.0, 107.0)):
+        pair.bar(abc=abc, xyz=xyz)
+        pair.settle()
+    return pair.steps - first
+
+
+STEPS = trades(Pair())
+
+
+@pytest.mark.parametrize("dies_at", range(1, STEPS + 1))
+def test_wherever_the_process_dies_nothing_is_lost_and_nothing_is_done_twice(pair: Pair, dies_at: int) -> None:
+    trades(pair, dies_at)
+
+    assert pair.away.books.parts["both"].quantity(XYZ.id) == 7
+    assert pair.home.books.parts["both"].quantity(ABC.id) == 3
+    assert pair.waits == 0
+    handed = [one.given.number for entry in pair.home.entries() for one in entry.records if isinstance(one, HandedOver)]
+    taken = [one.number for entry in pair.away.entries() for one in entry.records if isinstance(one, TakenOver)]
+    assert handed == taken
+    assert len(set(taken)) == len(taken)
+    booked = [one.fill.key for entry in pair.away.entries() for one in entry.records if isinstance(one, Booked)]
+    seen = [
+        one.fill.key
+        for entry in pair.home.entries()
+        if isinstance(entry.input, Elsewhere)
+        for one in entry.input.records
+        if isinstance(one, Booked)
+    ]
+    assert list(dict.fromkeys(seen)) == booked
     pair.check()
 
 

@@ -149,6 +149,21 @@ def _show_status(found: Mapping[str, Any]) -> None:
     ]
     if decided:
         print_table("Strategies", ("account", "strategy", "last decision", "targets"), decided)
+    rows = [(one["account"], row) for one in found["accounts"] for row in one["strategies"]]
+    away = [
+        (
+            row["strategy"], account, part["account"], part["capital"], part["currency"],
+            ", ".join(f"{name} {quantity}" for name, quantity in part["positions"].items()), part["open_orders"], part["on_the_way"],
+        )
+        for account, row in rows
+        for part in row.get("elsewhere", [])
+    ]  # fmt: skip
+    if away:
+        columns = ("strategy", "decides on", "trades on", "capital", "currency", "positions", "open_orders", "on_the_way")
+        print_table("On other accounts", columns, away)
+    for _, row in rows:
+        for one in row.get("refused", []):
+            click.echo(f"refused: {row['strategy']} on account {one['account']}: {one['text']}: {one['rule']}: {one['why']}")
     for one in found["accounts"]:
         for row in one["overrides"]:
             whom = f"{row['strategy'] or 'all strategies'}, {row['instrument'] or 'all instruments'}"

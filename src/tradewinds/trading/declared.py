@@ -12,7 +12,7 @@
 
     accounts:                         # instead of account and instruments: one strategy over several accounts, its home first
       - {name: main, capital: 10000, currency: USDT, instruments: [BTCUSDT.BINANCE]}
-      - {name: fx, capital: 5000, currency: EUR, instruments: [EUR_USD.OANDA]}
+      - {name: fx, capital: 5000, currency: EUR, instruments: [EUR_USD.OANDA]}      # rate: 1.08 where no history has EUR in USDT
 
 1. `declared` reads the left form, `declared_portfolio` the right one; `is_portfolio` tells them apart.
 2. A key that is none is refused together with the nearest one that is. What account, costs and fills hold is read by `wiring.setup`,
@@ -190,6 +190,9 @@ def _accounts(what: str, values: Mapping[str, Any]) -> tuple[Mapping[str, Any], 
         given = _mapping(place, "entry", row)
         for key in ("name", "currency"):
             _text(place, key, given.get(key))
+        if not _is_amount(given.get("rate", 1)) or given.get("rate", 1) <= 0:
+            words = f"of the first account's currency per {given['currency']}"
+            raise Rejected(f"{place}: rate {given['rate']!r}, expected a positive number: {words}")
         if any(one["name"] == given["name"] for one in found):
             raise Rejected(f"{place}: account {given['name']} a second time, expected each once")
         names, _ = _instruments(place, {"instruments": given.get("instruments")})
@@ -205,7 +208,7 @@ def _accounts(what: str, values: Mapping[str, Any]) -> tuple[Mapping[str, Any], 
 
 def _simulated(accounts: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """One account as a backtest has it: the kernel knows no walls between accounts."""
-    given = {key: value for key, value in accounts[0].items() if key not in ("instruments", "capital")}
+    given = {key: value for key, value in accounts[0].items() if key not in ("instruments", "capital", "rate")}
     if len({one["currency"] for one in accounts}) == 1 and all(_is_amount(one.get("capital")) for one in accounts):
         given["capital"] = sum(one["capital"] for one in accounts)
     return MappingProxyType(given)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tradewinds.wiring.house import House
 
 FOLDER = "strategies"
-_NO_SETUP = ("name", "capital", "currency", "instruments")  # words of an account that the paper broker has no use for
+_NO_SETUP = ("name", "capital", "currency", "instruments", "rate")  # words of an account that the paper broker has no use for
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,9 +60,13 @@ class RateWatch:
 
 
 def rates_now(
-    house: House, account: TradedAccount, instruments: Iterable[Instrument], at_ns: int | None = None, currencies: Iterable[str] = ()
-) -> dict[str, float]:
-    """The account's currency per unit of every other one that is traded, as known now, or at another time. currencies: others wanted."""
+    house: House, account: TradedAccount, instruments: Iterable[Instrument], at_ns: int | None = None, currencies: Iterable[str] = (),
+    fixed: Mapping[str, float] | None = None,
+) -> dict[str, float]:  # fmt: skip
+    """The account's currency per unit of every other one that is traded, as known now, or at another time.
+
+    currencies: others that are wanted. fixed: rates that were given, which win.
+    """
     foreign = [one for one in instruments if one.currency != account.currency]
     others = [one for one in currencies if one != account.currency]
     if not foreign and not others:
@@ -73,7 +77,7 @@ def rates_now(
     from tradewinds.wiring.market_house import rates_of
 
     at = np.array([at_ns or house.clock.now_ns()])
-    found, _ = rates_of(house, account.currency, foreign, at, Wanted(currency=account.currency), others)
+    found, _ = rates_of(house, account.currency, foreign, at, Wanted(currency=account.currency, rates=fixed or {}), others)
     return {name: float(series[-1]) for name, series in found.items()}
 
 

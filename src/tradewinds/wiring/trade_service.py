@@ -254,8 +254,9 @@ def _trader(
 def hosted_on(house: House, plan: AccountPlan, known: Mapping[str, Instrument], at_ns: int | None = None) -> list[Hosted]:
     """The strategies that decide on an account, with rates of what they trade and of the accounts where they do, as known then."""
     every = [known[name] for one in plan.strategies for name in one.instruments]
-    currencies = [share.account.currency for one in plan.strategies for share in one.elsewhere]
-    rates = rates_now(house, plan.account, every, at_ns, currencies)
+    shares = [share for one in plan.strategies for share in one.elsewhere]
+    fixed = {share.account.currency: float(share.words["rate"]) for share in shares if "rate" in share.words}
+    rates = rates_now(house, plan.account, every, at_ns, [share.account.currency for share in shares], fixed)
     return [hosted_of(one, known, rates) for one in plan.strategies]
 
 
