@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -15,7 +16,7 @@ from tradewinds.core.observation import Table
 from tradewinds.jobs import research_features, research_risk
 from tradewinds.jobs.research_book import book_of, publish
 from tradewinds.jobs.research_night import ends_of
-from tradewinds.jobs.research_tables import features_table, signals_table
+from tradewinds.jobs.research_tables import features_table, out_of_sample_table, signals_table
 from tradewinds.wiring.house import House, run_job
 
 NAMES = tuple(f"S{number:02d}.XNAS" for number in range(12))
@@ -158,3 +159,19 @@ def test_signals_without_a_risk_model_say_so_and_the_night_goes_on(house: House)
 
     assert done["rows_published"] == 1
     assert "no risk model by 2024-01-03" in done["failed"]["signals 1"]
+
+
+def test_folds_of_a_model_are_foretold_without_having_been_seen(house: House, make_house: MakeHouse, tmp_path: Path) -> None:
+    run_job("research.features", "2024-01-03", house=house)
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "trend.yaml").write_text("{research: us, train_sessions: 80, test_sessions: 40, label: {horizon: 5}}")
+    with_model = make_house(BOOK.format(names=", ".join(NAMES)), now="2024-01-04T06:00:00Z")
+
+    shards = run_job("train.plan", "2024-01-03", house=with_model)["detail"]["shards"]
+    done = [run_job("train.fold", "2024-01-03", shard["params"], house=with_model) for shard in shards]
+
+    rows = with_model.lake.read(out_of_sample_table("us"), as_of_ns=with_model.clock.now_ns())
+    assert len(shards) >= 2
+    assert all(one["state"] == "done" for one in done)
+    assert rows.height == sum(one["rows_published"] for one in done)
+    assert (rows["label_start_ns"] > rows["start_ns"]).all()

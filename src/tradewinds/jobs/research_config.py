@@ -90,7 +90,8 @@ class ResearchConfig:
     """One book of research: which instruments, which features, which risk model, and what is made of the scores.
 
     `bars`: the published table that a night follows. `instruments` empty: those of the equities market `market`.
-    `signals`: model or feature -> weight in the signal; empty: all models of the book, equally.
+    `signals`: model or feature -> weight in the signal; empty: all models of the book, equally. `decision_hours`: after a session's end,
+    when its features are taken: what becomes known later is not there yet.
     """
 
     __pydantic_config__: ClassVar[Any] = _STRICT
@@ -102,6 +103,7 @@ class ResearchConfig:
     features: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, FactConfig] = field(default_factory=dict)
     risk: RiskModelConfig = RiskModelConfig()
+    decision_hours: float = 6.0
     signals: Mapping[str, float] = field(default_factory=dict)
     portfolio: PortfolioConfig = PortfolioConfig()
     screeners: Mapping[str, ScreenerConfig] = field(default_factory=dict)
@@ -147,7 +149,9 @@ class ModelConfig:
     learner: LearnerConfig = LearnerConfig()
     features: tuple[str, ...] = ()
     schedule: str = "0 6 * * 6"
+    window: Literal["rolling", "expanding"] = "rolling"
     train_sessions: int = 504
     test_sessions: int = 63
+    folds_max: int = 20
     embargo_sessions: int = 5
     promotion: PromotionConfig = PromotionConfig()

@@ -3,7 +3,8 @@
     features-<book>-<definition>   a column a feature
     risk-exposures-<book>-<factors>, risk-covariance-<book>-<factors>, risk-returns-<book>, risk-specific-<book>
     predictions-<book>   key model: version, sha256, score
-    signals-<book>       score; target weight; reason
+    out-of-sample-<book> keys model, trained: what was foretold of unseen sessions, and what came
+    signals-<book>       score; target weight, the one before, the rung of the ladder
     night-<step>-<book>  how that step of a night ended, and why; the next step waits for it
 
 Rows about a factor have the instrument `<FACTOR>.RISK`, rows about the book `<BOOK>.NIGHT`.
@@ -51,6 +52,13 @@ def specific_table(book: str) -> Table:
 def predictions_table(book: str) -> Table:
     columns = (Column("model", "text"), Column("version", "text"), Column("sha256", "text"), Column("score"))
     return Table(Dataset(f"predictions-{book}", columns, keys=("model",), partitioning="year"))
+
+
+def out_of_sample_table(book: str) -> Table:
+    """What a model foretold of sessions that it had not seen, beside what came; `trained`: the partition of the training run."""
+    columns = (Column("model", "text"), Column("trained", "text"), Column("fold", "int"), Column("score"), Column("label"))
+    more = (Column("label_start_ns", "int"), Column("label_end_ns", "int"))
+    return Table(Dataset(f"out-of-sample-{book}", (*columns, *more), keys=("model", "trained"), partitioning="year"))
 
 
 def signals_table(book: str) -> Table:

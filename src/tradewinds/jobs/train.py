@@ -1,0 +1,140 @@
+"""Training of one model: folds that it has not seen first, each by itself, then the model that is to answer from now on.
+
+1. `plan` cuts the history into folds and returns a shard for each.
+2. `fold` trains on what came before its sessions and publishes what the model foretold of them, beside what came.
+3. `run` scores all of that, trains on the latest window, and registers the model with its card: the challenger, if there is a champion.
+
+The partition is the day as of which everything is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tradewinds.core.errors import Rejected
+from tradewinds.core.instant import NS_PER_HOUR
+from tradewinds.factors.features import Features
+from tradewinds.history.panel import Panel
+from tradewinds.jobs.context import Context
+from tradewinds.jobs.plan import JobResult, Shard
+from tradewinds.jobs.research_book import Book, bars_panel, book_of, day_ns, publish
+from tradewinds.jobs.research_config import ModelConfig
+from tradewinds.jobs.research_features import stored_features
+from tradewinds.jobs.research_tables import out_of_sample_table
+from tradewinds.models.label import check_future, label_of
+from tradewinds.models.learner import learner_of
+from tradewinds.models.sample import Sample, sample_of
+from tradewinds.models.split import Split, WalkForward, walk_forward
+from tradewinds.models.uniqueness import weighed
+
+Ints = NDArray[np.int64]
+
+
+def plan(context: Context, partition: str, params: Mapping[str, Any]) -> JobResult:
+    """A shard for each fold."""
+    name, model = model_named(context, params)
+    folds = folds_of(model, training_sample(context, partition, name, model))
+    shards = [Shard(f"fold {fold.number}", {"model": name, "fold": fold.number}) for fold in folds]
+    return JobResult(state="done", detail={"shards": [asdict(shard) for shard in shards]})
+
+
+def fold(context: Context, partition: str, params: Mapping[str, Any]) -> JobResult:
+    """Train one fold and publish what it foretold."""
+    name, model = model_named(context, params)
+    sample = training_sample(context, partition, name, model)
+    number = int(params["fold"])
+    found = next((one for one in folds_of(model, sample) if one.number == number), None)
+    if found is None:
+        raise Rejected(f"model {name}: fold {number}, expected one of those that the job train.plan named for {partition}")
+    fitted = learner_of(asdict(model.learner)).fit(weighed(sample.take(found.train)))
+    test = sample.take(found.test)
+    rows = _foretold(context, name, partition, number, test, fitted.predict(test.features))
+    new, restated = publish(context, out_of_sample_table(model.research), rows)
+    return JobResult(
+        state="done" if new + restated else "nothing",
+        rows_in=len(found.train),
+        rows_published=new,
+        rows_restated=restated,
+        detail={"purged": found.purged},
+    )
+
+
+def model_named(context: Context, params: Mapping[str, Any]) -> tuple[str, ModelConfig]:
+    """(name, configuration) of the model that params name."""
+    models = context.config.models
+    name = params.get("model") or (next(iter(models)) if len(models) == 1 else None)
+    if name not in models:
+        raise Rejected(f"{context.job}: model {name!r}, expected one of {sorted(models)} in the workspace's models folder")
+    return str(name), models[str(name)]
+
+
+def folds_of(model: ModelConfig, sample: Sample) -> tuple[Split, ...]:
+    """The walk through the sample."""
+    how = WalkForward(model.train_sessions, model.test_sessions, model.window, model.embargo_sessions, model.folds_max)
+    return walk_forward(sample, how)
+
+
+def training_sample(context: Context, partition: str, name: str, model: ModelConfig) -> Sample:
+    """Rows of the book's features as they were known at each decision, with labels that began later. Raises Rejected for a label that does
+    not lie in the future."""
+    book = book_of(context, {"research": model.research})
+    panel = bars_panel(context, book, partition)
+    features = stored_features(context, book, end_ns=day_ns(partition) + 24 * NS_PER_HOUR)
+    decided = decision_ns(book, panel)
+    label = label_of(_label_words(model), panel.event_ns, panel.close, decision_ns=decided)
+    check_future(label, panel.close)
+    values, known = aligned(features, panel, decided)
+    wanted = model.features or features.names
+    unknown = sorted(set(wanted) - set(features.names))
+    if unknown:
+        raise Rejected(f"model {name}: features {unknown}, expected some of {', '.join(features.names)}")
+    return sample_of(features.names, panel.instruments, decided, values, label, known_ns=known).only(wanted)
+
+
+def decision_ns(book: Book, panel: Panel) -> Ints:
+    """(times,) when each session's features are taken."""
+    return panel.event_ns + int(book.config.decision_hours * NS_PER_HOUR)
+
+
+def aligned(features: Features, panel: Panel, decided_ns: Ints) -> tuple[NDArray[np.float64], Ints]:
+    """Features on the panel's sessions, NaN where the cell was not known by its decision; (values, known_ns)."""
+    row = np.searchsorted(features.times, panel.times)
+    has = (row < len(features.times)) & (features.times[np.minimum(row, len(features.times) - 1)] == panel.times)
+    values = np.full((*panel.shape, len(features.names)), np.nan)
+    known = np.broadcast_to(decided_ns[:, None], panel.shape).copy()
+    values[has], known[has] = features.values[row[has]], features.known_ns[row[has]]
+    late = known > decided_ns[:, None]
+    values[late] = np.nan
+    return values, np.where(late, decided_ns[:, None], known)
+
+
+def _label_words(model: ModelConfig) -> dict[str, Any]:
+    words = asdict(model.label)
+    if model.label.kind == "forward_return":
+        del words["profit"], words["stop"]
+    return words
+
+
+def _foretold(context: Context, name: str, partition: str, number: int, test: Sample, scores: NDArray[np.float64]) -> pl.DataFrame:
+    """The rows of a fold; a row is known when its label has ended."""
+    return pl.DataFrame(
+        {
+            "instrument": [test.universe[place] for place in test.instruments.tolist()],
+            "start_ns": test.times,
+            "event_ns": test.times,
+            "known_ns": np.full(len(test), context.clock.now_ns() // 1_000 * 1_000),
+            "model": [name] * len(test),
+            "trained": [partition] * len(test),
+            "fold": [number] * len(test),
+            "score": scores,
+            "label": test.label,
+            "label_start_ns": test.starts_ns,
+            "label_end_ns": test.label_end_ns,
+        }
+    ).with_columns(pl.col("score").fill_nan(None))
