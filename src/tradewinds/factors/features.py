@@ -23,6 +23,7 @@ from tradewinds.core.instant import text
 from tradewinds.factors.expression import parse
 from tradewinds.factors.factor import Factor
 from tradewinds.factors.gap import Gap, gaps_of
+from tradewinds.factors.steps import MONTH
 from tradewinds.factors.term import MEMBERS, evaluate
 from tradewinds.history.panel import UNKNOWN_NS, Panel
 
@@ -99,12 +100,14 @@ class FeatureSet:
         universe: (times, instruments) of the panel, True for members: only they count in steps across instruments.
         Raises Rejected for inputs that are no field of the panel.
         """
-        absent = [name for name in self.inputs if name not in panel.fields]
+        absent = [name for name in self.inputs if name not in panel.fields and name != MONTH]
         if absent:
             raise Rejected(f"feature set {self.name}: fields {absent} are absent, expected them among {', '.join(sorted(panel.fields))}")
         first = 0 if since_ns is None else int(np.searchsorted(panel.times, since_ns))
         begin = max(0, first - self.lookback)
-        fields = {name: panel.fields[name][begin:] for name in self.inputs}
+        fields = {name: panel.fields[name][begin:] for name in self.inputs if name in panel.fields}
+        if MONTH in self.inputs and MONTH not in fields:
+            fields[MONTH] = np.repeat(_months(panel.times[begin:])[:, None], len(panel.instruments), axis=1)
         if universe is not None and universe.shape != panel.shape:
             raise Rejected(f"feature set {self.name}: a universe of shape {universe.shape}, expected {panel.shape}")
         trades = np.isfinite(panel.fields["close"][begin:]) if "close" in panel.fields else np.ones(panel.known_ns[begin:].shape, np.bool_)
@@ -149,6 +152,12 @@ def with_columns(panel: Panel, columns: Mapping[str, tuple[Floats, Ints]]) -> Pa
         known = np.where(has & ((known == UNKNOWN_NS) | (since > known)), since, known)
     fields = {**panel.fields, **{name: np.array(values) for name, (values, _) in columns.items()}}
     return Panel(panel.instruments, panel.times, panel.event_ns, known, fields, panel.view)
+
+
+def _months(times: Ints) -> Floats:
+    """Calendar months, 1 to 12, of instants (UTC)."""
+    months = times.astype("datetime64[ns]").astype("datetime64[M]").astype(np.int64) % 12 + 1
+    return months.astype(np.float64)
 
 
 def _known(known_ns: Ints, asked: FeatureSet) -> Ints:

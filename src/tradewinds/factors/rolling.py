@@ -22,7 +22,7 @@ ROUNDING_VARIANCE = 1e-20  # of the squared mean: a deviation below 1e-10 of it 
 
 
 @inlined
-def _high(high: float, low: float, x: float) -> float:
+def plus(high: float, low: float, x: float) -> float:
     """The greater float of (high + low) + x."""
     s = high + x
     b = s - high
@@ -31,8 +31,8 @@ def _high(high: float, low: float, x: float) -> float:
 
 
 @inlined
-def _low(high: float, low: float, x: float) -> float:
-    """What `_high` leaves over."""
+def plus_rest(high: float, low: float, x: float) -> float:
+    """What `plus` leaves over."""
     s = high + x
     b = s - high
     e = ((high - (s - b)) + (x - b)) + low
@@ -41,7 +41,7 @@ def _low(high: float, low: float, x: float) -> float:
 
 
 @inlined
-def _left(x: float, y: float) -> float:
+def product_rest(x: float, y: float) -> float:
     """x * y less its rounded value, exact."""
     p = x * y
     a = SPLIT * x
@@ -53,12 +53,12 @@ def _left(x: float, y: float) -> float:
 
 
 @inlined
-def _centred(xy_high: float, xy_low: float, x: float, x_low: float, y: float, y_low: float, count: float) -> float:
+def centred(xy_high: float, xy_low: float, x: float, x_low: float, y: float, y_low: float, count: float) -> float:
     """sum(xy) - sum(x) sum(y) / count, of two-float sums."""
     p = x * y
-    rest = _left(x, y) + (x * y_low + x_low * y)
+    rest = product_rest(x, y) + (x * y_low + x_low * y)
     q = p / count
-    r = ((-_left(q, count) + (p - q * count)) + rest) / count
+    r = ((-product_rest(q, count) + (p - q * count)) + rest) / count
     return (xy_high - q) + (xy_low - r)
 
 
@@ -75,9 +75,9 @@ def window_mean(values: Floats, length: int, least: int, is_sum: bool, out: Floa
             known = 1.0 if new[j] == new[j] else 0.0
             gone = leaves if old[j] == old[j] else 0.0
             x = new[j] if known == 1.0 else 0.0
-            h, m = _high(high[j], low[j], x), _low(high[j], low[j], x)
+            h, m = plus(high[j], low[j], x), plus_rest(high[j], low[j], x)
             x = -old[j] if gone == 1.0 else 0.0
-            high[j], low[j] = _high(h, m, x), _low(h, m, x)
+            high[j], low[j] = plus(h, m, x), plus_rest(h, m, x)
             count[j] += known - gone
             answer = high[j] if is_sum else high[j] / count[j]
             result[j] = answer if count[j] >= least and abs(answer) < np.inf else np.nan
@@ -96,16 +96,16 @@ def window_deviation(values: Floats, length: int, least: int, out: Floats) -> No
             known = 1.0 if new[j] == new[j] else 0.0
             gone = leaves if old[j] == old[j] else 0.0
             x = new[j] if known == 1.0 else 0.0
-            h, m = _high(high[j], low[j], x), _low(high[j], low[j], x)
-            q, r = _high(squares[j], squares_low[j], x * x), _low(squares[j], squares_low[j], x * x)
-            r += _left(x, x)
+            h, m = plus(high[j], low[j], x), plus_rest(high[j], low[j], x)
+            q, r = plus(squares[j], squares_low[j], x * x), plus_rest(squares[j], squares_low[j], x * x)
+            r += product_rest(x, x)
             x = old[j] if gone == 1.0 else 0.0
-            high[j], low[j] = _high(h, m, -x), _low(h, m, -x)
-            squares[j], squares_low[j] = _high(q, r, -x * x), _low(q, r, -x * x)
-            squares_low[j] -= _left(x, x)
+            high[j], low[j] = plus(h, m, -x), plus_rest(h, m, -x)
+            squares[j], squares_low[j] = plus(q, r, -x * x), plus_rest(q, r, -x * x)
+            squares_low[j] -= product_rest(x, x)
             count[j] += known - gone
             n = count[j]
-            variance = _centred(squares[j], squares_low[j], high[j], low[j], high[j], low[j], n) / (n - 1.0)
+            variance = centred(squares[j], squares_low[j], high[j], low[j], high[j], low[j], n) / (n - 1.0)
             mean = high[j] / n
             answer = np.sqrt(variance) if variance > ROUNDING_VARIANCE * mean * mean else 0.0
             result[j] = answer if n >= least and variance < np.inf else np.nan

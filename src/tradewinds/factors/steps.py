@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradewinds.core.errors import Rejected
-from tradewinds.factors import cell, rolling, transform
+from tradewinds.factors import cell, rolling, rolling_pair, transform
 from tradewinds.factors.term import MEMBERS, Term
 
 Floats = NDArray[np.float64]
@@ -98,26 +98,65 @@ def log_returns(x: Term, rows: int = 1) -> Term:
 
 def mean(x: Term, rows: int) -> Term:
     """Mean of the last `rows` sessions, three quarters of them known."""
-    count = length("mean", rows)
-    return Term(
-        f"mean({x.text}, {count})", (x,), lambda parts, out: rolling.window_mean(parts[0], count, least(count), False, out), count - 1
-    )  # fmt: skip
+    return _windowed("mean", x, rows, 1, lambda values, count, out: rolling.window_mean(values, count, least(count), False, out))
 
 
 def total(x: Term, rows: int) -> Term:
     """Sum of the last `rows` sessions, three quarters of them known."""
-    count = length("total", rows)
-    return Term(
-        f"total({x.text}, {count})", (x,), lambda parts, out: rolling.window_mean(parts[0], count, least(count), True, out), count - 1
-    )  # fmt: skip
+    return _windowed("total", x, rows, 1, lambda values, count, out: rolling.window_mean(values, count, least(count), True, out))
 
 
 def deviation(x: Term, rows: int) -> Term:
     """Sample standard deviation of the last `rows` sessions, three quarters of them known."""
-    count = length("deviation", rows, 2)
+    return _windowed("deviation", x, rows, 2, lambda values, count, out: rolling.window_deviation(values, count, max(least(count), 2), out))
+
+
+def highest(x: Term, rows: int) -> Term:
+    """Greatest of the last `rows` sessions, three quarters of them known."""
+    return _windowed("highest", x, rows, 1, lambda values, count, out: rolling_pair.window_extreme(values, count, least(count), 1.0, out))
+
+
+def lowest(x: Term, rows: int) -> Term:
+    """Least of the last `rows` sessions, three quarters of them known."""
+    return _windowed("lowest", x, rows, 1, lambda values, count, out: rolling_pair.window_extreme(values, count, least(count), -1.0, out))
+
+
+def skewness(x: Term, rows: int) -> Term:
+    """Third moment over the cubed deviation of the last `rows` sessions, three quarters of them known; NaN where nothing moves."""
+    return _windowed(
+        "skewness", x, rows, 3, lambda values, count, out: rolling_pair.window_skewness(values, count, max(least(count), 3), out)
+    )  # fmt: skip
+
+
+def slope(y: Term, x: Term, rows: int) -> Term:
+    """Slope of the line of y on x over the last `rows` sessions."""
+    return _paired("slope", y, x, rows, rolling_pair.BETA)
+
+
+def residual_deviation(y: Term, x: Term, rows: int) -> Term:
+    """Standard deviation of what the line of y on x leaves over, of the last `rows` sessions (two degrees of freedom taken)."""
+    return _paired("residual_deviation", y, x, rows, rolling_pair.RESIDUAL)
+
+
+def correlation(y: Term, x: Term, rows: int) -> Term:
+    """Pearson's correlation over the last `rows` sessions."""
+    return _paired("correlation", y, x, rows, rolling_pair.CORRELATION)
+
+
+def same_month(x: Term, rows: int) -> Term:
+    """Mean of x over sessions of the same calendar month within the last `rows`, the present month left out."""
+    count = length("same_month", rows, 32)
+
+    def fill(parts: Parts, out: Floats) -> None:
+        rolling_pair.same_month(parts[0], parts[1], count, MONTH_LEAST, out)
+
+    return Term(f"same_month({x.text}, {count})", (x, Term(MONTH)), fill, count - 1)
+
+
+def average(x: Term) -> Term:
+    """The mean of the row in every cell of it."""
     return Term(
-        f"deviation({x.text}, {count})", (x,),
-        lambda parts, out: rolling.window_deviation(parts[0], count, max(least(count), 2), out), count - 1,
+        f"average({x.text})", (x, Term(MEMBERS)), lambda parts, out: rolling_pair.row_mean(parts[0], parts[1], out), is_across=True
     )  # fmt: skip
 
 
@@ -165,11 +204,15 @@ def neutralise(x: Term, *others: Term) -> Term:
     return Term(text, (x, Term(MEMBERS), *regressors, *groups), fill, is_across=True)
 
 
+MONTH = "month"  # the calendar month of each session, 1 to 12; a feature set provides it
+MONTH_LEAST = 10  # sessions
 CATEGORIES = ("sector", "industry", "country", "exchange", "currency", "group")
 
 STEPS: dict[str, Callable[..., Term]] = {
     "log": log, "abs": absolute, "sign": sign, "delay": delay, "change": change, "returns": returns, "log_returns": log_returns,
-    "mean": mean, "total": total, "deviation": deviation, "rank": rank, "zscore": zscore, "demean": demean, "winsorise": winsorise,
+    "mean": mean, "total": total, "deviation": deviation, "highest": highest, "lowest": lowest, "skewness": skewness, "slope": slope,
+    "residual_deviation": residual_deviation, "correlation": correlation, "average": average, "same_month": same_month,
+    "rank": rank, "zscore": zscore, "demean": demean, "winsorise": winsorise,
     "neutralise": neutralise,
 }  # fmt: skip
 
@@ -196,6 +239,20 @@ def _arithmetic(symbol: str, leaf: Callable[..., None], first: Term, second: Ter
         return Term(f"({first.text} {symbol} {second.text})", (first, second), lambda parts, out: leaf(parts[0], parts[1], out))
     constant = np.full((1, 1), float(second))
     return Term(f"({first.text} {symbol} {number(second)})", (first,), lambda parts, out: leaf(parts[0], constant, out))
+
+
+def _windowed(name: str, x: Term, rows: int, minimum: int, leaf: Callable[[Floats, int, Floats], None]) -> Term:
+    count = length(name, rows, minimum)
+    return Term(f"{name}({x.text}, {count})", (x,), lambda parts, out: leaf(parts[0], count, out), count - 1)
+
+
+def _paired(name: str, y: Term, x: Term, rows: int, what: int) -> Term:
+    count = length(name, rows, 3)
+
+    def fill(parts: Parts, out: Floats) -> None:
+        rolling_pair.window_pair(parts[0], parts[1], count, max(least(count), 3), what, out)
+
+    return Term(f"{name}({y.text}, {x.text}, {count})", (y, x), fill, count - 1)
 
 
 def _across(name: str, leaf: Callable[..., Floats], x: Term, groups: Term | None) -> Term:
