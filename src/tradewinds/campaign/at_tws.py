@@ -10,7 +10,7 @@ from tradewinds.brokers.ibkr import IbkrBroker
 from tradewinds.brokers.ibkr_ids import IdStore, MemoryIds
 from tradewinds.brokers.ibkr_keeper import Patience
 from tradewinds.campaign.chaos import Chaos, seeded
-from tradewinds.campaign.loop import Loop, Process
+from tradewinds.campaign.loop import Loop, Process, VirtualLoop
 from tradewinds.campaign.network import Network
 from tradewinds.campaign.stage import Market, Traded, executed_positions, market_of
 from tradewinds.core.broker import Broker
@@ -34,6 +34,11 @@ TOLD = (*TOLD_OF_ORDERS, b"61\0")
 PLACE_ORDER = b"3\0"
 PATIENCE = Patience(connect_s=2.0, question_s=2.0, order_s=2.0, heartbeat_s=10.0, again_s=0.2, again_s_max=1.0)
 HEAD = 4
+NIGHTS = 0.15  # of the seeds live through a midnight
+BEFORE_MIDNIGHT_S = (60.0, 90.0)
+MIDNIGHT_NS = 1_800_075_600_000_000_000  # 2027-01-16 00:00 in New York, behind the restart of 23:45
+IDS_FALL = 0.3  # of the restarts
+IDS_BACK_MAX = 20
 
 
 def _traded(name: str, kind: InstrumentKind, price: str, tick: str, lot: str) -> Traded:
@@ -68,6 +73,11 @@ class TwsStage:
         self.chaos = chaos
         chaos.rest_ns = REST_NS
         self.loop = loop
+        self.midnight_s: float | None = None
+        night = seeded("night", chaos.seed)
+        if isinstance(loop, VirtualLoop) and night.random() < NIGHTS:
+            self.midnight_s = night.uniform(*BEFORE_MIDNIGHT_S)
+            loop.begin_ns = MIDNIGHT_NS - round(self.midnight_s * 1e9)
         self.network = Network(loop, chaos, HOST, self.place)
 
     def place(self) -> asyncio.Protocol:
@@ -97,7 +107,17 @@ class TwsStage:
         return executed_positions(self)
 
     def restart(self) -> None:
-        self.gateway.go_down()
+        self._go_down()
+
+    def new_day(self) -> None:
+        """Executions and orders that ended are known no more."""
+        self._go_down(is_new_day=True)
+
+    def _go_down(self, *, is_new_day: bool = False) -> None:
+        self.gateway.go_down(is_new_day=is_new_day)
+        if self.chaos.random.random() < IDS_FALL:
+            self.gateway.roll_ids_back(max(1, self.gateway.next_id - self.chaos.random.randint(1, IDS_BACK_MAX)))
+            self.chaos.record.note("ids fall", "venue", str(self.gateway.next_id))
         down_s = self.chaos.random.uniform(*DOWN_S)
         self.network.cut_all(down_s)
         self.network.later(down_s, lambda: self._come_back("restarting"))

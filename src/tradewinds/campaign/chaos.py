@@ -50,6 +50,7 @@ class Chaos:
     def __init__(self, seed: int, record: Record, only: Sequence[str] = KINDS) -> None:
         self.seed = seed
         self.is_on = True
+        self.is_resting = False  # nothing strikes for a while
         self.is_mute = False  # the venue tells nothing of what happens, though its streams stand
         self.record = record
         self.rest_ns = 0  # between two cuts, for a venue that has one connection only
@@ -64,7 +65,7 @@ class Chaos:
     def strikes(self, kind: str, source: str, *, weight: float = 1.0) -> bool:
         """Whether this kind strikes here; a strike is counted and noted. weight: how much likelier than usual."""
         chance = self.chances.get(kind, 0.0)
-        if not self.is_on or chance == 0.0 or self.random.random() >= chance * weight:
+        if not self.is_on or self.is_resting or chance == 0.0 or self.random.random() >= chance * weight:
             return False
         if not self._has_room(kind):
             return False
@@ -82,7 +83,7 @@ class Chaos:
 
     def first(self, kinds: Sequence[str], source: str) -> str | None:
         """The first of these kinds that strikes here, None for an ordinary moment."""
-        if not self.is_on or self.record.faults.total() >= FAULTS_MAX:
+        if not self.is_on or self.is_resting or self.record.faults.total() >= FAULTS_MAX:
             return None
         drawn = self.random.random()
         for kind in kinds:

@@ -22,7 +22,7 @@ from typing import Any, NoReturn, Protocol, TypeVar, TypeVarTuple
 
 NS = 1_000_000_000
 START_NS = 1_800_000_000_000_000_000
-"""The instant at which every simulation begins: 2027-01-15 08:00 UTC."""
+"""The instant at which a simulation begins, unless its stage sets another: 2027-01-15 08:00 UTC."""
 
 STEPS_MAX = 500_000
 STEPS_AT_A_TIME = 50_000  # so many while the time stands still are a circle
@@ -118,6 +118,7 @@ class VirtualLoop(base_events.BaseEventLoop):
     def __init__(self, network: Connects | None = None) -> None:
         super().__init__()
         self.network = network
+        self.begin_ns = START_NS
         self.steps = 0
         self._now_s = 0.0
         self._timers = 0
@@ -128,7 +129,7 @@ class VirtualLoop(base_events.BaseEventLoop):
 
     def now_ns(self) -> int:
         """The world's time: UTC nanoseconds."""
-        return START_NS + round(self._now_s * NS)
+        return self.begin_ns + round(self._now_s * NS)
 
     def stall(self, seconds: float) -> None:
         """The process computes or waits for its disk for so long; meanwhile nothing else of it runs."""

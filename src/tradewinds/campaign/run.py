@@ -16,10 +16,11 @@ from decimal import localcontext
 from tradewinds.campaign.chaos import CRASHES_MAX, Chaos, seeded
 from tradewinds.campaign.disk import Disk
 from tradewinds.campaign.disk_sqlite import SqliteDisk
+from tradewinds.campaign.happenings import a_halt, a_night
 from tradewinds.campaign.loop import Killed, Process, Stalled, VirtualLoop, context_of, run_virtually
 from tradewinds.campaign.oracle import Venue, Verdict, judge
 from tradewinds.campaign.record import Record
-from tradewinds.campaign.stage import Stage
+from tradewinds.campaign.stage import Nights, Stage
 from tradewinds.campaign.stages import make_stage
 from tradewinds.campaign.work import Work
 from tradewinds.core.errors import Rejected, Transient
@@ -28,7 +29,7 @@ from tradewinds.live.account import AccountLoop
 from tradewinds.risk.limits import Gate
 from tradewinds.trading.books import Books
 from tradewinds.trading.engine import Engine
-from tradewinds.trading.entry import CancelWanted, Controlled, Entry
+from tradewinds.trading.entry import CancelWanted, Entry
 from tradewinds.trading.journal import read
 from tradewinds.trading.recovery import COMPARE_EVERY_S, COMPARE_IDLE_S
 
@@ -49,9 +50,6 @@ SKEW_S = 0.4
 ERRORS_KEPT = 5
 SETTLED_LOOKS = 5
 SQLITES = 0.1  # of the seeds keep their journal in the real store
-HALTS = 0.25  # of the seeds have one
-HALT_S = 14.0
-HALT_GRACE_S = 9.0  # what read the epoch before the halt may arrive so late
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +103,12 @@ class Simulation:
         self.epoch = 0
         self.halts: list[tuple[int, int]] = []
         self.is_halted = False
+        self.is_night_ahead = isinstance(self.stage, Nights) and self.stage.midnight_s is not None
         self.is_judged = False
         self.stage_refuses = False
 
     async def main(self, _: VirtualLoop) -> SeedResult:
-        tasks = [self.loop.create_task(one) for one in (self._live(), self._move(), self._strike(), self._halt())]
+        tasks = [self.loop.create_task(one) for one in (self._live(), self._move(), self._strike(), a_halt(self), a_night(self))]
         await self._work()
         self.chaos.is_on = False
         self.record.note("quiet", "campaign")
@@ -207,38 +206,22 @@ class Simulation:
         self.stage_refuses = is_refused
         self.stage.refuse_key(is_refused=is_refused)
 
-    async def _halt(self) -> None:
-        """The guard raises the epoch; for a while nothing may be sent, whatever is wanted."""
-        if self.random.random() >= HALTS:
-            return
-        await asyncio.sleep(self.random.uniform(1.0, 12.0))
-        if not self.chaos.is_on:
-            return
-        self.is_halted, begin_ns = True, self.loop.now_ns()
-        self.epoch += 1
-        self.record.note("halt", "guard", str(self.epoch))
-        await asyncio.sleep(HALT_S)
-        self.halts.append((begin_ns + int(HALT_GRACE_S * NS), self.loop.now_ns()))
-        while self.account is None or self.account.engine.books.epoch < self.epoch or self.account.engine.books.is_halted:
-            if self.account is not None:
-                self.account.put(Controlled("resume", "person", "it was an exercise", epoch=self.epoch))
-            await asyncio.sleep(1.0)
-        self.is_halted = False
-        self.record.note("resume", "person")
-
     async def _work(self) -> None:
         while self.loop.time() < WORK_S_MAX:
             await asyncio.sleep(self.random.uniform(0.02, 0.4))
             account = self.account
-            if account is None or (account.engine.books.link != "up" and self.random.random() > WANTED_THOUGH_DOWN):
+            if account is None or self.chaos.is_resting:
+                continue
+            if account.engine.books.link != "up" and self.random.random() > WANTED_THOUGH_DOWN:
                 continue
             for given in self.work.next(account.engine.books):
                 account.put(given)
-            is_worked = not self.is_halted and self._orders() >= ORDERS_LEAST and self.record.faults.total() >= FAULTS_LEAST
-            if is_worked:
+            is_enough = self.orders() >= ORDERS_LEAST and self.record.faults.total() >= FAULTS_LEAST
+            if is_enough and not self.is_halted and not self.is_night_ahead:
                 return
 
-    def _orders(self) -> int:
+    def orders(self) -> int:
+        """At the venue, without those made by hand."""
         return sum(1 for one in self.stage.exchange.orders.values() if not one.by_hand)
 
     async def _settle(self, least_s: float) -> None:
@@ -290,7 +273,7 @@ class Simulation:
         for line in (*verdict.lost, *verdict.duplicated, *verdict.unexplained, *verdict.stuck):
             self.record.note("verdict", "oracle", line)
         return SeedResult(
-            self.seed, self.stage.name, self._orders(), len(venue.executions), dict(sorted(self.record.faults.items())), verdict,
+            self.seed, self.stage.name, self.orders(), len(venue.executions), dict(sorted(self.record.faults.items())), verdict,
             self.record.hash, self.loop.time(), self.errors, self.record.lines,
         )  # fmt: skip
 

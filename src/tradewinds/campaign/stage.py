@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from random import Random
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from tradewinds.campaign.loop import Process
 from tradewinds.core.broker import Broker
@@ -111,6 +111,18 @@ class Stage(Protocol):
 
     def refuse_key(self, *, is_refused: bool) -> None:
         """The venue takes our key no more, or again."""
+        ...
+
+
+@runtime_checkable
+class Nights(Protocol):
+    """A stage that may live through a midnight."""
+
+    midnight_s: float | None
+    """Seconds from the beginning, None for a seed without one."""
+
+    def new_day(self) -> None:
+        """The venue restarts, and forgets what was yesterday."""
         ...
 
 
