@@ -96,12 +96,18 @@ def from_frames(frames: Mapping[str, pl.DataFrame], *, kind: str, periods_a_year
     )  # fmt: skip
 
 
-def returns_from_frames(returns: pl.DataFrame, specific: pl.DataFrame) -> FactorReturns:
-    """Published `risk-returns` and `risk-specific` of many sessions, for a `RiskState` or a stress; t statistics are not kept."""
+def returns_from_frames(returns: pl.DataFrame, specific: pl.DataFrame, factors: Sequence[str] | None = None) -> FactorReturns:
+    """Published `risk-returns` and `risk-specific` of many sessions, for a `RiskState` or a stress; t statistics are not kept.
+
+    factors: which, and their order; all in order of appearance when None. Raises DataFault for one that was not published.
+    """
     wide = returns.pivot(on="instrument", index="start_ns", values="value").sort("start_ns")
     own = specific.pivot(on="instrument", index="start_ns", values="specific_return").sort("start_ns")
     own = wide.select("start_ns").join(own, on="start_ns", how="left", maintain_order="left")
-    ids, names = wide.columns[1:], own.columns[1:]
+    ids, names = wide.columns[1:] if factors is None else [_id(factor) for factor in factors], own.columns[1:]
+    lacking = sorted(set(ids) - set(wide.columns))
+    if lacking:
+        raise DataFault(f"factor returns from frames: {lacking} are missing, expected them among {wide.columns[1:]}")
     times = wide["start_ns"].to_numpy().astype(np.int64)
     values, left = _values(wide, ids), _values(own, names)
     return FactorReturns(
