@@ -37,15 +37,23 @@ HOST = "binance.local"
 PORT = 80
 DOWN_S = (0.3, 4.0)
 WEIGHT_LIMIT = 1_000_000  # 429 is a fault of its own here
-BALANCES = {"main": {"USDT": "10000000", "BTC": "100", "ETH": "1000"}}
 SYMBOLS = (("BTCUSDT", "BTC", "60000.00"), ("ETHUSDT", "ETH", "3000.00"))
+MORE_SYMBOLS = (
+    ("BNBUSDT", "BNB", "560.00"),
+    ("SOLUSDT", "SOL", "145.00"),
+    ("BCHUSDT", "BCH", "345.00"),
+    ("AAVEUSDT", "AAVE", "142.00"),
+    ("LTCUSDT", "LTC", "68.00"),
+    ("AVAXUSDT", "AVAX", "26.00"),
+)
+BALANCES = {"main": {"USDT": "10000000", "BTC": "100", **{base: "1000" for _, base, _ in (*SYMBOLS[1:], *MORE_SYMBOLS)}}}
 LOT, TICK = Decimal("0.01"), Decimal("0.01")
 
 
 @lru_cache(1)
 def seeded_market() -> SeededMarket:
     """Listings only; its prices are set over."""
-    names = {symbol for symbol, _, _ in SYMBOLS}
+    names = {symbol for symbol, _, _ in (*SYMBOLS, *MORE_SYMBOLS)}
     return SeededMarket(7, {name: one for name, one in listings().items() if name in names})
 
 
@@ -112,8 +120,8 @@ class BinanceStage:
     account = "main"
     currency = "USDT"
 
-    def __init__(self, loop: Loop, chaos: Chaos) -> None:
-        self.market: Market = market_of(_traded(*each) for each in SYMBOLS)
+    def __init__(self, loop: Loop, chaos: Chaos, *, is_wide: bool = False) -> None:
+        self.market: Market = market_of(_traded(*each) for each in (*SYMBOLS, *(MORE_SYMBOLS if is_wide else ())))
         config = replace(SandboxConfig(), now_ns=loop.now_ns(), balances=BALANCES, weight_limit=WEIGHT_LIMIT)
         clock = VenueClock(loop.now_ns(), speed=1.0, ticks=loop.now_ns)
         market = seeded_market()

@@ -11,7 +11,7 @@ from typing import Any
 from tradewinds.brokers.ccxt_accounts import binance_um
 from tradewinds.brokers.ccxt_broker import CcxtBroker
 from tradewinds.brokers.http import NewSession
-from tradewinds.campaign.at_binance import BALANCES, DOWN_S, LOT, PORT, SYMBOLS, TICK, WEIGHT_LIMIT, StageClock, seeded_market
+from tradewinds.campaign.at_binance import BALANCES, DOWN_S, LOT, MORE_SYMBOLS, PORT, SYMBOLS, TICK, WEIGHT_LIMIT, StageClock, seeded_market
 from tradewinds.campaign.chaos import Chaos, seeded
 from tradewinds.campaign.loop import Loop, Process, VirtualLoop, run_virtually
 from tradewinds.campaign.network import Network
@@ -69,8 +69,8 @@ class BinanceUmStage:
     account = "main"
     currency = "USDT"
 
-    def __init__(self, loop: Loop, chaos: Chaos) -> None:
-        self.market: Market = market_of(_traded(*each) for each in SYMBOLS)
+    def __init__(self, loop: Loop, chaos: Chaos, *, is_wide: bool = False) -> None:
+        self.market: Market = market_of(_traded(*each) for each in (*SYMBOLS, *(MORE_SYMBOLS if is_wide else ())))
         config = replace(SandboxConfig(), now_ns=loop.now_ns(), balances=BALANCES, weight_limit=WEIGHT_LIMIT)
         clock = VenueClock(loop.now_ns(), speed=1.0, ticks=loop.now_ns)
         market = seeded_market()

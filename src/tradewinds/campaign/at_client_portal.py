@@ -11,7 +11,7 @@ from random import Random
 
 from tradewinds.brokers.client_portal import ClientPortalBroker
 from tradewinds.brokers.http import NewSession
-from tradewinds.campaign.at_tws import DOWN_S, traded_in_tws
+from tradewinds.campaign.at_tws import DOWN_S, catalogue, traded_in_tws
 from tradewinds.campaign.chaos import Chaos, seeded
 from tradewinds.campaign.loop import Loop, Process
 from tradewinds.campaign.network import Network
@@ -23,7 +23,6 @@ from tradewinds.core.order import OrderKind, Side
 from tradewinds.core.ports import Clock
 from tradewinds.sandbox.client_portal import BASE, ClientPortal
 from tradewinds.sandbox.exchange import Exchange, VenueOrder
-from tradewinds.sandbox.tws_contracts import Catalogue, pair, share
 from tradewinds.sandbox.tws_gateway import ib_fee
 
 HOST, PORT = "portal.local", 80
@@ -37,11 +36,10 @@ class ClientPortalStage:
     account = "DU1234567"
     currency = "USD"
 
-    def __init__(self, loop: Loop, chaos: Chaos) -> None:
-        self.market: Market = traded_in_tws()
+    def __init__(self, loop: Loop, chaos: Chaos, *, is_wide: bool = False) -> None:
+        self.market: Market = traded_in_tws(is_wide=is_wide)
         self.exchange = Exchange(loop.now_ns, self.market.quote, ib_fee)
-        catalogue = Catalogue([share("AAPL", "NASDAQ", "Apple Inc"), pair("EUR", "USD")])
-        self.venue = ClientPortal(self.exchange, catalogue, self.account, loop.now_ns, loop.time, is_paced=False)
+        self.venue = ClientPortal(self.exchange, catalogue(), self.account, loop.now_ns, loop.time, is_paced=False)
         self.chaos = chaos
         chaos.chances["throttled"] = 0.0
         self.place = Front(self.venue, loop, chaos).connection

@@ -25,6 +25,8 @@ from tradewinds.wire.secret import Secret
 HOST, PORT = "oanda.local", 80
 TOKEN = "campaign-token"  # noqa: S105 - of a venue in memory
 DOWN_S = (0.3, 4.0)
+PAIRS = (("EUR_USD", "1.08500"), ("GBP_USD", "1.26500"))
+MORE_PAIRS = (("AUD_USD", "0.65500"), ("NZD_USD", "0.60500"), ("EUR_GBP", "0.85700"), ("USD_CAD", "1.36500"), ("USD_CHF", "0.88000"))
 
 
 def _traded(name: str, price: Decimal, decimals: int) -> Traded:
@@ -40,9 +42,10 @@ class OandaStage:
     account = "101-001-1-001"
     currency = "USD"
 
-    def __init__(self, loop: Loop, chaos: Chaos) -> None:
-        self.market: Market = market_of([_traded("EUR_USD", Decimal("1.08500"), 5), _traded("GBP_USD", Decimal("1.26500"), 5)])
-        rules = [Rule("EUR_USD", 5), Rule("GBP_USD", 5)]
+    def __init__(self, loop: Loop, chaos: Chaos, *, is_wide: bool = False) -> None:
+        pairs = (*PAIRS, *(MORE_PAIRS if is_wide else ()))
+        self.market: Market = market_of(_traded(name, Decimal(price), 5) for name, price in pairs)
+        rules = [Rule(name, 5) for name, _ in pairs]
         self.venue = OandaVenue(loop.now_ns, self.market.quote, rules, tokens={TOKEN: (self.account,)})
         self.exchange = self.venue.exchange
         self.chaos = chaos

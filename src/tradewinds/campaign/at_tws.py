@@ -34,6 +34,7 @@ TOLD = (*TOLD_OF_ORDERS, b"61\0")
 PLACE_ORDER = b"3\0"
 PATIENCE = Patience(connect_s=2.0, question_s=2.0, order_s=2.0, heartbeat_s=10.0, again_s=0.2, again_s_max=1.0)
 HEAD = 4
+MORE_SHARES = ("MSFT", "NVDA", "AMZN", "META", "TSLA", "COST")
 NIGHTS = 0.15  # of the seeds live through a midnight
 BEFORE_MIDNIGHT_S = (60.0, 90.0)
 MIDNIGHT_NS = 1_800_075_600_000_000_000  # 2027-01-16 00:00 in New York, behind the restart of 23:45
@@ -46,14 +47,21 @@ def _traded(name: str, kind: InstrumentKind, price: str, tick: str, lot: str) ->
     return Traded(instrument, name, Decimal(price), Decimal(tick), Decimal(lot))
 
 
-def traded_in_tws() -> Market:
-    """A share and a pair of currencies."""
+def traded_in_tws(*, is_wide: bool = False) -> Market:
+    """A share and a pair of currencies, or several shares."""
+    more = [_traded(f"{name}.XNAS", "equity", "100.00", "0.01", "1") for name in MORE_SHARES] if is_wide else []
     return market_of(
         [
             _traded("AAPL.XNAS", "equity", "230.00", "0.01", "1"),
             _traded("EUR_USD.IDEALPRO", "fx", "1.08500", "0.00005", "1000"),
+            *more,
         ]
     )
+
+
+def catalogue() -> Catalogue:
+    """What the gateway lists."""
+    return Catalogue([share("AAPL", "NASDAQ", "Apple Inc"), pair("EUR", "USD"), *(share(name, "NASDAQ") for name in MORE_SHARES)])
 
 
 class TwsStage:
@@ -63,11 +71,10 @@ class TwsStage:
     account = "DU1234567"
     currency = "USD"
 
-    def __init__(self, loop: Loop, chaos: Chaos) -> None:
-        self.market: Market = traded_in_tws()
+    def __init__(self, loop: Loop, chaos: Chaos, *, is_wide: bool = False) -> None:
+        self.market: Market = traded_in_tws(is_wide=is_wide)
         self.exchange = Exchange(loop.now_ns, self.market.quote, ib_fee)
-        catalogue = Catalogue([share("AAPL", "NASDAQ", "Apple Inc"), pair("EUR", "USD")])
-        self.gateway = Gateway(self.exchange, catalogue, self.account, loop.now_ns, loop.time)
+        self.gateway = Gateway(self.exchange, catalogue(), self.account, loop.now_ns, loop.time)
         self.gateway.commission_delay_ns = int(COMMISSION_S * 1e9) if chaos.random.random() < 0.5 else 0
         self.ids: IdStore = MemoryIds()  # kept beside the journal: it outlives the process
         self.chaos = chaos

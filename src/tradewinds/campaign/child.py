@@ -39,7 +39,7 @@ LOCK_TRIES = 500
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """One run of the trading process. journal: a path, or a postgresql:// URL. ready: a descriptor that is written to once it trades."""
+    """One run of the trading process. journal: a path, or a postgresql:// URL. ready: a descriptor, written to once an order is sent."""
 
     number: int
     seed: int
@@ -77,10 +77,8 @@ async def _trade(life: Life, adapts: Adapts) -> None:
     account = AccountLoop(engine, journal, broker, clock, lambda: 0)
     await account.start()
     running = asyncio.create_task(account.run())
-    os.write(life.ready, b"r")
-    wants = (
-        _settle(account) if life.settles else _want(account, Work(ACCOUNT, adapts.market, seeded(f"life {life.number}", life.seed), clock))
-    )
+    work = Work(ACCOUNT, adapts.market, seeded(f"life {life.number}", life.seed), clock)
+    wants = _settle(account) if life.settles else _want(account, work, life.ready)
     wanting = asyncio.create_task(wants)
     done, _ = await asyncio.wait({running, wanting}, return_when=asyncio.FIRST_COMPLETED)
     for one in done:
@@ -89,11 +87,15 @@ async def _trade(life: Life, adapts: Adapts) -> None:
     await account.stop()
 
 
-async def _want(account: AccountLoop, work: Work) -> None:
+async def _want(account: AccountLoop, work: Work, ready: int) -> None:
+    before, is_told = len(account.engine.books.orders), False
     while True:
         for given in work.next(account.engine.books):
             account.put(given)
         await asyncio.sleep(WANTS_EVERY_S)
+        if not is_told and len(account.engine.books.orders) > before:
+            is_told = True
+            os.write(ready, b"r")
 
 
 async def _settle(account: AccountLoop) -> None:

@@ -52,7 +52,7 @@ class DirectStage:
     account = "main"
     currency = "USD"
 
-    def __init__(self, loop: Loop, chaos: Chaos) -> None:
+    def __init__(self, loop: Loop, chaos: Chaos, *, is_wide: bool = False) -> None:
         self.market: Market = market_of(
             [
                 _traded("AAA.LOCAL", Decimal("100.00"), Decimal("0.01"), Decimal(1)),

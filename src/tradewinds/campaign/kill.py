@@ -44,8 +44,8 @@ from tradewinds.trading.journal import read
 
 KILLED_AT = "binance"
 KILLS_A_ROUND = 50
-LIVES_S = 0.2  # a process is killed at most so long after it was ready
-EARLY = 0.3  # of the kills come before it is ready
+LIVES_S = 0.2  # a process is killed at most so long after its first order
+EARLY = 0.3  # of the kills come early, mostly before it
 EARLY_S = 0.08
 READY_S_MAX = 30.0
 MOVES_EVERY_S = 0.02
@@ -188,7 +188,7 @@ class Adapter:
 
     def __init__(self, broker: str, port: int) -> None:
         loop = RealLoop()
-        self._stage: Any = make_stage(broker, loop, Chaos(0, Record(loop.now_ns), ()))
+        self._stage: Any = make_stage(broker, loop, Chaos(0, Record(loop.now_ns), ()), is_wide=True)
         loop.close()
         self._port = port
         self.market: Market = self._stage.market
@@ -233,7 +233,7 @@ class _VenueProcess:
 def _be_venue(broker: str, seed: int, listening: socket.socket, asked: socket.socket) -> None:
     loop = RealLoop()
     asyncio.set_event_loop(loop)
-    stage: Any = make_stage(broker, loop, Chaos(seed, Record(loop.now_ns), ()))
+    stage: Any = make_stage(broker, loop, Chaos(seed, Record(loop.now_ns), ()), is_wide=True)
     stage.chaos.is_on = False
     random = seeded("prices", seed)
 

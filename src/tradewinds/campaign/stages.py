@@ -21,13 +21,13 @@ STAGES = {
 BROKERS = tuple(STAGES)
 
 
-def make_stage(broker: str, loop: Loop, chaos: Chaos) -> Stage:
-    """The stage of one broker, new."""
+def make_stage(broker: str, loop: Loop, chaos: Chaos, *, is_wide: bool = False) -> Stage:
+    """The stage of one broker, new. is_wide: more instruments, so that one whose order is in doubt leaves others to trade."""
     if broker not in STAGES:
         raise Rejected(f"campaign: broker {broker!r}, expected one of {', '.join(STAGES)}")
     module, _, name = STAGES[broker].partition(":")
-    make: Callable[[Loop, Chaos], Stage] = getattr(import_module(module), name)
-    return make(loop, chaos)
+    make: Callable[..., Stage] = getattr(import_module(module), name)
+    return make(loop, chaos, is_wide=is_wide)
 
 
 def broker_of(seed: int, brokers: tuple[str, ...] = BROKERS) -> str:
