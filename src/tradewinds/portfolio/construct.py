@@ -34,7 +34,7 @@ def construct(problem: Problem) -> Solution:
         try:
             found = _climbed_down(given, tried)
         except Exception as error:  # noqa: BLE001 - solvers of other houses raise anything; a night ends with targets, and says which
-            tried.append(f"{type(error).__name__}: {error}")
+            tried.append(f"no ideal: {_first_line(error)}")
             found = None
         if found is not None:
             weights, rung = found
@@ -88,5 +88,7 @@ def _why(rung: Rung, tried: list[str]) -> str:
 
 
 def _first_line(error: Exception) -> str:
+    if type(error).__name__ == "ConvexOptimizationError":  # skfolio's word for a problem that is infeasible, and for a solver that gave up
+        return "no solution found"
     text = str(error).strip().splitlines()
-    return text[0][:200] if text else type(error).__name__
+    return f"{type(error).__name__}: {text[0][:200]}" if text else type(error).__name__

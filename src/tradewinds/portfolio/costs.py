@@ -19,6 +19,8 @@ from tradewinds.core.errors import Rejected
 Floats = NDArray[np.float64]
 
 BPS = 1e-4
+COST_MAX = 1e2
+"""A coefficient above that is not known: no market charges it."""
 STRENGTH = 1.0
 """Of the square-root law; measured between 0.5 and 1.5 over markets and decades."""
 
@@ -65,5 +67,5 @@ def square_root_costs(
 
 
 def _dearest(costs: Floats) -> Floats:
-    known = costs[np.isfinite(costs)]
-    return np.where(np.isfinite(costs), costs, known.max() if len(known) else 0.0)
+    is_known = costs <= COST_MAX
+    return np.where(is_known, costs, costs[is_known].max(initial=0.0))

@@ -26,6 +26,5 @@ def into_hard_limits(weights: Floats, limits: Limits, frozen: Bools) -> Floats:
 
 def _share(room: float, needed: float) -> float:
     """The factor that brings what is needed into the room, a hair below it so that sums of floats obey too."""
-    if needed <= room:
-        return 1.0
-    return max(0.0, room) / needed * (1.0 - 1e-12)
+    allowed = max(0.0, room)
+    return 1.0 if needed <= allowed else allowed / needed * (1.0 - 1e-12)

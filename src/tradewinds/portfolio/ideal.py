@@ -30,11 +30,12 @@ def ideal_weights(given: Prepared) -> Floats | None:
         return weights
     room = max(0.0, problem.limits.invested_max - float(weights.sum()))
     risk = FactorRisk(given.risk.exposures[chosen], given.risk.factor_covariance, given.risk.specific_variance[chosen])
-    weights[chosen] = room * _shares(given, scaled(risk, given.unit), chosen)
+    if room > 0:
+        weights[chosen] = room * _shares(given, scaled(risk, given.unit), chosen, room)
     return weights
 
 
-def _shares(given: Prepared, risk: FactorRisk, chosen: np.ndarray[tuple[int], np.dtype[np.intp]]) -> Floats:
+def _shares(given: Prepared, risk: FactorRisk, chosen: np.ndarray[tuple[int], np.dtype[np.intp]], room: float) -> Floats:
     """(M,) with a sum of 1."""
     method = given.problem.method
     if len(chosen) == 1 or method is Method.EQUAL_WEIGHT:
@@ -46,7 +47,7 @@ def _shares(given: Prepared, risk: FactorRisk, chosen: np.ndarray[tuple[int], np
     limits = given.problem.limits
     low, high = np.maximum(limits.position_min[chosen], -limits.gross_max), np.minimum(limits.position_max[chosen], limits.gross_max)
     free = given.problem.risk_free / given.unit
-    return _maximum_sharpe(given.expected_return[chosen] / given.unit, risk, low, high, free)
+    return _maximum_sharpe(given.expected_return[chosen] / given.unit, risk, low / room, high / room, free)
 
 
 def _risk_parity(risk: FactorRisk) -> Floats:

@@ -70,7 +70,7 @@ def standings(given: Prepared, weights: Floats) -> list[Standing]:
 
 
 def _tracking_error(given: Prepared, weights: Floats) -> float | None:
-    benchmark = given.problem.limits.benchmark
+    benchmark = given.benchmark
     if benchmark is None:
         return None
-    return float(np.sqrt(given.risk.variance(weights - np.where(np.isfinite(benchmark), benchmark, 0.0))))
+    return float(np.sqrt(given.risk.variance(weights - benchmark)))

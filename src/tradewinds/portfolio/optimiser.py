@@ -21,6 +21,12 @@ from tradewinds.portfolio.solution import Rung
 PENALTY = 100.0
 """Of the first soft limits, in units of the largest marginal utility: so steep that they are left only where they must be."""
 
+STEEP = 100.0
+"""A marginal utility from which numbers are scaled down, lest the solver meets both 1e8 and 1; penalties are always that steep."""
+
+DUST = 1e-8
+"""A weight below that is the solver's way to say nothing."""
+
 SOLVER: dict[str, object] = {"max_iter": 200, "tol_gap_abs": 1e-9, "tol_gap_rel": 1e-9, "tol_feas": 1e-9}
 
 
@@ -58,11 +64,13 @@ def best_weights(given: Prepared, wish: Wish, rung: Rung) -> Floats:
             previous_weights=given.today,
             add_constraints=lambda w: terms.constraints(cvxpy, w),
             add_objective=lambda w: terms.objective(cvxpy, w),
+            scale_objective=1.0 if terms.steepness() < STEEP and rung is Rung.AS_ASKED else 1.0 / terms.steepness(),
             solver="CLARABEL",
             solver_params=dict(SOLVER),
         )
         model.fit(np.zeros((2, len(problem.instruments))))
-    return np.asarray(model.weights_, np.float64)
+    weights = np.where(np.abs(model.weights_) < DUST, 0.0, model.weights_)
+    return np.where(given.fixed, given.today, weights)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,7 +118,7 @@ class _Terms:
             beyond.append(16.0 * cvxpy.pos(cvxpy.norm1(w - given.today) - limits.turnover_max))
         total = cvxpy.Constant(0.0)
         if beyond:
-            total -= PENALTY * self._steepness() * sum(beyond)
+            total -= PENALTY * self.steepness() * sum(beyond)
         impact = given.costs.impact / given.problem.horizon / given.unit**2
         rows = np.flatnonzero(impact > 0)
         if len(rows):
@@ -119,14 +127,16 @@ class _Terms:
 
     def _tracking(self, cvxpy: Any, w: Any) -> Any:
         """Volatility of the difference to the benchmark, in units."""
-        benchmark = self.given.problem.limits.benchmark
+        benchmark = self.given.benchmark
         assert benchmark is not None
         risk = scaled(self.given.risk, self.given.unit)
-        apart = w - np.where(np.isfinite(benchmark), benchmark, 0.0)
-        parts = [(risk.exposures @ square_root(risk.factor_covariance)).T @ apart, cvxpy.multiply(np.sqrt(risk.specific_variance), apart)]
+        apart = w - benchmark
+        loads = risk.exposures @ square_root(risk.factor_covariance)
+        parts = [loads.T @ apart] if loads.shape[1] else []
+        parts.append(cvxpy.multiply(np.sqrt(risk.specific_variance), apart))
         return cvxpy.norm(cvxpy.hstack(parts), 2)
 
-    def _steepness(self) -> float:
+    def steepness(self) -> float:
         """The most that utility gains from one more unit of a weight."""
         given = self.given
         wanted = float(np.abs(self.wish.expected_return / given.unit**2).max(initial=0.0))
@@ -173,22 +183,29 @@ def _prior_class() -> Callable[[Floats, FactorRisk], Any]:
     from skfolio.prior import BasePrior, FactorModel, ReturnDistribution
 
     class Given(BasePrior):  # type: ignore[misc]  # skfolio carries no types
-        """Expected returns and factor risk that were computed elsewhere."""
+        """Expected returns and factor risk that were computed elsewhere.
+
+        Factors are turned so that their covariance is the unit matrix: skfolio's Cholesky then works for singular ones too.
+        """
 
         def __init__(self, expected_return: Floats, risk: FactorRisk) -> None:
             self.expected_return = expected_return
             self.risk = risk
 
         def fit(self, X: object, y: object = None, **_: object) -> Given:  # noqa: N803 - the name is scikit-learn's
-            number, factors = self.risk.exposures.shape
+            number = len(self.risk.specific_variance)
+            loads = self.risk.exposures @ square_root(self.risk.factor_covariance)
+            if not loads.shape[1]:
+                loads = np.zeros((number, 1))
+            factors = loads.shape[1]
             model = FactorModel(
                 observations=np.array(["now"]),
                 asset_names=np.arange(number).astype(str),
                 factor_names=np.arange(factors).astype(str),
                 factor_families=None,
-                loading_matrix=self.risk.exposures,
+                loading_matrix=loads,
                 exposures=None,
-                factor_covariance=self.risk.factor_covariance,
+                factor_covariance=np.eye(factors),
                 factor_mu=np.zeros(factors),
                 factor_returns=None,
                 idio_covariance=self.risk.specific_variance,
