@@ -16,7 +16,7 @@ from tradewinds.core.observation import Table
 from tradewinds.jobs import research_features, research_risk
 from tradewinds.jobs.research_book import book_of, publish
 from tradewinds.jobs.research_night import ends_of
-from tradewinds.jobs.research_tables import features_table, out_of_sample_table, signals_table
+from tradewinds.jobs.research_tables import features_table, out_of_sample_table, predictions_table, signals_table
 from tradewinds.wiring.house import House, run_job
 
 NAMES = tuple(f"S{number:02d}.XNAS" for number in range(12))
@@ -175,3 +175,41 @@ def test_folds_of_a_model_are_foretold_without_having_been_seen(house: House, ma
     assert all(one["state"] == "done" for one in done)
     assert rows.height == sum(one["rows_published"] for one in done)
     assert (rows["label_start_ns"] > rows["start_ns"]).all()
+
+
+@pytest.fixture
+def trained(house: House, make_house: MakeHouse, tmp_path: Path) -> House:
+    """A house whose book has features, a risk model, and one model that was trained and promoted."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "trend.yaml").write_text("{research: us, train_sessions: 80, test_sessions: 60, label: {horizon: 5}}")
+    made = make_house(BOOK.format(names=", ".join(NAMES)), now="2024-01-04T06:00:00Z")
+    run_job("research.features", "2024-01-03", house=made)
+    for shard in run_job("train.plan", "2024-01-03", house=made)["detail"]["shards"]:
+        run_job("train.fold", "2024-01-03", shard["params"], house=made)
+    version = run_job("train.run", "2024-01-03", house=made)["detail"]["version"]
+    made.models.promote("trend", version, by="a person")
+    run_job("research.risk_model", "2024-01-03", house=made)
+    return made
+
+
+def test_a_trained_model_answers_and_its_answers_become_weights(trained: House) -> None:
+    predicted = run_job("research.predict", "2024-01-03", house=trained)
+    decided = run_job("research.signals", "2024-01-03", house=trained)
+
+    answers = trained.lake.read(predictions_table("us"), as_of_ns=trained.clock.now_ns())
+    assert answers.height == 12
+    assert answers["sha256"].unique().to_list() == [trained.models.resolve("models:/trend@champion").sha256]
+    assert predicted["rows_published"] == 13
+    assert decided["rows_published"] == 13
+
+
+def test_a_model_that_nobody_promoted_is_a_gap_and_no_error(house: House, make_house: MakeHouse, tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "trend.yaml").write_text("research: us")
+    made = make_house(BOOK.format(names=", ".join(NAMES)), now="2024-01-04T06:00:00Z")
+    run_job("research.features", "2024-01-03", house=made)
+
+    done = run_job("research.predict", "2024-01-03", house=made)
+
+    assert done["state"] == "partial"
+    assert done["failed"]["predict 1"].startswith("model trend: ")

@@ -12,6 +12,7 @@ from tradewinds.core.observation import Table
 from tradewinds.core.ports import Clock, Lake, RawStore, Vendor
 from tradewinds.core.record import RunResult
 from tradewinds.jobs.config import Config
+from tradewinds.jobs.model_port import Models
 from tradewinds.jobs.records import Records
 
 
@@ -44,7 +45,8 @@ class Context:
 
     `job` and `partition` name the run, so that a job can write a row for each symbol of it. `pack(table, as_of_ns)` makes a new vintage
     of a table's pack and returns its name; `marts` and `warehouse` build and load what BI tools read and say what they wrote;
-    `evening(account, day)` reconciles a day of trading with the broker's own statement.
+    `evening(account, day)` reconciles a day of trading with the broker's own statement. `models` keeps models; `page(name, text)` keeps a
+    page for people and says where.
     """
 
     config: Config
@@ -62,6 +64,8 @@ class Context:
     marts: Callable[[int], Mapping[str, int]] | None = None
     warehouse: Callable[[Table], int] | None = None
     evening: Callable[[str, date], Evening] | None = None
+    models: Models | None = None
+    page: Callable[[str, str], str] | None = None
     opened: dict[str | None, int] = field(default_factory=dict, repr=False, compare=False)  # rows of symbols that have no end yet
 
     def open_subjects(self, subjects: Iterable[str]) -> dict[str | None, int]:

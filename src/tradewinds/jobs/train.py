@@ -17,20 +17,26 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tradewinds.core.errors import Rejected
+from tradewinds import __version__
+from tradewinds.core.errors import Missing, Rejected
 from tradewinds.core.instant import NS_PER_HOUR
 from tradewinds.factors.features import Features
 from tradewinds.history.panel import Panel
 from tradewinds.jobs.context import Context
+from tradewinds.jobs.ingest import FAR_FUTURE_NS
+from tradewinds.jobs.model_port import CHALLENGER
 from tradewinds.jobs.plan import JobResult, Shard
 from tradewinds.jobs.research_book import Book, bars_panel, book_of, day_ns, publish
 from tradewinds.jobs.research_config import ModelConfig
 from tradewinds.jobs.research_features import stored_features
-from tradewinds.jobs.research_tables import out_of_sample_table
+from tradewinds.jobs.research_predict import registry_of
+from tradewinds.jobs.research_tables import features_table, out_of_sample_table
+from tradewinds.models.card import card
 from tradewinds.models.label import check_future, label_of
 from tradewinds.models.learner import learner_of
 from tradewinds.models.sample import Sample, sample_of
 from tradewinds.models.split import Split, WalkForward, walk_forward
+from tradewinds.models.train import OutOfSample, latest, train
 from tradewinds.models.uniqueness import weighed
 
 Ints = NDArray[np.int64]
@@ -52,7 +58,8 @@ def fold(context: Context, partition: str, params: Mapping[str, Any]) -> JobResu
     found = next((one for one in folds_of(model, sample) if one.number == number), None)
     if found is None:
         raise Rejected(f"model {name}: fold {number}, expected one of those that the job train.plan named for {partition}")
-    fitted = learner_of(asdict(model.learner)).fit(weighed(sample.take(found.train)))
+    learner = learner_of(asdict(model.learner))
+    fitted = learner.fit(weighed(sample.take(found.train)))
     test = sample.take(found.test)
     rows = _foretold(context, name, partition, number, test, fitted.predict(test.features))
     new, restated = publish(context, out_of_sample_table(model.research), rows)
@@ -63,6 +70,59 @@ def fold(context: Context, partition: str, params: Mapping[str, Any]) -> JobResu
         rows_restated=restated,
         detail={"purged": found.purged},
     )
+
+
+def run(context: Context, partition: str, params: Mapping[str, Any]) -> JobResult:
+    """Score the folds, train on the latest window, register the model as the challenger, and say whether it should be the champion."""
+    name, model = model_named(context, params)
+    registry = registry_of(context)
+    sample = training_sample(context, partition, name, model)
+    found = out_of_sample(context, name, model, partition, sample)
+    latest_rows = latest(sample, walk_of(model))
+    files = train(asdict(model.learner), weighed(latest_rows))
+    book = book_of(context, {"research": model.research})
+    made = card(
+        name,
+        files,
+        latest_rows,
+        found,
+        label=_label_words(model),
+        learner=asdict(model.learner),
+        walk=asdict(walk_of(model)),
+        as_of_ns=context.clock.now_ns(),
+        tables=_versions_read(context, book),
+        code=__version__,
+        trials=len(registry.versions(name)) + 1 if registry.has(name) else 1,
+    )
+    kept = registry.record(files, made, params={"partition": partition, "research": model.research}, alias=CHALLENGER)
+    return JobResult(
+        state="done",
+        rows_in=len(sample),
+        detail={"version": kept.version, "sha256": kept.sha256, "scores": dict(made.scores), "features": dict(made.features)},
+    )
+
+
+def out_of_sample(context: Context, name: str, model: ModelConfig, partition: str, sample: Sample) -> OutOfSample:
+    """What the folds of this training run foretold. Raises Missing where none has run."""
+    table = out_of_sample_table(model.research)
+    rows = context.lake.read(table, as_of_ns=FAR_FUTURE_NS).filter((pl.col("model") == name) & (pl.col("trained") == partition))
+    if rows.is_empty():
+        raise Missing(f"model {name}: no fold of {partition} is there, expected the jobs train.fold to have run")
+    place = {one: index for index, one in enumerate(sample.universe)}
+    rows = rows.with_columns(place=pl.col("instrument").replace_strict(place, return_dtype=pl.Int64)).sort("start_ns", "place")
+    columns = ("fold", "start_ns", "place")
+    fold_, times, instruments = (rows[one].to_numpy() for one in columns)
+    said = rows["score"].fill_null(float("nan")).to_numpy()
+    return OutOfSample(
+        sample.universe, fold_, times, instruments, said, rows["label"].to_numpy(), rows["label_start_ns"].to_numpy(),
+        rows["label_end_ns"].to_numpy(),
+    )  # fmt: skip
+
+
+def _versions_read(context: Context, book: Book) -> dict[str, int]:
+    """The last commit of each partition that the features of this training came from."""
+    table = features_table(book.name, book.config.features)
+    return {f"{table.name}/{part}": context.lake.version(table, part) for part in sorted(context.lake.partitions(table))}
 
 
 def model_named(context: Context, params: Mapping[str, Any]) -> tuple[str, ModelConfig]:
@@ -76,8 +136,12 @@ def model_named(context: Context, params: Mapping[str, Any]) -> tuple[str, Model
 
 def folds_of(model: ModelConfig, sample: Sample) -> tuple[Split, ...]:
     """The walk through the sample."""
-    how = WalkForward(model.train_sessions, model.test_sessions, model.window, model.embargo_sessions, model.folds_max)
-    return walk_forward(sample, how)
+    return walk_forward(sample, walk_of(model))
+
+
+def walk_of(model: ModelConfig) -> WalkForward:
+    """How the model's history is walked."""
+    return WalkForward(model.train_sessions, model.test_sessions, model.window, model.embargo_sessions, model.folds_max)
 
 
 def training_sample(context: Context, partition: str, name: str, model: ModelConfig) -> Sample:

@@ -35,6 +35,7 @@ from tradewinds.wiring.settings import find_config, load_config, secret_of
 if TYPE_CHECKING:
     from tradewinds.jobs.context import Evening
     from tradewinds.stores.ledger import Ledger
+    from tradewinds.stores.model_registry import ModelRegistry
     from tradewinds.wire.http import HttpClient
 
 __all__ = ["House", "check_ready", "load_config", "open_house", "run_job", "vendor_of_file"]
@@ -91,6 +92,13 @@ class House:
         # Rate limits are about real time, whatever time the data is replayed at. Jitter needs no seed: it decides no data.
         return HttpClient(self.clock, random=random.Random(), budgets=BudgetBook(folder, SystemClock()))  # noqa: S311 - not for secrets
 
+    @cached_property
+    def models(self) -> ModelRegistry:
+        """MLflow at MLFLOW_TRACKING_URI, else below the home; nothing is asked of it before a job does."""
+        from tradewinds.stores.model_registry import ModelRegistry
+
+        return ModelRegistry(self.home, uri=os.environ.get("MLFLOW_TRACKING_URI"))
+
     def vendor(self, name: str) -> Vendor:
         """The vendor configured under `name`, or the one that ships under it."""
         if name not in self._vendors:
@@ -121,6 +129,8 @@ class House:
             marts=self._marts,
             warehouse=self._warehouse if self.config.storage.warehouse else None,
             evening=self._evening,
+            models=self.models,
+            page=self._page,
         )
 
     def _evening(self, account: str, day: date) -> Evening:
@@ -128,6 +138,15 @@ class House:
         from tradewinds.wiring.parity import evening_parity
 
         return evening(self, account, day, parity=partial(evening_parity, self, day))
+
+    def _page(self, name: str, text: str) -> str:
+        """Keep a page below the home's `reports`, whole or not at all."""
+        place = self.home / "reports" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        fresh = place.with_suffix(f".{os.getpid()}.part")
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(place)
+        return str(place)
 
     def _marts(self, as_of_ns: int) -> Mapping[str, int]:
         from tradewinds.stores.marts import build
