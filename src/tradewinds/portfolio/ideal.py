@@ -25,7 +25,7 @@ def ideal_weights(given: Prepared) -> Floats | None:
     chosen = np.flatnonzero(~given.fixed & (problem.limits.position_max > 0))
     if problem.method in (Method.MEAN_VARIANCE, Method.MINIMUM_VARIANCE):
         return None
-    weights = np.where(given.fixed, given.today, 0.0)
+    weights = np.where(given.fixed, given.kept, 0.0)
     if not len(chosen):
         return weights
     room = max(0.0, problem.limits.invested_max - float(weights.sum()))

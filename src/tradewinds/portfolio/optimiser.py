@@ -70,7 +70,7 @@ def best_weights(given: Prepared, wish: Wish, rung: Rung) -> Floats:
         )
         model.fit(np.zeros((2, len(problem.instruments))))
     weights = np.where(np.abs(model.weights_) < DUST, 0.0, model.weights_)
-    return np.where(given.fixed, given.today, weights)
+    return np.where(given.fixed, given.kept, weights)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +86,7 @@ class _Terms:
         found = [cvxpy.norm1(w) <= limits.gross_max]
         fixed = np.flatnonzero(given.fixed)
         if len(fixed):
-            found.append(w[fixed] == given.today[fixed])
+            found.append(w[fixed] == given.kept[fixed])
         if self.rung < Rung.SOFT_EXPOSURES:
             found += [row @ w >= low for row, low, _ in linear_limits(given) if np.isfinite(low)]
             found += [row @ w <= high for row, _, high in linear_limits(given) if np.isfinite(high)]
@@ -175,7 +175,7 @@ def _bounds(given: Prepared) -> tuple[Floats, Floats]:
     """Position bounds a solver can work with: finite, and out of the way of what is fixed by an equation."""
     limits = given.problem.limits
     low, high = np.maximum(limits.position_min, -limits.gross_max), np.minimum(limits.position_max, limits.gross_max)
-    return np.where(given.fixed, np.minimum(low, given.today - 1.0), low), np.where(given.fixed, np.maximum(high, given.today + 1.0), high)
+    return np.where(given.fixed, np.minimum(low, given.kept - 1.0), low), np.where(given.fixed, np.maximum(high, given.kept + 1.0), high)
 
 
 def _prior_class() -> Callable[[Floats, FactorRisk], Any]:

@@ -30,8 +30,9 @@ NEGATIVE = 1e-10  # of the largest eigenvalue: below that it is rounding
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """A problem of finite arrays. fixed: (N,) True where the weight stays at `today`; frozen: those of them that cannot be traded.
+    """A problem of finite arrays. fixed: (N,) True where the weight stays at `kept`; frozen: those of them that cannot be traded.
 
+    kept: (N,) today's weights, cut at position bounds where they can be traded.
     unit: the middle volatility per session, which makes the numbers that a solver sees near 1.
     """
 
@@ -39,6 +40,7 @@ class Prepared:
     risk: FactorRisk
     expected_return: Floats
     today: Floats
+    kept: Floats
     benchmark: Floats | None
     costs: Costs
     fixed: Bools
@@ -61,14 +63,14 @@ def prepared(problem: Problem) -> Prepared:
     if benchmark is not None:
         benchmark = _filled(problem, benchmark, WEIGHT_MAX, "the benchmark's weight", "counted as nothing held", notes)
     frozen = np.zeros(number, np.bool_) if problem.tradable is None else ~problem.tradable
-    held = np.where(frozen, today, np.clip(today, problem.limits.position_min, problem.limits.position_max))
     fixed = frozen | ~known
     variances = risk.variances()[known]
     return Prepared(
         problem=problem,
         risk=risk,
         expected_return=wanted,
-        today=np.where(fixed, held, today),
+        today=today,
+        kept=np.where(frozen, today, np.clip(today, problem.limits.position_min, problem.limits.position_max)),
         benchmark=benchmark,
         costs=flat_costs(number, 0.0) if problem.costs is None else problem.costs.known(),
         fixed=fixed,
