@@ -70,11 +70,11 @@ def under(values: Floats, numerator: Floats, out: Floats) -> None:
         z[i] = known(y[0] / x[i])
 
 
-@compiled
 def logarithm(values: Floats, out: Floats) -> None:
-    x, z = values.ravel(), out.ravel()
-    for i in range(len(x)):
-        z[i] = known(np.log(x[i])) if x[i] > 0.0 else np.nan
+    """numpy's: it takes eight at once, where a compiled loop calls the C library for each."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        np.log(values, out=out)
+    cleaned(out, out)
 
 
 @compiled

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from tradewinds.compiled import compiled
 from tradewinds.core.errors import Rejected
 from tradewinds.core.instant import text
 from tradewinds.factors.expression import parse
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Mapped = Callable[[Callable[[int], None], Iterable[int]], Iterable[None]]
+
+NOTHING = np.iinfo(np.int64).min
+GROUPS = 8  # of features, that a pool takes one by one; what groups share is computed once in each
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,10 +99,14 @@ class FeatureSet:
         object.__setattr__(self, "lookback", max(one.lookback for one in self.factors.values()))
         object.__setattr__(self, "inputs", tuple(dict.fromkeys(name for one in self.factors.values() for name in one.inputs)))
 
-    def compute(self, panel: Panel, *, since_ns: int | None = None, universe: NDArray[np.bool_] | None = None) -> Features:
+    def compute(
+        self, panel: Panel, *, since_ns: int | None = None, universe: NDArray[np.bool_] | None = None, mapped: Mapped = map
+    ) -> Features:  # fmt: skip
         """The features of every session of the panel, or of those that start at `since_ns` or later.
 
         universe: (times, instruments) of the panel, True for members: only they count in steps across instruments.
+        mapped: runs a function over numbers as `map` does; that of a thread pool uses all cores, for nearly everything runs without the
+        interpreter's lock.
         Raises Rejected for inputs that are no field of the panel.
         """
         absent = [name for name in self.inputs if name not in panel.fields and name != MONTH]
@@ -115,7 +124,16 @@ class FeatureSet:
         if not members.all():
             fields[MEMBERS] = members.astype(np.float64)
         block = np.empty((len(self.factors), len(panel.times) - begin, len(panel.instruments)))
-        evaluate([one.steps for one in self.factors.values()], fields, list(block))
+        terms = [one.steps for one in self.factors.values()]
+        groups = 1 if mapped is map else min(GROUPS, len(terms))
+        edges = [len(terms) * number // groups for number in range(groups + 1)]
+
+        def evaluated(number: int) -> None:
+            some = slice(edges[number], edges[number + 1])
+            evaluate(terms[some], fields, list(block[some]))
+
+        for _ in mapped(evaluated, range(groups)):
+            pass
         absent_cells = np.flatnonzero(~trades)
         for one in block:
             one.reshape(-1)[absent_cells] = np.nan
@@ -162,22 +180,29 @@ def _months(times: Ints) -> Floats:
 
 def _known(known_ns: Ints, asked: FeatureSet) -> Ints:
     """The latest known time of what each cell reads, by the longest lookback of the set; UNKNOWN_NS where nothing was known."""
-    nothing = np.iinfo(np.int64).min
-    latest = _latest(np.where(known_ns == UNKNOWN_NS, nothing, known_ns), asked.lookback + 1)
+    latest = np.empty_like(known_ns)
+    latest_known(known_ns, asked.lookback + 1, latest)
     if any(one.steps.reads_across for one in asked.factors.values()):
-        latest = np.where(latest == nothing, nothing, latest.max(axis=1, keepdims=True, initial=nothing))
-    return np.where(latest == nothing, UNKNOWN_NS, latest)
+        latest = np.where(latest == NOTHING, NOTHING, latest.max(axis=1, keepdims=True, initial=NOTHING))
+    return np.where(latest == NOTHING, UNKNOWN_NS, latest)
 
 
-def _latest(values: Ints, rows: int) -> Ints:
-    """The greatest of the last `rows` rows: windows double until the rest fits."""
-    span, found = 1, values
-    while span < rows:
-        step = min(span, rows - span)
-        shifted = found.copy()
-        shifted[step:] = np.maximum(found[step:], found[:-step]) if step < len(found) else found[step:]
-        found, span = shifted, span + step
-    return found
+@compiled
+def latest_known(known_ns: Ints, rows: int, out: Ints) -> None:
+    """Greatest of the last `rows` rows that is known, NOTHING where none is: a later one that is as great ends the search of an older."""
+    for j in range(known_ns.shape[1]):
+        best = at = -1
+        for t in range(len(known_ns)):
+            value = known_ns[t, j]
+            if value != UNKNOWN_NS and (at < 0 or value >= best):
+                best, at = value, t
+            elif at >= 0 and at <= t - rows:
+                at = -1
+                for back in range(t - rows + 1, t + 1):
+                    other = known_ns[back, j]
+                    if other != UNKNOWN_NS and (at < 0 or other >= best):
+                        best, at = other, back
+            out[t, j] = best if at >= 0 else NOTHING
 
 
 def session(features: Features, start_ns: int) -> Floats:

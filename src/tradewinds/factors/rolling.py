@@ -120,12 +120,11 @@ def shifted(values: Floats, rows: int, out: Floats) -> None:
 
 
 @compiled
-def growth(values: Floats, rows: int, skipped: int, is_log: bool, out: Floats) -> None:
-    """Value `skipped` rows before over that of `rows` rows before, less one (or its logarithm); NaN where either is not positive."""
+def growth(values: Floats, rows: int, skipped: int, out: Floats) -> None:
+    """Value `skipped` rows before over that of `rows` rows before, less one; NaN where either is not positive."""
     out[:rows] = np.nan
     for t in range(rows, len(values)):
         later, earlier, result = values[t - skipped], values[t - rows], out[t]
         for j in range(values.shape[1]):
             ratio = later[j] / earlier[j] if later[j] > 0.0 and earlier[j] > 0.0 else np.nan
-            answer = np.log(ratio) if is_log else ratio - 1.0
-            result[j] = answer if abs(answer) < np.inf else np.nan
+            result[j] = ratio - 1.0 if ratio < np.inf else np.nan

@@ -86,14 +86,13 @@ def returns(x: Term, rows: int = 1, skipped: int = 0) -> Term:
     if end >= count:
         raise Rejected(f"returns: from {count} to {end} sessions before, expected the first to be greater")
     return Term(
-        f"returns({x.text}, {count}, {end})", (x,), lambda parts, out: rolling.growth(parts[0], count, end, False, out), count
+        f"returns({x.text}, {count}, {end})", (x,), lambda parts, out: rolling.growth(parts[0], count, end, out), count
     )  # fmt: skip
 
 
 def log_returns(x: Term, rows: int = 1) -> Term:
     """Logarithm of the growth over `rows` sessions."""
-    count = length("log_returns", rows)
-    return Term(f"log_returns({x.text}, {count})", (x,), lambda parts, out: rolling.growth(parts[0], count, 0, True, out), count)
+    return log(add(returns(x, length("log_returns", rows)), 1.0))
 
 
 def mean(x: Term, rows: int) -> Term:
