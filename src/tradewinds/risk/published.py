@@ -15,6 +15,7 @@ import polars as pl
 
 from tradewinds.core.errors import DataFault, Rejected
 from tradewinds.core.observation import RESERVED, Column, Dataset
+from tradewinds.risk.cube_compiled import laid_out
 from tradewinds.risk.factor_returns import FactorReturns, Floats
 from tradewinds.risk.risk_model import RiskModel
 
@@ -119,20 +120,18 @@ def returns_from_frames(returns: pl.DataFrame, specific: pl.DataFrame, factors: 
 def cube(frame: pl.DataFrame, columns: Sequence[str], instruments: Sequence[str], times: NDArray[np.int64]) -> Floats:
     """(T, N, K) of rows with instrument and start_ns in any order; NaN where there is no row or no value, rows of others are left out.
 
-    times: (T,) rising.
+    times: (T,) rising. Rows in order of instrument and time are laid out fastest.
     """
-    place = pl.DataFrame({"instrument": list(instruments), "column": np.arange(len(instruments))})
-    rows = frame.select("instrument", "start_ns", *columns)
-    column = rows.select("instrument").join(place, on="instrument", how="left", maintain_order="left")["column"].fill_null(-1).to_numpy()
-    starts = rows["start_ns"].to_numpy()
-    row = np.minimum(np.searchsorted(times, starts), max(len(times) - 1, 0))
     found = np.full((len(times), len(instruments), len(columns)), np.nan)
-    if len(times) and rows.height:
-        is_in = (column >= 0) & (times[row] == starts)
-        flat = found.reshape(-1, len(columns))
-        at = row[is_in] * len(instruments) + column[is_in]
-        for k, name in enumerate(columns):
-            flat[at, k] = rows[name].to_numpy()[is_in]
+    if not len(times) or not len(instruments) or frame.is_empty():
+        return found
+    runs = frame["instrument"].rle().struct.unnest()
+    place = {name: n for n, name in enumerate(instruments)}
+    column = np.repeat(np.array([place.get(name, -1) for name in runs["value"]], np.int64), runs["len"].to_numpy())
+    starts = frame["start_ns"].to_numpy()
+    row = np.minimum(np.searchsorted(times, starts), len(times) - 1)
+    column[times[row] != starts] = -1
+    laid_out(frame.select(pl.col(list(columns)).cast(pl.Float64)).to_numpy(order="fortran").T, row, column, found)
     return found
 
 
