@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tradewinds.core.errors import Late, Rejected
+from tradewinds.core.instant import text
 from tradewinds.core.instrument import Instrument
 from tradewinds.core.order import Intent, OrderTerms
 from tradewinds.live.account import AccountLoop
@@ -81,6 +82,8 @@ class Crossing:
     """A host whose one decision wants an order on another account."""
 
     def decide(self, bars: BarsClosed, books: Books) -> Iterator[tuple[Decided | Alerted, tuple[Intent, ...]]]:
+        if bars.is_warm_up:
+            return
         intent = Intent("second", "crossing", bars.end_ns, OrderTerms(ABC, "buy", Decimal(2)))
         yield Decided("crossing", bars.end_ns, {ABC: "2.0"}), (intent,)
 
@@ -102,7 +105,7 @@ def venue() -> Exchange:
 def play(tmp_path: Path, venue: Exchange) -> Run:
     """Runs a scene over accounts: name -> (host or None, limits)."""
 
-    def plan(account: str, host: Any, limits: Limits) -> TraderPlan:
+    def plan(account: str, host: Any, limits: Limits, homes: Mapping[str, str]) -> TraderPlan:
         def make(hooks: Hooks) -> Parts:
             broker = DirectBroker(venue, account)
             engine = Engine(Books(account), Gate(limits, currency="USD", account=account), broker.capability, host and host())
@@ -110,15 +113,21 @@ def play(tmp_path: Path, venue: Exchange) -> Run:
             loop = AccountLoop(engine, journal, broker, Clock(), lambda: 0, listen=hooks.listen, alert=hooks.alert, route=hooks.route)
             return Parts(loop, broker)
 
-        names = {"trend": ""} if host is _trend else {}
+        names = {"trend": ""} if host is _trend else {"crossing": ""} if host is Crossing else {}
         capital = {name: Decimal(1000) for name in names}
-        return TraderPlan(account, "paper", "USD", make, names, {"1d": frozenset({ABC})}, capital, {ABC: Decimal(1)})
+        return TraderPlan(account, "paper", "USD", make, names, {"1d": frozenset({ABC})}, capital, {ABC: Decimal(1)}, homes=homes)
 
-    def run(scene: Scene, history: Any = None, **accounts: tuple[Any, Limits]) -> None:
+    def run(
+        scene: Scene, history: Any = None, said: list[str] | None = None, homes: Mapping[str, Mapping[str, str]] | None = None,
+        **accounts: tuple[Any, Limits],
+    ) -> None:  # fmt: skip
+        lines = [] if said is None else said
+
         async def whole() -> None:
+            plans = [plan(name, *given, (homes or {}).get(name, {})) for name, given in accounts.items()]
             service = TradingService(
-                [plan(name, *given) for name, given in accounts.items()], clock=Clock(), epoch=Epoch(), pulse=Pulse(),
-                started=lambda one: Started("run", "1", one.mode, one.strategies),
+                plans, clock=Clock(), epoch=Epoch(), pulse=Pulse(), started=lambda one: Started("run", "1", one.mode, one.strategies),
+                say=lines.append,
             )  # fmt: skip
             service.lock()
             running = asyncio.create_task(service.run())
@@ -201,6 +210,40 @@ def test_an_intent_for_another_account_is_judged_journalled_and_sent_there(play:
     play(after_a_restart, main=(Crossing, Limits()), second=(None, Limits()))
 
     assert [(one.account, str(one.quantity)) for one in venue.orders.values()] == [("second", "2")]
+
+
+def test_a_strategy_goes_on_where_its_other_account_does_not_trade_and_a_person_is_told_once(play: Run, venue: Exchange) -> None:
+    async def scene(service: TradingService, acts: Acts) -> None:
+        await service.traders["second"].fail("key of second: it can withdraw, expected one that cannot")
+        for minute in (1, 2):
+            service.publish(BarsClosed("1d", NOW_NS + minute, (_bar(10.0, NOW_NS + minute),)))
+        main = service.traders["main"]
+        assert await service.until(lambda: len(main.books.handed.get("second", {})) == 2)
+        status = (await acts("status", {}))["accounts"]
+        assert [(one["account"], one["state"]) for one in status] == [("main", "trading"), ("second", "failed")]
+        told = [line for line in said if "does not trade here" in line]
+        words = "orders of crossing are for account second, which does not trade here; the strategy goes on without it"
+        assert told == [f"critical: account main: {words}"]
+
+    async def later(service: TradingService, acts: Acts) -> None:
+        main = service.traders["main"]
+        assert await service.until(lambda: not main.books.handed["second"])
+        assert service.traders["second"].books.whole.quantity(ABC) == 4
+
+    said: list[str] = []
+    play(scene, said=said, main=(Crossing, Limits()), second=(None, Limits()))
+    play(later, main=(Crossing, Limits()), second=(None, Limits()))
+
+    assert [(one.account, str(one.quantity)) for one in venue.orders.values()] == [("second", "2"), ("second", "2")]
+
+
+def test_a_decision_that_is_asked_for_waits_for_the_other_account_and_shows_its_orders(play: Run, venue: Exchange) -> None:
+    async def scene(service: TradingService, acts: Acts) -> None:
+        told = await acts("decide", {"strategy": "crossing", "at": text(NOW_NS)})
+        assert told["targets"] == {ABC: "2.0"}
+        assert [(one["account"], one["text"], one["state"]) for one in told["orders"]] == [("second", "buy 2 ABC.LOCAL market", "filled")]
+
+    play(scene, Days(), homes={"second": {"crossing": "main"}}, main=(Crossing, Limits()), second=(None, Limits()))
 
 
 def _trend() -> StrategyHost:

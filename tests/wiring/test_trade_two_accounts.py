@@ -136,6 +136,18 @@ def test_accounts_of_one_strategy_keep_the_mode_of_others_that_trade_there(works
         plan(workspace.config, [path, workspace.folder / "b.yaml"])
 
 
+def test_the_example_decides_at_oanda_and_trades_at_interactive_brokers_too(tmp_path: Path) -> None:
+    accounts = {"practice": AccountConfig(broker="oanda", currency="USD"), "ib": AccountConfig(broker="ibkr")}
+    config = Config(home=str(tmp_path), accounts=accounts)
+
+    found = plan(config, [Path(__file__).parents[2] / "examples" / "strategies" / "pairs_two_accounts.yaml"])
+
+    (one,) = found.strategies
+    assert [(share.account.name, share.capital, share.instruments) for share in one.shares] == [
+        ("practice", Decimal(50000), ("EUR_USD.OANDA",)), ("ib", Decimal(50000), ("GBP_USD.IDEALPRO",)),
+    ]  # fmt: skip
+
+
 # Two venues
 
 

@@ -51,6 +51,7 @@ def status(view: AccountView, decisions: Decisions) -> dict[str, Any]:
             if action != "trade"
         ],
         "strategies": [_strategy(view, name, decisions) for name in view.strategies],
+        "guests": [{"strategy": name, "decides_on": home} for name, home in sorted(books.homes.items())],
     }
 
 

@@ -218,9 +218,11 @@ class TradingService:
             self._warn(account, Alerted(cast(Any, severity), words), self.clock.now_ns())
 
         def route(command: PassCommand) -> None:
-            self.post.take(command)
-            if command.account in self.traders and self.traders[command.account].state == "failed":
+            trader = self.traders.get(command.account)
+            if trader is not None and trader.state == "failed":  # for good: it leaves again at the next start of both
                 self._is_lost(command.account, command.given)
+            else:
+                self.post.take(command)
 
         return Hooks(listen, acknowledge, alert, route)
 

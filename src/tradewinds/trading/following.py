@@ -107,8 +107,12 @@ class Following:
     def _note_refusal(self, column: int) -> None:
         """Whether the last order of the target was refused by the venue; the gate's refusals are its own to repeat."""
         sent = self._sent.pop(column, None)
-        order = None if sent is None else self.own.found(sent[1])
-        if sent is None or order is None:
+        if sent is None:
+            return
+        order = self.own.found(sent[1])
+        if order is None:
+            if any(one.client_order_id == sent[1] for one in self.own.on_the_way(column)):
+                self._sent[column] = sent
             return
         is_short = order.state is OrderState.CANCELLED and (order.reason in SHORT_OF_MONEY or order.reason.startswith(SHADOW))
         if order.state is OrderState.REJECTED or is_short:
