@@ -57,6 +57,20 @@ def test_one_more_night_equals_the_full_computation() -> None:
     assert (step.specific_variance == full.specific_variance).all()
 
 
+def test_a_history_of_risk_is_the_models_of_its_sessions() -> None:
+    returns, exposures, _ = _drawn(60, 40)
+    fitted = _fitted(returns, exposures)
+
+    state, covariances, variances = no_risk_state(fitted.factors, fitted.instruments).walked(fitted, exposures)
+
+    model = risk_state(fitted).model(exposures[-1], known_ns=1, kind="x", periods_a_year=365.0)
+    assert state.at_ns == model.at_ns
+    assert (covariances[-1] == model.factor_covariance).all()
+    assert (variances[-1] == model.specific_variance).all()
+    assert np.isnan(covariances[18]).all()
+    assert np.isfinite(covariances[19:]).all()
+
+
 def test_a_state_made_of_what_was_published_goes_on_like_the_one_that_was_carried() -> None:
     returns, exposures, _ = _drawn(80, 40)
     state, frames = no_risk_state(("market", *STYLES), _names(40)), []
@@ -148,12 +162,7 @@ def test_risk_is_forecast_without_bias_in_every_bucket_of_volatility() -> None:
             spread = np.einsum("nk,kl,nl->n", model.exposures, model.factor_covariance, model.exposures)
             total[t] = np.sqrt(spread + model.specific_variance)
             common[t] = np.sqrt(np.diag(model.factor_covariance))
-        row = slice(t, t + 1)
-        one = FactorReturns(
-            fitted.factors, fitted.instruments, fitted.times[row], fitted.values[row], fitted.specific[row], fitted.r_squared[row],
-            fitted.t_stats[row],
-        )  # fmt: skip
-        state = state.followed_by(one)
+        state = state.followed_by(fitted.session(t))
 
     for found in (*bias_by_volatility(fitted.specific[warm:], own[warm:], 5), *bias_by_volatility(returns[warm:], total[warm:], 5)):
         assert found.observations == 1_100 * 50

@@ -41,6 +41,13 @@ class FactorReturns:
         if not bool((self.times[1:] > self.times[:-1]).all()):
             raise DataFault(f"factor returns: times of {sessions} sessions do not rise, expected each session once and in order")
 
+    def session(self, t: int) -> FactorReturns:
+        """Session t alone, without its gaps, which are of all."""
+        row = slice(t, t + 1)
+        return FactorReturns(
+            self.factors, self.instruments, self.times[row], self.values[row], self.specific[row], self.r_squared[row], self.t_stats[row]
+        )
+
     def followed_by(self, later: FactorReturns) -> FactorReturns:
         """Both as one; `later` has the same factors and instruments and starts after the last session here."""
         if later.factors != self.factors or later.instruments != self.instruments:

@@ -46,6 +46,20 @@ class RiskState:
         at_ns = int(later.times[-1]) if len(later.times) else self.at_ns
         return RiskState(self.factors, later.instruments, at_ns, common, own, self.specific)
 
+    def walked(self, later: FactorReturns, exposures: Floats) -> tuple[RiskState, Floats, Floats]:
+        """(the state after, (T, K, K) factor covariances, (T, N) specific variances), each after its session; NaN where not known.
+
+        exposures: (T, N, K), known after each session; an implicit market's column of ones is added if left out. For a history of risk.
+        """
+        sessions, width, count = len(later.times), len(later.instruments), len(later.factors)
+        covariances, variances = np.empty((sessions, count, count)), np.empty((sessions, width))
+        state = self
+        for t in range(sessions):
+            state = state.followed_by(later.session(t))
+            covariances[t] = state.common.covariance()
+            variances[t] = specific_variance(state.own, with_market(exposures[t], count), state.specific)
+        return state, covariances, variances
+
     def among(self, instruments: Sequence[str]) -> RiskState:
         """The same past for these instruments in this order; those that are not among them are forgotten, new ones have no past."""
         if tuple(instruments) == self.instruments:
@@ -66,11 +80,9 @@ class RiskState:
 
         Instruments without exposures and factors without a variance are left out and named. at_ns: the last session when None.
         """
-        width, count = len(self.instruments), len(self.factors)
-        if exposures.shape == (width, count - 1):
-            exposures = np.column_stack([np.ones(width), exposures])
-        if exposures.shape != (width, count):
-            raise DataFault(f"risk model: exposures of shape {exposures.shape}, expected {(width, count)}")
+        exposures = with_market(exposures, len(self.factors))
+        if exposures.shape != (len(self.instruments), len(self.factors)):
+            raise DataFault(f"risk model: exposures of shape {exposures.shape}, expected {(len(self.instruments), len(self.factors))}")
         at = self.at_ns if at_ns is None else at_ns
         if at is None:
             raise DataFault("risk model: no session has been seen, expected at least one")
@@ -105,6 +117,11 @@ class RiskState:
             np.ascontiguousarray(chosen[is_in]), np.ascontiguousarray(common[np.ix_(has_variance, has_variance)]), own[is_in],
             periods_a_year, tuple(found),
         )  # fmt: skip
+
+
+def with_market(exposures: Floats, count: int) -> Floats:
+    """Exposures (N, K) as they are; with a column of ones before them where one of `count` factors is missing."""
+    return np.column_stack([np.ones(len(exposures)), exposures]) if exposures.shape[1] == count - 1 else exposures
 
 
 def no_risk_state(
