@@ -36,7 +36,7 @@ def answer(given: Prepared, weights: Floats, rung: Rung, why: str) -> Solution:
         turnover=float(np.abs(change).sum()),
         cost=cost,
         cash=1.0 - float(weights.sum()),
-        binding=tuple(one for one in standing if one.is_binding),
+        binding=tuple(one for one in standing if one.is_binding and not one.is_broken),
         broken=tuple(one for one in standing if one.is_broken),
         notes=given.notes,
     )
