@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import socket
@@ -10,8 +11,8 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -189,6 +190,32 @@ def test_a_card_of_other_files_is_refused(registry: ModelRegistry) -> None:
         registry.record(files, replace(card_for("trend", files), sha256="0" * 64))
 
 
+def test_artifacts_go_to_object_storage(home: Path, registry: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    moto = pytest.importorskip("moto.server", reason="moto is absent: no S3 server")
+    boto3 = pytest.importorskip("boto3")
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        told = {"AWS_ENDPOINT_URL": "http://{}:{}".format(*server.get_host_and_port()), "AWS_ACCESS_KEY_ID": "local"}
+        for name, value in (told | {"AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": "us-east-1"}).items():
+            monkeypatch.setenv(name, value)
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="firm")
+        files = learned(8)
+        remote = ModelRegistry(tmp_path, uri=registry.uri, artifacts="s3://firm/models")
+
+        stored = remote.record(files, card_for("remote", files), alias="champion")
+        elsewhere = ModelRegistry(tmp_path / "other", uri=registry.uri)
+        found = elsewhere.resolve("models:/remote@champion")
+
+        keys = [one["Key"] for one in client.list_objects_v2(Bucket="firm", Prefix="models/")["Contents"]]
+        assert f"models/{stored.run_id}/artifacts/model/data/files/model.json" in keys
+        assert dict(elsewhere.files(found)) == dict(files)
+    finally:
+        server.stop()
+
+
 def test_files_in_the_own_store_are_checked_too(tmp_path: Path) -> None:
     store = ModelFiles(tmp_path)
     sha256 = store.put(learned(1))
@@ -210,35 +237,29 @@ def test_names_are_read() -> None:
 
 
 @contextmanager
-def started(command: list[str], url: str, environment: dict[str, str]) -> Iterator[None]:
-    """A process of its own session that answers at `url`; ended with its children afterwards."""
+def started(command: list[str], environment: dict[str, str]) -> Iterator[Callable[[str], None]]:
+    """A process of its own session, ended with its children afterwards; gives a function that waits until it answers at an address."""
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
     try:
-        _wait(process, url)
-        yield
+        yield lambda url: _wait(process, url)
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.communicate(timeout=20)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
+        for sent in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, sent)
+            with suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=10)
 
 
 def _wait(process: subprocess.Popen[bytes], url: str) -> None:
-    for _ in range(600):
+    for _ in range(900):
         if process.poll() is not None:
-            pytest.fail(
-                f"{process.args}: ended with {process.returncode}: {process.stdout.read().decode()[-2000:] if process.stdout else ''}"
-            )
-        try:
+            said = process.stdout.read().decode()[-2000:] if process.stdout else ""
+            pytest.fail(f"{process.args}: ended with {process.returncode}: {said}")
+        with suppress(urllib.error.URLError, OSError):
             urllib.request.urlopen(url, timeout=2).close()
             return
-        except (urllib.error.URLError, OSError):
-            try:
-                process.wait(0.1)
-            except subprocess.TimeoutExpired:
-                continue
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.1)
     pytest.fail(f"{process.args}: no answer at {url}")
 
 
@@ -251,35 +272,33 @@ def free_port() -> int:
 
 @pytest.mark.mlflow
 @pytest.mark.timeout(180)
-def test_a_server_keeps_models_and_serves_them_over_rest(registry: ModelRegistry, home: Path, tmp_path: Path, trend: Any) -> None:
+def test_a_server_keeps_models_and_mlflow_serves_them_over_rest(registry: ModelRegistry, tmp_path: Path, trend: Any) -> None:
+    port, serving = free_port(), free_port()
+    url, model_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{serving}"
     environment = {
         **os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "MLFLOW_TRACKING_URI": "", "GIT_PYTHON_REFRESH": "quiet",
+        "MLFLOW_TRACKING_URI": registry.uri, "GIT_PYTHON_REFRESH": "quiet",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # it looks for uvicorn there
     }  # fmt: skip
     mlflow = [sys.executable, "-m", "mlflow"]
-    port, serving = free_port(), free_port()
-    url = f"http://127.0.0.1:{port}"
-    files = learned(7)
     server = [*mlflow, "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--backend-store-uri", registry.uri,
               "--serve-artifacts", "--artifacts-destination", (tmp_path / "artifacts").as_uri()]  # fmt: skip
-    with started(server, f"{url}/health", environment):
+    serve = [*mlflow, "models", "serve", "-m", "models:/trend@champion", "--env-manager", "local", "--host", "127.0.0.1",
+             "--port", str(serving)]  # fmt: skip
+    files = learned(7)
+    with started(server, environment) as wait_for_server, started(serve, environment) as wait_for_model:
+        wait_for_server(f"{url}/health")
         client = ModelRegistry(tmp_path, uri=url)
 
-        stored = client.record(files, card_for("served", files), alias="champion")
-        found = ModelRegistry(tmp_path / "other", uri=url).resolve("models:/served@champion")
+        stored = client.record(files, card_for("over_http", files), alias="champion")
+        found = ModelRegistry(tmp_path / "other", uri=url).resolve("models:/over_http@champion")
+        card = client.card(stored)
+        wait_for_model(f"{model_url}/ping")
+        body = json.dumps({"dataframe_split": {"columns": list(NAMES), "data": [[0.5, -0.25], [None, None]]}}).encode()
+        request = urllib.request.Request(f"{model_url}/invocations", data=body, headers={"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            told = json.load(answer)["predictions"]
 
-        assert (found.version, found.sha256) == (stored.version, files_hash(files))
-        assert client.card(stored) == card_for("served", files)
-        serve = [*mlflow, "models", "serve", "-m", "models:/served@champion", "--env-manager", "local", "--host", "127.0.0.1",
-                 "--port", str(serving)]  # fmt: skip
-        with started(serve, f"http://127.0.0.1:{serving}/ping", {**environment, "MLFLOW_TRACKING_URI": url}):
-            rows = [[0.5, -0.25], [None, None]]
-            body = json.dumps({"dataframe_split": {"columns": list(NAMES), "data": rows}}).encode()
-            request = urllib.request.Request(
-                f"http://127.0.0.1:{serving}/invocations", data=body, headers={"Content-Type": "application/json"}
-            )
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                told = json.load(answer)["predictions"]
-
-    expected = load_model(files).predict(np.array([[0.5, -0.25]]))[0]
-    assert told == [expected, None]
+    assert (found.version, found.sha256) == (stored.version, files_hash(files))
+    assert card == card_for("over_http", files)
+    assert told == [load_model(trend[1]).predict(np.array([[0.5, -0.25]]))[0], None]

@@ -10,7 +10,6 @@ import pytest
 from tradewinds.core.errors import Rejected
 from tradewinds.jobs.config import AccountConfig, Config
 from tradewinds.trading.declared import Terms
-from tradewinds.wiring.models import PinnedModel, folder_hash, with_models
 from tradewinds.wiring.trade import Plan, plan
 
 STRATEGY = """
@@ -155,26 +154,6 @@ def test_paper_costs_are_those_of_the_backtest(workspace: Workspace) -> None:
     setup = workspace.plan().accounts["main"].setup
 
     assert (setup.account.capital, setup.account.currency, len(setup.costs), setup.fills.participation) == (2000.0, "USDT", 1, 0.1)
-
-
-def test_a_models_name_is_resolved_once_and_pinned_by_its_hash(tmp_path: Path) -> None:
-    (tmp_path / "model.pkl").write_bytes(b"weights")
-    asked: list[str] = []
-
-    def resolve(uri: str) -> PinnedModel:
-        asked.append(uri)
-        return PinnedModel(uri, "models:/x/7", folder_hash(tmp_path), tmp_path)
-
-    parameters, hashes = with_models({"fast": 3, "model": "models:/x@champion"}, resolve=resolve)
-    plain, nothing = with_models({"fast": 3}, resolve=resolve)
-
-    assert parameters == {"fast": 3, "model": "models:/x/7"}
-    assert list(hashes) == ["model"]
-    assert len(hashes["model"]) == 64
-    assert (plain, nothing) == ({"fast": 3}, {})
-    assert asked == ["models:/x@champion"]
-    (tmp_path / "model.pkl").write_bytes(b"other")
-    assert folder_hash(tmp_path) != hashes["model"]
 
 
 def test_the_account_of_trading_is_no_business_of_a_backtest() -> None:

@@ -150,6 +150,7 @@ class Storage:
     ledger: str | None = None
     warehouse: str | None = None
     marts: str | None = None
+    models: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,6 +61,8 @@ class ModelRegistry:
         self._artifacts = artifacts or (
             None if "://" in self.uri and not self.uri.startswith("sqlite") else str(self._folder / "artifacts")
         )
+        # MLflow fixes the place of files when an experiment is made, so that another place is another experiment
+        self._experiment_name = EXPERIMENT if artifacts is None else f"{EXPERIMENT} {artifacts}"
         self._client: Any = None
 
     def record(
@@ -203,10 +205,10 @@ class ModelRegistry:
             return _stored(mlflow.create_model_version(card.name, source, run_id=run_id, tags=tags))
 
     def _experiment(self, mlflow: Any) -> str:
-        found = mlflow.get_experiment_by_name(EXPERIMENT)
+        found = mlflow.get_experiment_by_name(self._experiment_name)
         if found is not None:
             return str(found.experiment_id)
-        return str(mlflow.create_experiment(EXPERIMENT, artifact_location=self._artifacts))
+        return str(mlflow.create_experiment(self._experiment_name, artifact_location=self._artifacts))
 
     @contextmanager
     def _asked(self, what: str) -> Iterator[Any]:

@@ -23,6 +23,7 @@ from typing import Any, Literal
 
 from tradewinds.core.errors import Rejected
 from tradewinds.core.market import Interval
+from tradewinds.models.name import ModelName
 
 Kind = Literal["vector", "event"]
 TargetUnit = Literal["units", "weights", "notional"]
@@ -82,15 +83,18 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model of the registry, such as `models:/trend@champion`; a run is given the version that the name stood for, `models:/trend/7`."""
+    """A model of the registry, such as `models:/trend@champion`; a run is given the model that the name stood for, loaded.
+
+    `params.model.scores(panel)`, `params.model.predict(rows)`; its text is `models:/trend/7#<sha256>` (`models.bound`).
+    """
 
     default: str
 
-    def checked(self, what: str, value: object) -> str:
-        """The name; raises Rejected where it is none."""
+    def checked(self, what: str, value: object) -> ModelName:
+        """The name, or the model itself; raises Rejected where it is neither."""
         if not isinstance(value, str) or not value.startswith("models:/"):
             raise Rejected(f"{what}: {value!r}, expected a model's name such as models:/trend@champion")
-        return value
+        return value if isinstance(value, ModelName) else ModelName(value)
 
 
 Parameter = Int | Float | Choice | Model

@@ -233,7 +233,7 @@ def _of_file(file: Path, config: Config, house: House | None) -> list[TradedStra
         strategy = load_strategy(place_beside(base, inner.strategy))
         interval = terms.interval or inner.terms.interval or strategy.interval
         strategy = replace(strategy, interval=interval)
-        parameters, models = with_models(strategy.params({**inner.parameters, **book.parameters}).as_dict())
+        parameters, models = with_models(strategy.params({**inner.parameters, **book.parameters}).as_dict(), home=Path(config.home))
         names = _instruments(file, book, inner.terms, terms, strategy, house)
         name = book.name or inner.name or strategy.name
         allocation = decimal(repr(float(book.allocation)), what=f"{file.name}: allocation")
