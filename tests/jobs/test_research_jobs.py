@@ -213,3 +213,24 @@ def test_a_model_that_nobody_promoted_is_a_gap_and_no_error(house: House, make_h
 
     assert done["state"] == "partial"
     assert done["failed"]["predict 1"].startswith("model trend: ")
+
+
+def test_the_page_of_a_night_holds_every_part(trained: House) -> None:
+    for step in ("predict", "signals"):
+        run_job(f"research.{step}", "2024-01-03", house=trained)
+
+    done = run_job("research.report", "2024-01-03", house=trained)
+
+    text = Path(done["detail"]["page"]).read_text(encoding="utf-8")
+    assert done["detail"]["absent"] == ["attribution"]  # of the first night there is nothing to attribute
+    assert "S00.XNAS" in text
+    assert "trend" in text
+
+
+def test_a_page_is_made_of_a_night_that_could_do_nothing_but_features(house: House) -> None:
+    run_job("research.features", "2024-01-03", house=house)
+
+    done = run_job("research.report", "2024-01-03", house=house)
+
+    assert set(done["detail"]["absent"]) == {"factor_returns", "risk", "attribution", "models", "signals", "trades"}
+    assert "signals: it has not run" in Path(done["detail"]["page"]).read_text(encoding="utf-8")

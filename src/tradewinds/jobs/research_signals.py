@@ -8,14 +8,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tradewinds.core.errors import DataFault, Missing, Rejected
+from tradewinds.core.errors import Missing, Rejected
 from tradewinds.core.instant import NS_PER_DAY
 from tradewinds.factors.features import Features
 from tradewinds.jobs.context import Context
@@ -28,6 +28,7 @@ from tradewinds.jobs.research_tables import predictions_table, signals_table
 from tradewinds.portfolio.construct import construct
 from tradewinds.portfolio.costs import flat_costs
 from tradewinds.portfolio.problem import Between, FactorRisk, Limits, Method, Problem
+from tradewinds.portfolio.rebalance import Trade, rebalance
 from tradewinds.portfolio.solution import Solution
 from tradewinds.risk.risk_model import RiskModel
 
@@ -60,7 +61,10 @@ def decide(context: Context, book: Book, partition: str) -> Ended:
     problem = problem_of(book, scores, model, before)
     solution = construct(problem)
     gaps += [*solution.notes, *([solution.why] if solution.rung > 1 else [])]
-    new, restated = publish(context, signals_table(book.name), _rows(scores, model, before, solution))
+    terms = book.config.portfolio
+    place = [scores.session.instruments.index(name) for name in model.instruments]
+    plan = rebalance(problem, solution, terms.capital, minimum_value=terms.trade_min * terms.capital, scores=scores.values[place])
+    new, restated = publish(context, signals_table(book.name), _rows(scores, model, before, plan.weights, solution))
     return Ended(
         rows_in=int(np.isfinite(scores.values).sum()),
         rows_new=new,
@@ -71,9 +75,11 @@ def decide(context: Context, book: Book, partition: str) -> Ended:
             "sources": dict(sorted(scores.sources.items())),
             "rung": int(solution.rung),
             "why": solution.why,
-            "turnover": round(solution.turnover, 9),
-            "cost": round(solution.cost, 9),
-            "cash": round(solution.cash, 9),
+            "turnover": round(plan.turnover, 9),
+            "cost": round(plan.cost, 6),
+            "cash": round(1.0 - float(plan.weights.sum()), 9),
+            "left": plan.left,
+            "trades": [_rounded_trade(one) for one in plan.trades],
             "broken": [one.name for one in solution.broken],
             "binding": [one.name for one in solution.binding],
         },
@@ -167,11 +173,14 @@ def _comparable(values: Floats) -> Floats:
     return centred / deviation if deviation > 0 else centred * 0.0
 
 
-def _rows(scores: Scores, model: RiskModel, before: Floats, solution: Solution) -> pl.DataFrame:
+def _rounded_trade(trade: Trade) -> dict[str, Any]:
+    """Plain words and numbers of a trade; what is below a billionth is noise of the solver."""
+    return {name: round(value, 9) if isinstance(value, float) else value for name, value in asdict(trade).items()}
+
+
+def _rows(scores: Scores, model: RiskModel, before: Floats, after: Floats, solution: Solution) -> pl.DataFrame:
     session = scores.session
-    weights = dict(zip(model.instruments, solution.weights.tolist(), strict=True))
-    if not np.isfinite(solution.weights).all():
-        raise DataFault("target weights that are no numbers, expected the construction to answer numbers")
+    weights = dict(zip(model.instruments, after.tolist(), strict=True))
     count = len(session.instruments)
     known_ns = max(model.known_ns, int(session.known_ns[-1][session.known_ns[-1] < np.iinfo(np.int64).max].max(initial=0)))
     return pl.DataFrame(

@@ -1,0 +1,334 @@
+"""The morning's page of a book: every part read back from what the night published, each by itself.
+
+A part that cannot be had is absent with its reason, and the page is made all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Any, TypeVar
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tradewinds import __version__
+from tradewinds.calendars.sessions import calendar
+from tradewinds.core.errors import Missing, Rejected, TradewindsError
+from tradewinds.core.instant import NS_PER_DAY, to_date
+from tradewinds.history.panel import Panel
+from tradewinds.jobs.context import Context
+from tradewinds.jobs.ingest import FAR_FUTURE_NS
+from tradewinds.jobs.model_port import CHALLENGER, CHAMPION, KeptModel
+from tradewinds.jobs.plan import JobResult
+from tradewinds.jobs.research_book import Book, bars_panel, day_ns, last_session_ns, session_name
+from tradewinds.jobs.research_night import Ended, ends_of, run_step
+from tradewinds.jobs.research_predict import models_of, registry_of
+from tradewinds.jobs.research_risk import factor_id, stored_model
+from tradewinds.jobs.research_tables import factor_returns_table, out_of_sample_table, signals_table
+from tradewinds.models.score import information_coefficients
+from tradewinds.performance.factor_attribution import factor_attribution
+from tradewinds.portfolio.solution import Rung
+from tradewinds.report import night_data as page
+from tradewinds.report.night import night_page
+from tradewinds.risk.liquidity import liquidity
+from tradewinds.risk.measures import concentration, history_of, tail_risk
+from tradewinds.risk.risk_model import RiskModel
+from tradewinds.risk.stress import factor_stress
+
+Floats = NDArray[np.float64]
+Part = TypeVar("Part")
+
+STEPS = ("features", "risk_model", "predict", "signals")
+SESSIONS_SHOWN = 250
+CONFIDENCE = 0.95
+HOLDINGS_SHOWN = 20
+PARTICIPATION = 0.1
+SHOCK_DEVIATIONS = 3.0
+
+
+def run(context: Context, partition: str, params: Mapping[str, Any]) -> JobResult:
+    """Draw the page of the partition's day and keep it below the home's `reports`."""
+    return run_step(context, partition, params, step="report", work=report)
+
+
+def report(context: Context, book: Book, partition: str) -> Ended:
+    if context.page is None:
+        raise Rejected(f"{context.job}: no place for pages is wired, expected one")
+    told = night_of(context, book, partition)
+    where = context.page(f"{book.name}/{told.session}.html", night_page(told).html)
+    parts = ("health", "universe", "factor_returns", "risk", "attribution", "models", "signals", "trades")
+    absent = [name for name in parts if isinstance(getattr(told, name), page.Absent)]
+    return Ended(rows_in=len(told.gaps), detail={"session": told.session, "page": where, "absent": absent, "gaps": len(told.gaps)})
+
+
+def night_of(context: Context, book: Book, partition: str) -> page.Night:
+    """What the page is drawn from."""
+    reading = _Reading(context, book, partition)
+    ends = ends_of(context, book, partition, STEPS)
+    gaps = [page.Gap(step.replace("_", " "), line) for step, (_, lines, _) in ends.items() for line in lines]
+    gaps += [page.Gap(step.replace("_", " "), "it has not run") for step in STEPS if step not in ends]
+    signals = ends.get("signals", ("", [], {}))[2]
+    predicted = ends.get("predict", ("", [], {}))[2]
+    return page.Night(
+        title=f"Night of {book.name}",
+        session=session_name(int(reading.panel.times[-1])),
+        at_ns=int(reading.panel.event_ns[-1]),
+        as_of_ns=context.clock.now_ns(),
+        currency=_currency(context, book),
+        periods_a_year=book.sessions_a_year,
+        health=_had(reading.health),
+        universe=_had(reading.universe),
+        factor_returns=_had(reading.factor_returns),
+        risk=_had(reading.risk),
+        attribution=_had(reading.attribution),
+        models=_had(reading.models),
+        signals=_had(lambda: reading.signals(signals)),
+        trades=_had(lambda: reading.trades(signals)),
+        gaps=tuple(gaps),
+        code_version=__version__,
+        hashes=tuple(sorted(predicted.get("models", {}).items())),
+    )
+
+
+def _had(make: Callable[[], Part]) -> Part | page.Absent:
+    """The part, or why it is absent."""
+    try:
+        return make()
+    except TradewindsError as error:
+        return page.Absent(str(error))
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """Parts of one night, read from the lake and the registry."""
+
+    context: Context
+    book: Book
+    partition: str
+
+    @cached_property
+    def panel(self) -> Panel:
+        return bars_panel(self.context, self.book, self.partition)
+
+    def health(self) -> page.Health:
+        """Of the bars that the night read."""
+        panel, name = self.panel, f"history/{self.book.config.bars}"
+        has = np.isfinite(panel.close)
+        began = np.argmax(has, axis=0)
+        inside = np.arange(len(has))[:, None] >= began[None, :]
+        late = tuple(panel.instruments[n] for n in np.flatnonzero(~has[-1] & has.any(axis=0)))
+        held = self.context.records.holds(instruments=self.book.instruments, dataset=self.book.config.bars, is_open=True)
+        table = page.TableHealth(
+            name,
+            sessions_expected=len(self._expected()),
+            sessions_present=len(panel.times),
+            latest_ns=int(panel.times[-1]),
+            held=len({hold.start_ns for hold in held}),
+            gaps=int((~has & inside & has.any(axis=0)).sum()),
+            late=late,
+        )
+        return page.Health((table,))
+
+    def _expected(self) -> tuple[Any, ...]:
+        sessions = calendar(self.book.config.calendar)
+        return sessions.sessions(to_date(int(self.panel.times[0])), date.fromisoformat(self.partition[-10:]))
+
+    def universe(self) -> page.Universe:
+        """Who had a bar in this session and the one before."""
+        has = np.isfinite(self.panel.close)
+        now = has[-1]
+        before = has[-2] if len(has) > 1 else np.zeros_like(now)
+        changes = [
+            page.Change(self.panel.instruments[n], "entered", "its first bar after a session without one")
+            for n in np.flatnonzero(now & ~before)
+        ]
+        changes += [page.Change(self.panel.instruments[n], "left", "no bar in this session") for n in np.flatnonzero(before & ~now)]
+        return page.Universe(int(now.sum()), int(before.sum()) if len(has) > 1 else None, tuple(changes if len(has) > 1 else ()))
+
+    def factor_returns(self) -> page.FactorNight:
+        """The last year of them."""
+        rows = self.context.lake.read(factor_returns_table(self.book.name), as_of_ns=self.context.clock.now_ns(), end_ns=self._end_ns)
+        if rows.is_empty():
+            raise Missing("no factor returns, expected the risk model of this book to have run")
+        wide = rows.pivot(on="instrument", index="event_ns", values="value").sort("event_ns").tail(SESSIONS_SHOWN)
+        names = tuple(name for name in wide.columns if name != "event_ns")
+        values = np.column_stack([wide[name].cast(pl.Float64).fill_null(float("nan")).to_numpy() for name in names])
+        return page.FactorNight(tuple(_factor_name(name) for name in names), wide["event_ns"].to_numpy(), values)
+
+    def risk(self) -> page.RiskNight:
+        """Of the target weights, by the night's model."""
+        model, weights = self._model_and_weights()
+        contributions, specific_part = model.factor_component(weights, 1.0)
+        exposure = model.exposure(weights)
+        common = float(exposure @ model.factor_covariance @ exposure)
+        own = float((weights**2 * model.specific_variance).sum())
+        past = history_of(self._returns(model), weights)
+        tail = tail_risk(model, weights, past, CONFIDENCE)
+        spread = concentration(weights)
+        capital = self.book.config.portfolio.capital
+        exits = liquidity(weights * capital, self._value_traded(model), model.instruments, PARTICIPATION)
+        share = model.component(weights, 1.0) / max(model.volatility(weights, 1.0), 1e-300)
+        order = np.argsort(-np.abs(weights), kind="stable")[:HOLDINGS_SHOWN]
+        days = [float(one) if np.isfinite(one) else None for one in exits.days]
+        holdings = tuple(page.Holding(model.instruments[n], float(weights[n]), float(share[n]), days[n]) for n in order if weights[n])
+        return page.RiskNight(
+            volatility=model.volatility(weights, 1.0),
+            factor_volatility=common**0.5,
+            specific_volatility=own**0.5,
+            factors=model.factors,
+            exposures=exposure,
+            contributions=contributions,
+            specific_contribution=specific_part,
+            value_at_risk=tail.parametric if tail.historical is None else tail.historical,
+            expected_shortfall=tail.shortfall if tail.historical_shortfall is None else tail.historical_shortfall,
+            level=CONFIDENCE,
+            method="parametric" if tail.historical is None else f"historical, {len(past)} sessions of today's weights",
+            gross=spread.gross,
+            net=spread.net,
+            effective_positions=spread.effective,
+            holdings=holdings,
+            stresses=self._stresses(model, weights),
+            liquid_share=exits.share_within,
+            participation=PARTICIPATION,
+        )
+
+    def attribution(self) -> page.Attribution:
+        """Of the last session's result of the weights that were the target before it: factors, specific, costs; and by instrument."""
+        rows = self._signals(until_ns=int(self.panel.times[-1]))
+        held = dict(zip(rows["instrument"], rows["weight"], strict=True))
+        before = stored_model(self.context, self.book, session_name(int(rows["start_ns"][0])))
+        if before.at_ns != int(rows["start_ns"][0]):
+            raise Missing(f"no risk model of {session_name(int(rows['start_ns'][0]))}, expected one of the session before")
+        weights = np.array([held.get(name) or 0.0 for name in before.instruments])
+        moved = self._returns(before)[-1]
+        earned = np.where(np.isfinite(moved), moved, 0.0) * weights
+        known = self.factor_returns()
+        found = dict(zip(known.factors, known.values[-1], strict=True))
+        values = np.array([found.get(_factor_name(factor_id(name)), 0.0) for name in before.factors])
+        split = factor_attribution(earned.sum(keepdims=True), weights[None], before.exposures[None], np.nan_to_num(values)[None])
+        capital = self.book.config.portfolio.capital
+        ended = ends_of(self.context, self.book, session_name(int(rows["start_ns"][0])), ["signals"]).get("signals", ("", [], {}))[2]
+        costs = -float(ended.get("cost", 0.0))
+        by_instrument = earned * capital
+        total = float(by_instrument.sum()) + costs
+        by_factor = split.common[0] * capital
+        return page.Attribution(
+            period=f"session {session_name(int(self.panel.times[-1]))}, of targets: fills may differ",
+            total=total,
+            factors=before.factors,
+            by_factor=by_factor,
+            specific=total - costs - float(by_factor.sum()),
+            costs=costs,
+            instruments=(*before.instruments, "costs"),
+            by_instrument=np.append(by_instrument, costs),
+        )
+
+    def models(self) -> tuple[page.ModelNight, ...]:
+        """Champion and challenger of each model of the book, with what they did out of sample."""
+        names = models_of(self.context, self.book)
+        if not names:
+            raise Missing("the book has no models, expected files in the workspace's models folder")
+        registry = registry_of(self.context)
+        found = []
+        for name in names:
+            aliases = _had(lambda name=name: registry.aliases(name))  # type: ignore[misc]  # the loop's value of that time
+            if isinstance(aliases, page.Absent):
+                found.append(page.ModelNight(name, aliases))
+                continue
+            challenger = _had(lambda name=name: self._scored(name, CHALLENGER)) if CHALLENGER in aliases else None  # type: ignore[misc]
+            found.append(page.ModelNight(name, _had(lambda name=name: self._scored(name, CHAMPION)), challenger))  # type: ignore[misc]
+        return tuple(found)
+
+    def signals(self, ended: Mapping[str, Any]) -> tuple[page.SignalNight, ...]:
+        rows = self._signals()
+        scores = rows["score"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        return (page.SignalNight(self.book.name, tuple(rows["instrument"]), scores, tuple(sorted(ended.get("sources", {}).items()))),)
+
+    def trades(self, ended: Mapping[str, Any]) -> tuple[page.TradeNight, ...]:
+        if "trades" not in ended:
+            raise Missing("no target weights tonight, expected the signals to have been made")
+        planned = tuple(page.PlannedTrade(**one) for one in ended["trades"])
+        return (
+            page.TradeNight(
+                self.book.name, ended["rung"], len(Rung), ended["why"], planned, ended["turnover"], ended["cost"], ended["cash"],
+                self.book.config.portfolio.method, tuple(ended["broken"]), tuple(ended["binding"]), (), ended["left"],
+            ),
+        )  # fmt: skip
+
+    @property
+    def _end_ns(self) -> int:
+        return day_ns(self.partition) + NS_PER_DAY
+
+    def _signals(self, until_ns: int | None = None) -> pl.DataFrame:
+        table = signals_table(self.book.name)
+        last_ns = last_session_ns(self.context, table, self._end_ns if until_ns is None else until_ns)
+        if last_ns is None:
+            raise Missing("no target weights of a session before, expected signals to have been made")
+        return self.context.lake.read(table, as_of_ns=self.context.clock.now_ns(), start_ns=last_ns, end_ns=last_ns + 1)
+
+    def _model_and_weights(self) -> tuple[RiskModel, Floats]:
+        model = stored_model(self.context, self.book, self.partition)
+        rows = self._signals()
+        held = dict(zip(rows["instrument"], rows["weight"], strict=True))
+        return model, np.array([held.get(name) or 0.0 for name in model.instruments])
+
+    def _returns(self, model: RiskModel) -> Floats:
+        """(T, N) of the model's instruments over the sessions shown."""
+        place = [self.panel.instruments.index(name) for name in model.instruments]
+        return self.panel.returns()[1:][-SESSIONS_SHOWN:, place]
+
+    def _value_traded(self, model: RiskModel) -> Floats:
+        place = [self.panel.instruments.index(name) for name in model.instruments]
+        values = self.panel.fields["value_traded"][-21:, place]
+        count = np.isfinite(values).sum(axis=0)
+        return np.where(count > 0, np.nansum(values, axis=0) / np.maximum(count, 1), np.nan)
+
+    def _stresses(self, model: RiskModel, weights: Floats) -> tuple[page.Stress, ...]:
+        """Each factor against the portfolio by so many of its deviations, the others as the covariances let expect."""
+        found = []
+        for k, name in enumerate(model.factors):
+            deviation = float(model.factor_covariance[k, k]) ** 0.5
+            side = -1.0 if float(model.exposure(weights)[k]) >= 0 else 1.0
+            made = factor_stress(name, model, weights, {name: side * SHOCK_DEVIATIONS * deviation}, is_conditional=True)
+            words = f"{SHOCK_DEVIATIONS:g} deviations of a session, the other factors as they usually go along"
+            found.append(page.Stress(f"{name} {'falls' if side < 0 else 'rises'}", made.total, words))
+        return tuple(found)
+
+    def _scored(self, name: str, alias: str) -> page.Scored:
+        registry = registry_of(self.context)
+        kept: KeptModel = registry.resolve(f"models:/{name}@{alias}")
+        card = registry.card(kept)
+        trained = session_name(card.as_of_ns)
+        table = out_of_sample_table(self.book.name)
+        rows = self.context.lake.read(table, as_of_ns=FAR_FUTURE_NS).filter(pl.col("model") == name)
+        last = rows["trained"].max()
+        times, ic = _coefficients(rows.filter(pl.col("trained") == last)) if not rows.is_empty() else (np.empty(0, np.int64), np.empty(0))
+        figures = tuple((figure, float(value)) for figure, value in card.scores.items() if isinstance(value, int | float))
+        return page.Scored(alias, kept.version, kept.sha256, times, ic, day_ns(trained), figures)
+
+
+def _coefficients(rows: pl.DataFrame) -> tuple[NDArray[np.int64], Floats]:
+    """(sessions, information coefficient of each) of out-of-sample rows."""
+    times = np.unique(rows["start_ns"].to_numpy())
+    names = sorted(rows["instrument"].unique())
+    said, came = np.full((len(times), len(names)), np.nan), np.full((len(times), len(names)), np.nan)
+    place = {name: n for n, name in enumerate(names)}
+    at = np.searchsorted(times, rows["start_ns"].to_numpy()), np.array([place[name] for name in rows["instrument"]])
+    said[at] = rows["score"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    came[at] = rows["label"].to_numpy()
+    return times, information_coefficients(said, came)
+
+
+def _factor_name(instrument: str) -> str:
+    return instrument.removesuffix(".RISK").lower().replace("_", " ")
+
+
+def _currency(context: Context, book: Book) -> str:
+    if book.config.market is not None:
+        return context.config.equities[book.config.market].currency
+    known = {one.currency for one in context.records.instruments(ids=list(book.instruments))}
+    return known.pop() if len(known) == 1 else "USD"
