@@ -1,9 +1,12 @@
 """From a closed bar to its order on the wire: service, strategy, gate, durable journal and the ccxt adapter, at a local venue.
 
-1. A bar is published; the clock stops when the kernel has taken the order's request from aiohttp: the socket's `send` has returned.
-2. The way is cut into parts, one after the other: waiting for the loop, the core's steps, the journal's commit, from there to the adapter,
+1. Bars of a second close when the computer's clock says so, and are heard of 2 to 35 ms later on a socket. The clock starts as soon as
+   the loop has read that news and publishes the bar; it stops when the kernel has taken the order's request from aiohttp: the socket's
+   `send` has returned. What the loop took to read the news stands beside it (heard).
+2. The service runs as `tradewinds trade` runs it, with its rehearsal; without it, the way was measured too (unrehearsed).
+3. The way is cut into parts, one after the other: waiting for the loop, the core's steps, the journal's commit, from there to the adapter,
    the adapter until it calls `send`, and that call (where cores are busy, the venue runs within it).
-3. The floors stand beside it, taken in turns within the same run: one durable SQLite commit of an entry of that size, one bare aiohttp
+4. The floors stand beside it, taken in turns within the same run: one durable SQLite commit of an entry of that size, one bare aiohttp
    POST to the same venue until it is written, and one order of the adapter by itself, until it is written and until it is answered.
 
 The venue is a process of its own; the journal lies in the folder for temporary files (its disk counts).
@@ -50,22 +53,23 @@ from tradewinds.trading.journal import chained
 from tradewinds.trading.strategy import vector
 from tradewinds.wire.clock import SystemClock
 from tradewinds.wire.secret import Secret
+from tradewinds.wiring.rehearsal import Rehearsal
 from tradewinds.wiring.sandbox import start
 
 BTC = "BTCUSDT.BINANCE"
 INSTRUMENT = Instrument(BTC, "spot", "USDT", "24/7", base="BTC", tick=Decimal("0.01"), lot=Decimal("0.00001"))
 KEY, SECRET = "sandbox-trading-key", "sandbox-trading-secret"  # the local venue's own, written in its documents
-MINUTE_NS = 60_000_000_000
+SECOND_NS = 1_000_000_000
 LIMITS = Limits(quantity_max=Decimal(1), position_max=Decimal(5), notional_max=Decimal(1_000_000), messages_max=1_000)
 ORDER = re.compile(rb"POST \S*/api/v3/order[ ?]")
 PARTS = ("wait_ms", "core_ms", "journal_ms", "dispatch_ms", "adapter_ms", "send_ms")
-ORDERS_IN_TEN_SECONDS = 90  # below the venue's limit of 100
+WARM_UP = 12  # bars that are not counted: the first ones compile and connect
 
 
-@vector(lookback=2, targets="units", interval="1m")
+@vector(lookback=2, targets="units", interval="1s")
 def flips(panel: Any, params: Any) -> Any:
     """Wants 0.001 after every other bar, nothing after the others: one order a bar."""
-    return np.where((panel.times // MINUTE_NS) % 2 == 0, 0.001, 0.0).reshape(-1, 1)
+    return np.where((panel.times // SECOND_NS) % 2 == 0, 0.001, 0.0).reshape(-1, 1)
 
 
 class Stages:
@@ -129,28 +133,69 @@ class Wire:
         return aiohttp.ClientSession(connector=aiohttp.TCPConnector(socket_factory=made))
 
 
+class Closing:
+    """What a venue does: some 2 to 35 ms after the end of each second its news are there, on a socket that the loop reads."""
+
+    def __init__(self) -> None:
+        self._ours, self._theirs = socket.socketpair()
+        self._ours.setblocking(False)
+        self._sent_ns = 0
+        self.heard_ms = 0.0  # what it took to read the last news
+
+    def run(self, bars: int) -> None:
+        """In a thread of its own, which sleeps but for a byte a second."""
+        delays_s = random.Random(7)
+        for _ in range(bars):
+            now_ns = time.time_ns()
+            time.sleep((SECOND_NS - now_ns % SECOND_NS) / 1e9 + delays_s.uniform(0.002, 0.035))
+            self._sent_ns = time.perf_counter_ns()
+            self._theirs.send(b"x")
+
+    def listen(self, then: Callable[[], None]) -> None:
+        """Call `then` from the running loop whenever it has read news."""
+
+        def read() -> None:
+            self.heard_ms = (time.perf_counter_ns() - self._sent_ns) / 1e6
+            self._ours.recv(1)
+            then()
+
+        asyncio.get_running_loop().add_reader(self._ours, read)
+
+    def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._ours)
+        self._ours.close()
+        self._theirs.close()
+
+
 def run(quick: bool = False) -> dict[str, object]:
-    """Figures, floors and reaches. quick: 80 bars."""
+    """Figures, floors and reaches. One bar a second: 300 and 60 without rehearsal; quick: 60 and 20."""
     gc.set_threshold(COLLECT_AFTER)  # as every command of ours does
-    with tempfile.TemporaryDirectory(prefix="bench-order-path-") as folder:
-        venue = start({"seed": 7, "weight_limit": 10_000_000, "symbols": ["BTCUSDT"]})
-        try:
-            taken = asyncio.run(_measured(Path(folder), venue.urls["binance_rest"], rounds=80 if quick else 300))
-        finally:
-            venue.stop()
+    taken = _taken(60 if quick else 300, is_rehearsed=True)
+    plain = _taken(20 if quick else 60, is_rehearsed=False)["bar_to_wire_ms"]
     path = sorted(taken.pop("bar_to_wire_ms"))
     p50, p99 = median(path), path[min(len(path) - 1, int(len(path) * 0.99))]
-    parts = {f"{name}_p50": round(median(taken.pop(name)), 3) for name in PARTS}
+    parts = {f"{name}_p50": round(median(taken.pop(name)), 3) for name in ("heard_ms", *PARTS)}
     peers = {f"{name}_p50": round(median(values), 3) for name, values in taken.items()}
     return {
-        "figures": {"bar_to_wire_ms_p50": round(p50, 3), "bar_to_wire_ms_p99": round(p99, 3), "orders": len(path)} | parts,
+        "figures": {"bar_to_wire_ms_p50": round(p50, 3), "bar_to_wire_ms_p99": round(p99, 3), "orders": len(path)}
+        | parts
+        | {"unrehearsed_ms_p50": round(median(plain), 3)},
         "peers": peers,
         "reach": {"bar_to_wire_ms_p50": market.reach(p50, 2.0), "bar_to_wire_ms_p99": market.reach(p99, 10.0)},
         "machine": market.machine() | {"orders": len(path)},
     }
 
 
-async def _measured(folder: Path, url: str, rounds: int) -> dict[str, list[float]]:
+def _taken(bars: int, *, is_rehearsed: bool) -> dict[str, list[float]]:
+    with tempfile.TemporaryDirectory(prefix="bench-order-path-") as folder:
+        venue = start({"seed": 7, "weight_limit": 10_000_000, "symbols": ["BTCUSDT"]})
+        try:
+            return asyncio.run(_measured(Path(folder), venue.urls["binance_rest"], bars, is_rehearsed=is_rehearsed))
+        finally:
+            venue.stop()
+
+
+async def _measured(folder: Path, url: str, bars: int, *, is_rehearsed: bool) -> dict[str, list[float]]:
     wire, stages = Wire(), Stages()
     service = TradingService(
         [_plan(folder, url, wire, stages)],
@@ -162,17 +207,17 @@ async def _measured(folder: Path, url: str, rounds: int) -> dict[str, list[float
     service.lock()
     running = asyncio.create_task(service.run())
     await service.ready()
-    taken: dict[str, list[float]] = {
-        name: []
-        for name in ("bar_to_wire_ms", *PARTS, "sqlite_full_commit_ms", "aiohttp_post_to_wire_ms", "ccxt_order_to_wire_ms", "ccxt_order_ms")
-    }
+    rehearsing = asyncio.create_task(Rehearsal(SystemClock(), print).run(service)) if is_rehearsed else None
+    peers = ("sqlite_full_commit_ms", "aiohttp_post_to_wire_ms", "ccxt_order_to_wire_ms", "ccxt_order_ms")
+    taken: dict[str, list[float]] = {name: [] for name in ("bar_to_wire_ms", "heard_ms", *PARTS, *peers)}
     broker = service.broker("main")
+    closing = Closing()
+    news = asyncio.create_task(asyncio.to_thread(closing.run, bars + WARM_UP))
     floor = _Commits(folder / "floor.sqlite", service.traders["main"].parts.loop)
     async with wire.session() as session:
-        for number in range(rounds + 12):
-            is_counted = number >= 12  # the first ones compile and connect
-            await _paced(number)
-            for name, value in (await _one_bar(service, wire, stages, number)).items():
+        for number in range(bars + WARM_UP):
+            is_counted = number >= WARM_UP
+            for name, value in (await _one_bar(service, wire, stages, closing, number)).items():
                 taken[name] += [value] if is_counted else []
             taken["sqlite_full_commit_ms"] += [floor.commit()] if is_counted else []
             taken["aiohttp_post_to_wire_ms"] += [await _bare(session, wire, url)] if is_counted else []
@@ -180,28 +225,34 @@ async def _measured(folder: Path, url: str, rounds: int) -> dict[str, list[float
                 to_wire, whole = await _adapter_alone(broker, wire, number)
                 taken["ccxt_order_to_wire_ms"].append(to_wire)
                 taken["ccxt_order_ms"].append(whole)
+    if rehearsing is not None:
+        rehearsing.cancel()
     service.stop()
-    await running
+    await asyncio.gather(running, news)
+    closing.close()
     floor.close()
     return taken
 
 
-async def _one_bar(service: TradingService, wire: Wire, stages: Stages, number: int) -> dict[str, float]:
+async def _one_bar(service: TradingService, wire: Wire, stages: Stages, closing: Closing, number: int) -> dict[str, float]:
     price = 60_000.0 + number
-    end_ns = (SystemClock().now_ns() // MINUTE_NS + number) * MINUTE_NS
     before = len(wire.written)
+
+    def publish() -> None:
+        stages.begin()
+        end_ns = SystemClock().now_ns() // SECOND_NS * SECOND_NS
+        service.publish(BarsClosed("1s", end_ns, (Bar(BTC, price, price, price, price, 1.0, end_ns),)))
+
     wire.told.clear()
-    waiting = asyncio.ensure_future(asyncio.wait_for(wire.told.wait(), 2.0))
-    await asyncio.sleep(0)  # who publishes in the service does not wait either
-    begin = stages.begin()
-    service.publish(BarsClosed("1m", end_ns, (Bar(BTC, price, price, price, price, 1.0, end_ns),)))
+    closing.listen(publish)
     with suppress(TimeoutError):
-        await waiting
+        await asyncio.wait_for(wire.told.wait(), 1.5)
     while not service.is_idle():
         await asyncio.sleep(0.001)
     if len(wire.written) == before:
         return {}
-    return {"bar_to_wire_ms": (wire.written[before] - begin) / 1e6} | stages.parts(wire.given[before], wire.written[before])
+    parts = stages.parts(wire.given[before], wire.written[before])
+    return {"bar_to_wire_ms": (wire.written[before] - stages.ended[0]) / 1e6, "heard_ms": closing.heard_ms} | parts
 
 
 async def _bare(session: aiohttp.ClientSession, wire: Wire, url: str) -> float:
@@ -227,11 +278,6 @@ async def _adapter_alone(broker: Any, wire: Wire, number: int) -> tuple[float, f
     return (wire.written[before] - begin) / 1e6, (end - begin) / 1e6
 
 
-async def _paced(number: int) -> None:
-    """Not faster than the venue allows."""
-    await asyncio.sleep(10 / ORDERS_IN_TEN_SECONDS)
-
-
 def _plan(folder: Path, url: str, wire: Wire, stages: Stages) -> TraderPlan:
     hosted = Hosted("flips", flips, (INSTRUMENT,), "USDT")
 
@@ -241,7 +287,10 @@ def _plan(folder: Path, url: str, wire: Wire, stages: Stages) -> TraderPlan:
             ws_url=url.replace("http", "ws", 1) + "/ws-api/v3", new_session=wire.session,
         )  # fmt: skip
         engine = StagedEngine(
-            Books("main"), Gate(LIMITS, currency="USDT"), broker.capability, StrategyHost("main", [hosted], broker.capability)
+            Books("main", "fifo", {BTC: INSTRUMENT}, "USDT"),
+            Gate(LIMITS, currency="USDT"),
+            broker.capability,
+            StrategyHost("main", [hosted], broker.capability),
         )
         engine.stages = stages
         journal = open_sqlite_journal(folder / "main.sqlite")
@@ -250,7 +299,7 @@ def _plan(folder: Path, url: str, wire: Wire, stages: Stages) -> TraderPlan:
         loop = AccountLoop(engine, journal, broker, SystemClock(), lambda: 0, listen=hooks.listen, epoch_every_s=0.02)
         return Parts(loop, broker)
 
-    return TraderPlan("main", "paper", "USDT", make, {"flips": ""}, {"1m": frozenset({BTC})}, {"flips": Decimal(10_000)}, {BTC: Decimal(1)})
+    return TraderPlan("main", "paper", "USDT", make, {"flips": ""}, {"1s": frozenset({BTC})}, {"flips": Decimal(10_000)}, {BTC: Decimal(1)})
 
 
 def _noting(work: Callable[..., Any], note: Callable[[], None], *, is_after: bool) -> Callable[..., Any]:

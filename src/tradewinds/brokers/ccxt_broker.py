@@ -14,6 +14,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -26,11 +27,13 @@ from tradewinds.brokers.ccxt_told import Telling
 from tradewinds.brokers.ccxt_trades import Trades
 from tradewinds.brokers.http import session_for
 from tradewinds.brokers.key_watch import KeyWatch
+from tradewinds.brokers.nowhere import session_to_nowhere
 from tradewinds.core.account import ZERO, Fill
 from tradewinds.core.broker import BrokerCapability, FillPage, Hear, Holdings, Link, OrderRef, OrderReport, Told
 from tradewinds.core.errors import OutcomeUnknown, Rejected, Transient, Unreadable
 from tradewinds.core.instrument import Instrument
 from tradewinds.core.order import ApprovedOrder
+from tradewinds.wire.secret import Secret
 
 
 class CcxtBroker:
@@ -56,6 +59,7 @@ class CcxtBroker:
         self.random = random
         self.secrets = tuple(one for one in (given.key, given.secret, given.password) if one is not None)
         self.given = given
+        self.instruments = instruments
         self.exchange: Any = None
         self._checks_key = checks_key
         self._make_telling = telling
@@ -76,10 +80,7 @@ class CcxtBroker:
         """Ask what must be known before the first order, once; after a Transient it may be called again."""
         await self.close()
         self._hear = hear
-        self.exchange = make_exchange(self.dialect.exchange_id, self.given)
-        # A session of ours, for aiohttp repeats a DELETE by itself when a kept connection turns out to be closed.
-        self.exchange.session = (self.given.new_session or session_for(next(iter(self.given.urls.values()), "")))()
-        self.exchange.session._retry_connection = False
+        self._connect()
         try:
             await self._prepare()
         except BaseException:
@@ -89,6 +90,12 @@ class CcxtBroker:
         if self._make_telling is not None:
             self._telling = self._make_telling(self)
             self._telling.start()
+
+    def _connect(self) -> None:
+        self.exchange = make_exchange(self.dialect.exchange_id, self.given)
+        # A session of ours, for aiohttp repeats a DELETE by itself when a kept connection turns out to be closed.
+        self.exchange.session = (self.given.new_session or session_for(next(iter(self.given.urls.values()), "")))()
+        self.exchange.session._retry_connection = False
 
     async def close(self) -> None:
         self._hear, self._is_ready = None, False
@@ -115,6 +122,19 @@ class CcxtBroker:
                 raise Rejected(f"{self.capability.name}: the key may withdraw, expected one that may only read and trade")
         else:
             await self._holdings()  # whether the key is accepted at all
+
+    def understudy(self) -> CcxtBroker:
+        """Another one with the same markets that is open and whose requests go nowhere: its `submit` rehearses ours. Only once open."""
+        self._check_ready()
+        fake = Secret("rehearsal")
+        given = replace(self.given, key=fake, secret=fake, password=fake, markets=self.exchange.markets, new_session=session_to_nowhere)
+        made = CcxtBroker(
+            self.dialect, given, instruments=self.instruments, random=self.random, name=self.capability.name, checks_key=False
+        )
+        made._connect()
+        made._markets.read(made.exchange)
+        made._is_ready = True
+        return made
 
     # Orders
 

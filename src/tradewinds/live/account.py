@@ -214,10 +214,11 @@ class AccountLoop:
         if wait_s is None:
             await self._news.wait()
         elif wait_s > 0:
+            timer = asyncio.get_running_loop().call_later(wait_s, self._news.set)  # cheaper than wait_for, which makes a task
             try:
-                await asyncio.wait_for(self._news.wait(), wait_s)
-            except TimeoutError:
-                return
+                await self._news.wait()
+            finally:
+                timer.cancel()
 
     def _is_due(self) -> bool:
         due_ns = self.engine.due_ns()

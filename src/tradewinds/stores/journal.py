@@ -8,6 +8,7 @@ promise on PostgreSQL.
 from __future__ import annotations
 
 import fcntl
+import io
 import json
 import os
 import sqlite3
@@ -101,6 +102,13 @@ def open_sqlite_journal(path: Path, *, holder: str = "") -> SqliteJournal:
             raise Transient(f"journal {path}: {error}, expected a place that can be written") from error
         raise Unreadable(f"journal {path}: {error}, expected a journal of ours") from error
     return SqliteJournal(path, connection, lock)
+
+
+def passing_journal() -> SqliteJournal:
+    """A journal in memory that is gone with its process: for a rehearsal, which nobody reads."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.execute(_TABLE)
+    return SqliteJournal(Path(":memory:"), connection, io.BytesIO())
 
 
 def read_sqlite_journal(path: Path) -> SqliteJournal:

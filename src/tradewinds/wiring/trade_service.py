@@ -49,6 +49,7 @@ from tradewinds.wiring.brokers import BrokerParts, broker_of
 from tradewinds.wiring.guard import claims_of
 from tradewinds.wiring.keys import keys_of
 from tradewinds.wiring.market_facts import some
+from tradewinds.wiring.rehearsal import Rehearsal
 from tradewinds.wiring.trade import AccountPlan, Plan, TradedStrategy, hosted_of, instruments_for
 from tradewinds.wiring.trade_bars import MONTH_NS, HouseHistory, closed_of_files
 from tradewinds.wiring.trade_feed import feed_of, is_fed
@@ -79,6 +80,7 @@ class Assembled:
     leases: Leases
     limits: LimitWatch
     rates: RateWatch
+    rehearsal: Rehearsal
     projection: ProjectionKeeper
     accounts: tuple[str, ...]
     strategies: tuple[str, ...]
@@ -99,7 +101,7 @@ class Assembled:
             loop.add_signal_handler(number, self.service.stop)
         timer = None if until_s is None else loop.call_later(until_s, self.service.stop)
         await control.start()
-        watching = [loop.create_task(one.run(self.service)) for one in (self.limits, self.rates)]
+        watching = [loop.create_task(one.run(self.service)) for one in (self.limits, self.rates, self.rehearsal)]
         self.projection.start()
         try:
             await self.service.run()
@@ -162,6 +164,7 @@ def assemble(
         leases,
         limits,
         rates,
+        Rehearsal(clock, say),
         projection,
         tuple(plan.accounts),
         tuple(one.name for one in plan.strategies),
