@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -37,6 +38,7 @@ SETTINGS = {
     "MLFLOW_LOGGING_LEVEL": "ERROR",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
+_CREDENTIALS = re.compile(r"://[^/@\s]*@")
 _ASKED_WRONGLY = {"INVALID_PARAMETER_VALUE", "RESOURCE_ALREADY_EXISTS", "PERMISSION_DENIED", "UNAUTHENTICATED", "BAD_REQUEST"}
 _NOT_THERE = {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"}
 
@@ -64,7 +66,7 @@ def asked(what: str, uri: str) -> Iterator[None]:
         raise
     except Exception as error:
         code = getattr(error, "error_code", "")
-        said = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
+        said = _CREDENTIALS.sub("://", str(error).splitlines()[0])[:300] if str(error) else type(error).__name__
         if code in _NOT_THERE or (code in _ASKED_WRONGLY and "not found" in said):  # an alias that is not there counts as wrong words
             raise Missing(f"{what}: {said}, expected a registered model such as models:/trend@champion") from None
         if code in _ASKED_WRONGLY:
@@ -146,6 +148,5 @@ def _is_trouble(error: Exception) -> bool:
 
 
 def _shown(uri: str) -> str:
-    """An address without what stands before its @."""
-    scheme, parted, rest = uri.partition("://")
-    return f"{scheme}{parted}{rest.rpartition('@')[2]}"
+    """An address without a name and password that stand in it."""
+    return _CREDENTIALS.sub("://", uri)
