@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -19,8 +21,8 @@ MARKET = FactorRisk(np.array([[2.0], [2.0], [1.0], [1.0]]), np.array([[1e-4]]), 
 
 
 def _problem(limits: Limits | None = None, **more: object) -> Problem:
-    asked = Problem(FOUR, ("MARKET",), MARKET, limits or Limits.long_only(4), Method.MINIMUM_VARIANCE)
-    return replace(asked, **more)  # type: ignore[arg-type]  # fields by name
+    asked = {"risk": MARKET, "limits": limits or Limits.long_only(4), "method": Method.MINIMUM_VARIANCE}
+    return Problem(FOUR, ("MARKET",), **(asked | more))  # type: ignore[arg-type]  # fields by name
 
 
 def test_the_least_variance_lies_in_the_quieter_half() -> None:
@@ -107,6 +109,128 @@ def test_costs_hold_back_what_gains_too_little() -> None:
     assert dear.turnover == pytest.approx(0.0, abs=1e-5)
 
 
+def test_a_group_without_instruments_weighs_nothing() -> None:
+    limits = replace(Limits.long_only(4), groups=(Between("energy", 0.0, 0.1),))
+
+    assert construct(_problem(limits, groups=("a", "a", "b", "b"))).rung is Rung.AS_ASKED
+
+
 def test_a_limit_on_an_unknown_factor_is_refused() -> None:
     with pytest.raises(Rejected, match="factor limit SIZE: no such name in the problem, expected one of MARKET"):
         _problem(replace(Limits.long_only(4), factors=(Between("SIZE", 0, 1),)))
+
+
+def test_a_group_limit_holds() -> None:
+    limits = replace(Limits.long_only(4), groups=(Between("loud", 0.3, 0.4),))
+
+    found = construct(_problem(limits, groups=("loud", "loud", "quiet", "quiet")))
+
+    assert found.rung is Rung.AS_ASKED
+    assert float(found.weights[:2].sum()) == pytest.approx(0.3, abs=1e-6)
+
+
+def test_a_tracking_limit_that_a_factor_limit_and_turnover_forbid_is_approached() -> None:
+    today = np.array([0.0, 0.0, 0.5, 0.5])
+    limits = replace(Limits.long_only(4), tracking_max=0.001, benchmark=np.array([0.5, 0.5, 0.0, 0.0]), turnover_max=0.4)
+
+    found = construct(_problem(limits, today=today))
+
+    # Turnover of 0.4 brings 0.2 of 1.0 into the benchmark's instruments, and the more the nearer.
+    assert found.rung is Rung.SOFT_TRACKING
+    assert found.weights == pytest.approx([0.1, 0.1, 0.4, 0.4], abs=1e-4)
+    assert [one.kind for one in found.broken] == ["tracking"]
+
+
+def test_what_cannot_be_invested_stays_cash() -> None:
+    found = construct(_problem(Limits.long_only(4, position_max=0.2)))
+
+    assert found.rung is Rung.SOFT_INVESTED
+    assert found.weights == pytest.approx([0.2] * 4, abs=1e-6)
+    assert found.cash == pytest.approx(0.2, abs=1e-6)
+    assert "the rest stays cash" in found.why
+
+
+def test_long_and_short_with_nothing_net() -> None:
+    expected = np.array([2e-4, 0.0, 0.0, -2e-4])
+    limits = Limits.long_short(4, position_max=0.5, gross_max=1.0)
+
+    found = construct(_problem(limits, method=Method.MEAN_VARIANCE, expected_return=expected))
+
+    assert found.rung is Rung.AS_ASKED
+    assert float(found.weights.sum()) == pytest.approx(0.0, abs=1e-6)
+    assert np.abs(found.weights).sum() <= 1.0
+    assert found.weights[0] > 0 > found.weights[3]
+
+
+def test_risk_parity_gives_equal_contributions() -> None:
+    found = construct(_problem(method=Method.RISK_PARITY))
+
+    covariance = MARKET.dense()
+    contributions = found.weights * (covariance @ found.weights)
+    assert contributions == pytest.approx(np.full(4, contributions.mean()), rel=1e-4)
+
+
+def test_an_ideal_that_breaks_a_limit_is_followed_as_closely_as_the_limit_allows() -> None:
+    limits = replace(Limits.long_only(4), factors=(Between("MARKET", 0.0, 1.4),))
+
+    found = construct(_problem(limits, method=Method.EQUAL_WEIGHT))
+
+    # Equal weights have an exposure of 1.5; 0.05 from each of the loud to each of the quiet gives 1.4.
+    assert found.rung is Rung.AS_ASKED
+    assert found.weights == pytest.approx([0.2, 0.2, 0.3, 0.3], abs=1e-4)
+
+
+def test_an_instrument_without_known_risk_keeps_its_weight_and_is_named() -> None:
+    exposures = MARKET.exposures.copy()
+    exposures[1] = np.nan
+    today = np.array([0.25, 0.15, 0.3, 0.3])
+
+    found = construct(_problem(risk=FactorRisk(exposures, MARKET.factor_covariance, MARKET.specific_variance), today=today))
+
+    assert found.rung is Rung.AS_ASKED
+    assert found.weights[1] == 0.15
+    assert found.notes == ("risk is not known of BBB: they keep today's weights",)
+
+
+def test_scores_are_followed_by_risk_aversion() -> None:
+    expected = np.array([5e-4, 0.0, 0.0, 0.0])
+    bold = construct(_problem(method=Method.MEAN_VARIANCE, expected_return=expected, risk_aversion=0.1))
+    careful = construct(_problem(method=Method.MEAN_VARIANCE, expected_return=expected, risk_aversion=1000.0))
+
+    assert bold.weights[0] == pytest.approx(1.0, abs=1e-5)
+    assert careful.weights[0] < 0.1
+    assert bold.volatility > careful.volatility
+
+
+def test_the_same_problem_has_the_same_answer() -> None:
+    one, other = (construct(_problem(Limits.long_only(4, position_max=0.4), costs=flat_costs(4, 3.0))) for _ in range(2))
+
+    assert one.weights.tobytes() == other.weights.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("ask", "words"),
+    [
+        (lambda: Limits.long_only(4, position_max=-0.1), "position bounds that do not hold zero"),
+        (lambda: Limits(np.zeros(4), np.ones(4), gross_max=float("nan")), "gross_max nan"),
+        (lambda: Limits(np.zeros(4), np.ones(4), turnover_max=-1.0), "turnover_max -1.0, expected a number from 0 on"),
+        (lambda: Limits(np.zeros(4), np.ones(4), tracking_max=0.1), "tracking_max without a benchmark"),
+        (lambda: Between("SIZE", 1.0, 0.0), "limit SIZE: from 1.0 to 0.0"),
+        (lambda: _problem(today=np.zeros(3)), r"today has shape \(3,\), expected \(4,\)"),
+        (lambda: _problem(risk_aversion=0.0), "risk_aversion 0.0"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(ask: object, words: str) -> None:
+    with pytest.raises(Rejected, match=words):
+        ask()  # type: ignore[operator]  # a function without arguments
+
+
+def test_nothing_heavy_is_imported_before_a_construction() -> None:
+    code = (
+        "import sys\nimport tradewinds.portfolio.construct, tradewinds.portfolio.rebalance, tradewinds.portfolio.signal\n"
+        "print(sorted({'skfolio', 'cvxpy', 'sklearn', 'pandas', 'scipy'} & set(sys.modules)))"
+    )
+
+    printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+
+    assert printed.strip() == "[]"

@@ -139,7 +139,7 @@ class Problem:
 
     risk: of these N instruments; expected_return: (N,) per session, NaN no view; today: (N,) weights held now, NaN unknown; tradable:
     (N,), False keeps today's weight; risk_aversion: of utility = return - risk_aversion / 2 x variance - costs / horizon; horizon:
-    sessions over which a trade pays for its costs. groups: (N,) names, for group limits.
+    sessions over which a trade pays for its costs. groups: (N,) names, for group limits; a group without instruments weighs 0.
     """
 
     instruments: tuple[str, ...]
@@ -171,7 +171,8 @@ class Problem:
         if not (math.isfinite(self.risk_aversion) and self.risk_aversion > 0 and math.isfinite(self.horizon) and self.horizon > 0):
             raise Rejected(f"problem: risk_aversion {self.risk_aversion}, horizon {self.horizon}, expected numbers above 0")
         _known("factor limit", self.limits.factors, self.factors)
-        _known("group limit", self.limits.groups, self.groups)
+        if self.limits.groups and not self.groups:
+            raise Rejected(f"group limit {self.limits.groups[0].name}: no groups in the problem, expected one of each instrument")
 
 
 def _shape(what: str, name: str, values: NDArray[np.generic], dimensions: int) -> tuple[int, ...]:
