@@ -49,7 +49,7 @@ def test_ranks_agree_with_scipy() -> None:
 def test_zscore_has_mean_0_and_sample_deviation_1() -> None:
     assert zscore(row(1.0, 2.0, 3.0)).tolist() == [[-1.0, 0.0, 1.0]]
     assert zscore(row(1.0, 1.0, NAN, 3.0, 3.0), groups=row(0, 0, 0, 1, 1))[0].tolist() == pytest.approx([NAN] * 5, nan_ok=True)
-    assert zscore(row(1.0, 3.0, 10.0, 30.0), groups=row(0, 0, 7, 7)).tolist() == [[-(0.5**0.5), 0.5**0.5, -(0.5**0.5), 0.5**0.5]]
+    assert zscore(row(1.0, 5.0, 9.0, 10.0, 20.0, 30.0), groups=row(0, 0, 0, 7, 7, 7)).tolist() == [[-1.0, 0.0, 1.0, -1.0, 0.0, 1.0]]
 
 
 @pytest.mark.parametrize("transform", [zscore, lambda x: neutralise(x, x)])

@@ -139,7 +139,7 @@ class FeatureSet:
             one.reshape(-1)[absent_cells] = np.nan
         values = np.moveaxis(block[:, first - begin :], 0, 2)
         known = _known(panel.known_ns[begin:], self)[first - begin :]
-        gaps = gaps_of(tuple(self.factors.items()), values, fields, panel.instruments)
+        gaps = gaps_of(tuple(self.factors.items()), values, fields, panel.instruments, np.logical_and.reduce(trades[-1:]))
         return Features(tuple(self.factors), panel.instruments, panel.times[first:], panel.event_ns[first:], known, values, gaps)
 
 

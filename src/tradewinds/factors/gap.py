@@ -31,9 +31,16 @@ class Gap:
 
 
 def gaps_of(
-    factors: Sequence[tuple[str, Factor]], values: Floats, fields: Mapping[str, Floats], instruments: Sequence[str]
+    factors: Sequence[tuple[str, Factor]],
+    values: Floats,
+    fields: Mapping[str, Floats],
+    instruments: Sequence[str],
+    trades: NDArray[np.bool_],
 ) -> tuple[Gap, ...]:
-    """The gaps of the last session. values (times, instruments, features); fields with the rows that they were computed of."""
+    """The gaps of the last session.
+
+    values (times, instruments, features); fields with the rows that they were computed of; trades (instruments,): has a close there.
+    """
     if len(values) == 0:
         return ()
     states = {name: _states(one) for name, one in fields.items()}
@@ -42,7 +49,7 @@ def gaps_of(
         unknown = np.isnan(values[-1, :, index])
         if not unknown.any():
             continue
-        reasons = _reasons(factor, states, unknown)
+        reasons = _reasons(factor, states, unknown, trades)
         for reason in dict.fromkeys(reasons.values()):
             named = tuple(instruments[at] for at in reasons if reasons[at] == reason)
             gaps.append(Gap(feature, named, reason))
@@ -64,11 +71,12 @@ def _states(values: Floats) -> _States:
     return _States(np.isnan(values[-1]), np.isinf(values[-1]), rows)
 
 
-def _reasons(factor: Factor, states: Mapping[str, _States], unknown: NDArray[np.bool_]) -> dict[int, str]:
-    found: dict[int, str] = {}
-    for at in np.flatnonzero(unknown).tolist():
-        found[at] = _reason(factor, {name: states[name] for name in factor.inputs}, at)
-    return found
+def _reasons(
+    factor: Factor, states: Mapping[str, _States], unknown: NDArray[np.bool_], trades: NDArray[np.bool_]
+) -> dict[int, str]:  # fmt: skip
+    mine = {name: states[name] for name in factor.inputs}
+    gone = "close is missing at the last session"
+    return {at: _reason(factor, mine, at) if trades[at] else gone for at in np.flatnonzero(unknown).tolist()}
 
 
 def _reason(factor: Factor, states: Mapping[str, _States], at: int) -> str:
