@@ -11,12 +11,13 @@ wanted() {
         backtesting) echo backtesting==0.6.6 ;;
         backtrader) printf '%s\n' backtrader==1.9.78.123 numpy ;;
         nautilus_trader) echo nautilus_trader==1.221.0 ;;
+        toraniko) printf '%s\n' toraniko==1.1.0 statsmodels==0.15.0 numpy polars ;;
         vectorbt) printf '%s\n' vectorbt==1.2.0 vectorbt-rust==1.2.0 ;;
         zipline) echo zipline-reloaded==3.2.1 ;;
         *) echo "peers: $1 is none of them" >&2; exit 1 ;;
     esac
 }
-all="backtesting backtrader nautilus_trader vectorbt zipline"
+all="backtesting backtrader nautilus_trader toraniko vectorbt zipline"
 
 if [ "${1:-}" = lock ]; then
     get_installer
