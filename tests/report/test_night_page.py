@@ -208,7 +208,7 @@ def test_attribution_that_does_not_add_up_is_told(night: Night) -> None:
 def test_what_trades_tomorrow_says_from_where_to_where_and_why(night: Night) -> None:
     text = re.sub(r"<[^>]+>", "|", night_page(night).html)
 
-    assert "AAA0.XNAS||buy: score +1.72||5.00%||8.00%||+30,000.00||18.20" in text
+    assert "AAA0.XNAS|buy: score +1.72|||5.00%||8.00%||+30,000.00||18.20" in text
     assert "rung 2 of 6, factor and group limits could not all be met" in text
 
 

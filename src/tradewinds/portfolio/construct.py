@@ -59,11 +59,11 @@ def _climbed_down(given: Prepared, tried: list[str]) -> tuple[Floats, Rung] | No
         try:
             raw = best_weights(given, wish, rung)
         except Exception as error:  # noqa: BLE001 - as above: no answer on this rung, the next one is tried
-            tried.append(f"{rung.name.lower()}: {_first_line(error)}")
+            tried.append(f"{_spoken(rung)}: {_first_line(error)}")
             continue
         if _is_accepted(given, raw, rung):
             return into_hard_limits(raw, given.problem.limits, given.frozen), rung
-        tried.append(f"{rung.name.lower()}: the solver's answer broke limits")
+        tried.append(f"{_spoken(rung)}: the solver's answer broke limits")
     return None
 
 
@@ -85,6 +85,10 @@ def _softens(given: Prepared, rung: Rung) -> bool:
 
 def _why(rung: Rung, tried: list[str]) -> str:
     return WORDS[rung] + (f" ({'; '.join(tried)})" if tried else "")
+
+
+def _spoken(rung: Rung) -> str:
+    return rung.name.lower().replace("_", " ")
 
 
 def _first_line(error: Exception) -> str:

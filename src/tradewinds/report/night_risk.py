@@ -71,11 +71,12 @@ def _rows(risk: RiskNight, year: float) -> list[tuple[str, str]]:
         ("of it specific alone", percent(risk.specific_volatility * year)),
         (f"Value at risk {percent(risk.level, 0)}, {over}{method}", _percent(risk.value_at_risk)),
         ("Expected shortfall beyond it", _percent(risk.expected_shortfall)),
-        ("Tracking error a year", ABSENT if risk.tracking_error is None else percent(risk.tracking_error * year)),
         ("Sum of sizes (gross)", _percent(risk.gross, 1)),
         ("Sum of weights (net)", _percent(risk.net, 1)),
         ("Positions that count (1 / sum of squares)", ABSENT if risk.effective_positions is None else decimal(risk.effective_positions, 1)),
     ]
+    if risk.tracking_error is not None:
+        rows.append(("Tracking error a year", percent(risk.tracking_error * year)))
     of = f" at {percent(risk.participation, 0)} of volume" if risk.participation is not None else ""
     return rows + [(f"Could be sold in {_days(days)}{of}", percent(share, 1)) for days, share in risk.liquid_share]
 

@@ -8,6 +8,8 @@ from tradewinds.report.night_data import Absent, Attribution, Night, RiskNight
 from tradewinds.report.number import ABSENT, count, decimal, money, percent
 from tradewinds.report.page import Tile
 
+CENTS_BELOW = 1000.0
+
 
 def tiles_of(night: Night) -> list[Tile]:
     """Eight figures; what is absent is a dash, with its reason."""
@@ -53,11 +55,11 @@ def _profit(night: Night) -> list[Tile]:
     given = night.attribution
     if isinstance(given, Absent):
         return [Tile("Profit", ABSENT, given.why)]
-    return [Tile("Profit", money(given.total, is_signed=True), _profit_words(night, given), "up" if given.total >= 0 else "down")]
+    return [Tile("Profit", _amount(given.total), _profit_words(night, given), "up" if given.total >= 0 else "down")]
 
 
 def _profit_words(night: Night, given: Attribution) -> str:
-    factors = money(float(given.by_factor.sum()), is_signed=True)
+    factors = _amount(float(given.by_factor.sum()))
     return f"{night.currency}, {given.period}; {factors} from factors"
 
 
@@ -67,6 +69,11 @@ def _data(night: Night) -> list[Tile]:
     whole = sum(one.is_whole for one in night.health.tables)
     number = len(night.health.tables)
     return [Tile("Data", f"{whole} of {number}", "tables are whole: nothing missing, held or late", "" if whole == number else "down")]
+
+
+def _amount(value: float) -> str:
+    """To the cent only where cents matter: a tile is narrow."""
+    return money(value, is_signed=True) if abs(value) < CENTS_BELOW else decimal(value, 0, is_signed=True)
 
 
 def _or_nan(value: float | None) -> float:

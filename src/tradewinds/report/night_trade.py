@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from html import escape
+
 from tradewinds.report import page
 from tradewinds.report.night_data import Absent, Night, PlannedTrade, TradeNight
 from tradewinds.report.night_health import Part, absent
@@ -21,15 +24,10 @@ def trades_part(night: Night) -> Part:
 
 
 def _plan(plan: TradeNight, currency: str) -> str:
-    heads = ("Instrument", "What", "From", "To", f"Value, {currency}", f"Cost, {currency}")
     largest = sorted(plan.trades, key=lambda one: (-abs(one.weight_to - one.weight_from), one.instrument))
     more = [f"And {count(len(largest) - TRADES)} smaller trades."] if len(largest) > TRADES else []
     left = [f"{count(plan.left)} trades were left out as too small."] if plan.left else []
-    return (
-        page.facts(_facts(plan, currency))
-        + page.table(heads, [_row(one) for one in largest[:TRADES]], texts=2, empty="Nothing is to be traded.")
-        + page.notes([*more, *left, *plan.notes])
-    )
+    return page.facts(_facts(plan, currency)) + trade_table(largest[:TRADES], currency) + page.notes([*more, *left, *plan.notes])
 
 
 def _facts(plan: TradeNight, currency: str) -> list[tuple[str, str]]:
@@ -45,12 +43,26 @@ def _facts(plan: TradeNight, currency: str) -> list[tuple[str, str]]:
     return rows + ([("Limits that bind", "; ".join(plan.binding))] if plan.binding else [])
 
 
-def _row(one: PlannedTrade) -> tuple[str, ...]:
+def trade_table(trades: Sequence[PlannedTrade], currency: str) -> str:
+    """One line a trade, its reason below the instrument, so that it fits a phone."""
+    if not trades:
+        return page.table((), (), empty="Nothing is to be traded.")
+    heads = "".join(f'<th scope="col" class="n">{escape(text)}</th>' for text in ("From", "To", f"Value, {currency}", f"Cost, {currency}"))
     return (
-        one.instrument,
-        f"{'buy' if one.weight_to > one.weight_from else 'sell'}{': ' if one.reason else ''}{one.reason}",
+        f'<div class="card wide"><table><thead><tr><th scope="col" class="text">Instrument</th>{heads}</tr></thead>'
+        f"<tbody>{''.join(_row(one) for one in trades)}</tbody></table></div>"
+    )
+
+
+def _row(one: PlannedTrade) -> str:
+    side = "buy" if one.weight_to > one.weight_from else "sell"
+    numbers = (
         percent(one.weight_from),
         percent(one.weight_to),
         ABSENT if one.value is None else money(one.value, is_signed=True),
         ABSENT if one.cost is None else money(one.cost),
     )
+    cells = "".join(f'<td class="n">{escape(text)}</td>' for text in numbers)
+    words = f"{side}: {one.reason}" if one.reason else side
+    name = f'{escape(one.instrument)}<p class="note" style="margin:0">{escape(words)}</p>'
+    return f'<tr><td class="text" style="min-width:150px">{name}</td>{cells}</tr>'
