@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -378,6 +379,101 @@ def test_wherever_the_process_dies_nothing_is_lost_and_nothing_is_done_twice(pai
         if isinstance(one, Booked)
     ]
     assert list(dict.fromkeys(seen)) == booked
+    pair.check()
+
+
+class Storm:
+    """Whatever may happen to two accounts, drawn from a seed: messages late and twice, fills in parts, refusals, halts, kills."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)
+        self.pair = Pair()
+
+    def act(self) -> None:
+        choice = self.random.choices(
+            (self.bar, self.deliver, self.fill, self.end, self.kill_all, self.kill_one, self.halt, self.wait), (6, 12, 8, 5, 1, 1, 1, 1)
+        )
+        choice[0]()
+
+    def bar(self) -> None:
+        self.pair.bar(100.0 + self.random.randrange(10), 100.0 + self.random.randrange(10), dies=False)
+
+    def deliver(self) -> None:
+        for _ in range(min(len(self.pair.under_way), self.random.randrange(4))):
+            command = self.pair.under_way.popleft()
+            for _ in range(self.random.choice((1, 1, 1, 2))):
+                (self.pair.home if command.account == "home" else self.pair.away).do(command.given)
+
+    def core(self) -> Core:
+        return self.random.choice((self.pair.home, self.pair.away, self.pair.away))
+
+    def fill(self) -> None:
+        core = self.core()
+        for name, order in list(core.books.open.items()):
+            left = int(order.approved.terms.quantity - order.filled)
+            core.do(Heard(core.fill(name, str(self.random.randint(1, left)))))
+
+    def end(self) -> None:
+        """The venue takes an order, does not take it, or confirms a cancel."""
+        core = self.core()
+        for name, order in list(core.books.open.items()):
+            if order.is_cancel_wanted:
+                self.report(core, name, OrderState.CANCELLED)
+            elif order.state is OrderState.INTENT:
+                self.report(core, name, self.random.choice((OrderState.ACCEPTED, OrderState.ACCEPTED, OrderState.REJECTED)))
+
+    def report(self, core: Core, name: str, state: OrderState) -> None:
+        order = core.books.orders[name]
+        core.do(Heard(OrderReport(name, f"v{name}", order.instrument, state, self.pair.now_ns, order.filled)))
+
+    def kill_all(self) -> None:
+        self.pair.die()
+
+    def kill_one(self) -> None:
+        """One account is brought up anew; what is between them is kept for it."""
+        self.core().restart()
+
+    def halt(self) -> None:
+        core = self.core()
+        action: Any = "resume" if core.books.is_halted else "halt"
+        core.do(Controlled(action, "anna", "a question", epoch=core.books.epoch))
+
+    def wait(self) -> None:
+        self.pair.now_ns += self.random.randrange(90) * NS
+
+    def calm(self) -> None:
+        """Nothing goes wrong any more; what was begun ends. A target that a venue refused is tried again once it has changed."""
+        for core in (self.pair.home, self.pair.away):
+            if core.books.is_halted:
+                core.do(Controlled("resume", "anna", "it is over", epoch=core.books.epoch))
+        for target in (105.0, 108.0, 106.0, 107.0, 107.0):
+            self.pair.bar(target, target)
+            self.pair.carry()
+            for core in (self.pair.home, self.pair.away):
+                for name, order in list(core.books.open.items()):
+                    if order.is_cancel_wanted:
+                        self.report(core, name, OrderState.CANCELLED)
+            self.pair.settle()
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_whatever_happens_home_and_the_other_account_agree_in_the_end(seed: int) -> None:
+    storm = Storm(seed)
+    for _ in range(80):
+        storm.act()
+    storm.calm()
+
+    pair = storm.pair
+    assert pair.waits == 0
+    assert pair.home.books.parts["both"].quantity(ABC.id) == 7
+    assert pair.away.books.parts["both"].quantity(XYZ.id) == 7
+    handed = [one.given for entry in pair.home.entries() for one in entry.records if isinstance(one, HandedOver)]
+    taken = [one.number for entry in pair.away.entries() for one in entry.records if isinstance(one, TakenOver)]
+    assert [one.number for one in handed] == taken
+    judged = {one.client_order_id for given in handed for one in given.intents}
+    refused = {one.refusal.intent.client_order_id for entry in pair.away.entries() for one in entry.records if isinstance(one, Refused)}
+    assert judged == refused | set(pair.away.books.orders)
+    assert not refused & set(pair.away.books.orders)
     pair.check()
 
 
