@@ -25,7 +25,7 @@ from tradewinds.trading.recovery import Comparing
 from tradewinds.trading.tracking import Tracking
 
 LATE_S = 0.3
-ONLY_AT = {"stale_answers": "direct"}  # the other adapters hear of every end in a second way
+ONLY_AT = {"stale_answers": "direct"}  # the other adapters hear of most ends in a second way, so that it decides less often
 Put = Callable[[Any, str, Any], None]
 
 
