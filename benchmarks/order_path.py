@@ -227,6 +227,7 @@ async def _measured(folder: Path, url: str, bars: int, *, is_rehearsed: bool) ->
                 taken["ccxt_order_ms"].append(whole)
     if rehearsing is not None:
         rehearsing.cancel()
+        await asyncio.gather(rehearsing, return_exceptions=True)
     service.stop()
     await asyncio.gather(running, news)
     closing.close()

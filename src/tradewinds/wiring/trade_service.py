@@ -108,6 +108,7 @@ class Assembled:
         finally:
             for one in watching:
                 one.cancel()
+            await asyncio.gather(*watching, return_exceptions=True)
             await control.close()
             await asyncio.to_thread(self.projection.stop)
             if timer is not None:
