@@ -86,7 +86,7 @@ def test_exposures_to_the_french_factors_are_least_squares(shared: Path, panel: 
 
     design = np.column_stack([np.ones(60), french])
     assert (used[-1] == 60).all()
-    assert slopes[-1].T == pytest.approx(np.linalg.lstsq(design, ours)[0][1:], abs=1e-10)
+    assert pytest.approx(np.linalg.lstsq(design, ours)[0][1:], abs=1e-10) == slopes[-1].T
     assert np.isnan(slopes[:60]).all()
     assert slopes[-1, :, 0].mean() == pytest.approx(1.0, abs=0.15)
 
