@@ -30,6 +30,7 @@ DEVIATIONS_MAX = 6.0
 EXPLAINED_MAX = 0.3
 """Share of a label's variance that past returns may explain: markets grant a few hundredths."""
 ROWS_MIN = 30
+RIDGE = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -252,6 +253,7 @@ def _explained(values: Floats, columns: list[Floats]) -> float:
     total = float((y * y).sum())
     if total <= 0:
         return 0.0
-    left = y - x @ np.linalg.lstsq(x, y, rcond=None)[0]
-    missed = float((left * left).sum())
+    gram = x.T @ x
+    gram[np.diag_indices_from(gram)] *= 1.0 + RIDGE  # returns of a market that stands still are no reason to fail
+    missed = total - float((x.T @ y) @ np.linalg.lstsq(gram, x.T @ y, rcond=None)[0])
     return 1.0 - missed / total * (rows - 1) / (rows - width - 1)
