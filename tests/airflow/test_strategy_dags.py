@@ -24,6 +24,7 @@ interval: 1d
 account: {name: main, capital: 10000, currency: USDT}
 mode: paper
 """
+TWO_ACCOUNTS = (("main", "BTCUSDT.BINANCE"), ("side", "BTCUSDT.BINANCE_UM"))
 
 
 @pytest.fixture
@@ -59,6 +60,20 @@ def test_a_strategy_file_becomes_a_dag_that_airflow_can_keep(workspace: Path) ->
         "outcome",
     ]
     assert dag.tags >= {"strategy", "paper"}
+    json.dumps(DagSerialization.to_dict(dag))
+
+
+def test_each_account_of_a_strategy_is_reconciled_by_a_task_of_its_own(workspace: Path) -> None:
+    one = "account: {name: main, capital: 10000, currency: USDT}\n"
+    rows = [f"  - {{name: {name}, capital: 1, currency: USDT, instruments: [{symbol}]}}" for name, symbol in TWO_ACCOUNTS]
+    _write(workspace, "both", DAILY.replace(one, "\n".join(["accounts:", *rows]) + "\n").replace("instruments: [BTCUSDT.BINANCE]\n", ""))
+
+    (dag,) = shipped.strategies().dags.values()
+
+    assert "on main and side" in str(dag.description)
+    reconciling = {task.task_id: getattr(task, "account", None) for task in dag.tasks if task.task_id.startswith("reconcile")}
+    assert reconciling == {"reconcile": "main", "reconcile_side": "side"}
+    assert dag.get_task("outcome").upstream_task_ids >= set(reconciling)
     json.dumps(DagSerialization.to_dict(dag))
 
 

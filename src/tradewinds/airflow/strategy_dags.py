@@ -83,10 +83,11 @@ def planned_of(path: Path, config: Config) -> Planned | None:
 def strategy_dag(planned: Planned, *, is_replay: bool = False) -> DAG:
     """The DAG of one strategy."""
     terms = planned.declared.terms
-    account = terms.account_name
+    accounts = [str(one["name"]) for one in terms.accounts] or ([] if terms.account_name is None else [terms.account_name])
+    where = " and ".join(accounts) or "no account"
     drawn = DAG(
         planned.name,
-        description=f"{planned.declared.strategy} {terms.mode} on {account or 'no account'}: decide, approve, report, reconcile",
+        description=f"{planned.declared.strategy} {terms.mode} on {where}: decide, approve, report, reconcile",
         schedule=timetable(planned.schedule, is_replay=is_replay),
         catchup=False,
         auto_register=False,
@@ -106,11 +107,14 @@ def strategy_dag(planned: Planned, *, is_replay: bool = False) -> DAG:
         ).expand_kwargs(waiting.output)
         answered = AnsweredTask(task_id="answered", approve=APPROVE, trigger_rule=TriggerRule.ALL_DONE)
         report = ReportTask(task_id="report", strategy=strategy, trigger_rule=TriggerRule.ALL_DONE)
-        reconcile = ReconcileTask(task_id="reconcile", account=account or "", trigger_rule=TriggerRule.ALL_DONE)
+        reconciles = [
+            ReconcileTask(task_id=f"reconcile_{name}" if number else "reconcile", account=name, trigger_rule=TriggerRule.ALL_DONE)
+            for number, name in enumerate(accounts or [""])
+        ]
         outcome = OutcomeTask(task_id="outcome", trigger_rule=TriggerRule.ONE_FAILED, retries=0)
-        decide >> waiting >> approval >> answered >> report >> reconcile
+        decide >> waiting >> approval >> answered >> report >> reconciles
         # Those that run in spite of failures must not hide them.
-        [decide, waiting, answered, report, reconcile] >> outcome
+        [decide, waiting, answered, report, *reconciles] >> outcome
     return drawn
 
 
