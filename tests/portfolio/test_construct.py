@@ -234,3 +234,30 @@ def test_nothing_heavy_is_imported_before_a_construction() -> None:
     printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
 
     assert printed.strip() == "[]"
+
+
+class Panic(BaseException):
+    """What a solver written in Rust raises when it stops over a bug of its own."""
+
+
+def test_a_solver_that_panics_or_is_not_installed_leaves_the_portfolio_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    today = np.array([0.25, 0.25, 0.25, 0.25])
+
+    with monkeypatch.context() as patched:
+        patched.setattr("skfolio.optimization.MeanRisk.fit", lambda *_: (_ for _ in ()).throw(Panic("called unwrap on None")))
+        panicked = construct(_problem(today=today))
+    with monkeypatch.context() as patched:
+        patched.setitem(sys.modules, "skfolio.optimization", None)
+        missing = construct(_problem(today=today))
+
+    assert (panicked.rung, panicked.weights.tolist()) == (Rung.HOLD, today.tolist())
+    assert "as asked: Panic: called unwrap on None" in panicked.why
+    assert missing.rung is Rung.HOLD
+    assert "ModuleNotFoundError" in missing.why
+
+
+def test_whoever_stops_the_job_stops_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("skfolio.optimization.MeanRisk.fit", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+
+    with pytest.raises(KeyboardInterrupt):
+        construct(_problem())

@@ -12,10 +12,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
 from tradewinds.portfolio.hard import into_hard_limits
-from tradewinds.portfolio.ideal import ideal_weights
+from tradewinds.portfolio.ideal import IDEALS, ideal_weights
 from tradewinds.portfolio.measure import answer, holds
 from tradewinds.portfolio.optimiser import Wish, best_weights
 from tradewinds.portfolio.prepared import Prepared, prepared
@@ -30,41 +33,44 @@ def construct(problem: Problem) -> Solution:
     """Target weights of the problem. Whatever its arrays hold there is a solution, and its hard limits hold."""
     given = prepared(problem)
     tried: list[str] = []
-    if given.is_known.any():
-        try:
-            found = _climbed_down(given, tried)
-        except Exception as error:  # noqa: BLE001 - solvers of other houses raise anything; a night ends with targets, and says which
-            tried.append(f"no ideal: {_first_line(error)}")
-            found = None
-        if found is not None:
-            weights, rung = found
-            return answer(given, weights, rung, _why(rung, tried))
-    else:
+    if not given.is_known.any():
         tried.append("no risk is known")
+    elif (found := _climbed_down(given, tried)) is not None:
+        weights, rung = found
+        return answer(given, weights, rung, _why(rung, tried))
     return answer(given, into_hard_limits(given.today, problem.limits, given.frozen), Rung.HOLD, _why(Rung.HOLD, tried))
 
 
 def _climbed_down(given: Prepared, tried: list[str]) -> tuple[Floats, Rung] | None:
     wish = Wish(given.expected_return)
     if given.problem.method is not Method.MEAN_VARIANCE:
-        centre = ideal_weights(given)
-        wish = Wish(np.zeros_like(given.today), centre)
-        if centre is not None and _is_accepted(given, centre, Rung.AS_ASKED):
-            return into_hard_limits(centre, given.problem.limits, given.frozen), Rung.AS_ASKED
-    for rung in Rung:
-        if rung is Rung.HOLD:
+        wish = Wish(np.zeros_like(given.today))
+    if given.problem.method in IDEALS:
+        centre = _attempt(lambda: ideal_weights(given), "no ideal", tried)
+        if centre is None:
             return None
-        if rung is not Rung.AS_ASKED and not _softens(given, rung):
-            continue
-        try:
-            raw = best_weights(given, wish, rung)
-        except Exception as error:  # noqa: BLE001 - as above: no answer on this rung, the next one is tried
-            tried.append(f"{_spoken(rung)}: {_first_line(error)}")
+        if _is_accepted(given, centre, Rung.AS_ASKED):
+            return into_hard_limits(centre, given.problem.limits, given.frozen), Rung.AS_ASKED
+        wish = Wish(np.zeros_like(given.today), centre)
+    for rung in (one for one in Rung if one is Rung.AS_ASKED or _softens(given, one)):
+        raw = _attempt(partial(best_weights, given, wish, rung), _spoken(rung), tried)
+        if raw is None:
             continue
         if _is_accepted(given, raw, rung):
             return into_hard_limits(raw, given.problem.limits, given.frozen), rung
         tried.append(f"{_spoken(rung)}: the solver's answer broke limits")
     return None
+
+
+def _attempt(work: Callable[[], Floats], name: str, tried: list[str]) -> Floats | None:
+    """What the work answers, or None with what happened in `tried`."""
+    try:
+        return work()
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # noqa: BLE001 - solvers of other houses raise anything, Rust's panics are no Exception even
+        tried.append(f"{name}: {_first_line(error)}")
+        return None
 
 
 def _is_accepted(given: Prepared, raw: Floats, rung: Rung) -> bool:
@@ -76,6 +82,8 @@ def _is_accepted(given: Prepared, raw: Floats, rung: Rung) -> bool:
 def _softens(given: Prepared, rung: Rung) -> bool:
     """Whether that rung asks for less than the one above it."""
     limits = given.problem.limits
+    if rung is Rung.HOLD:
+        return False
     if rung is Rung.SOFT_EXPOSURES:
         return bool(limits.factors or limits.groups)
     if rung is Rung.SOFT_TRACKING:
@@ -91,7 +99,7 @@ def _spoken(rung: Rung) -> str:
     return rung.name.lower().replace("_", " ")
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     if type(error).__name__ == "ConvexOptimizationError":  # skfolio's word for a problem that is infeasible, and for a solver that gave up
         return "no solution found"
     text = str(error).strip().splitlines()

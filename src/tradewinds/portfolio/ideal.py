@@ -15,16 +15,17 @@ from tradewinds.portfolio.optimiser import SOLVER, prior, scaled
 from tradewinds.portfolio.prepared import Prepared
 from tradewinds.portfolio.problem import FactorRisk, Floats, Method
 
+IDEALS = frozenset({Method.MAXIMUM_SHARPE, Method.RISK_PARITY, Method.HIERARCHICAL_RISK_PARITY, Method.EQUAL_WEIGHT})
+"""Methods that name one."""
 
-def ideal_weights(given: Prepared) -> Floats | None:
-    """(N,) with a sum of `invested_max` (what is fixed keeps its weight), or None where the method has no ideal.
+
+def ideal_weights(given: Prepared) -> Floats:
+    """(N,) with a sum of `invested_max`; what is fixed keeps its weight.
 
     Raises whatever skfolio, cvxpy and Clarabel raise where there is none.
     """
     problem = given.problem
     chosen = np.flatnonzero(~given.fixed & (problem.limits.position_max > 0))
-    if problem.method in (Method.MEAN_VARIANCE, Method.MINIMUM_VARIANCE):
-        return None
     weights = np.where(given.fixed, given.kept, 0.0)
     if not len(chosen):
         return weights

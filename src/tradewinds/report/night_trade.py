@@ -10,7 +10,8 @@ from tradewinds.report.night_data import Absent, Night, PlannedTrade, TradeNight
 from tradewinds.report.night_health import Part, absent
 from tradewinds.report.number import ABSENT, count, money, percent
 
-TRADES = 100
+SHOWN = 30  # trades that stand open; the others can be unfolded
+TRADES = 1000
 
 
 def trades_part(night: Night) -> Part:
@@ -25,7 +26,7 @@ def trades_part(night: Night) -> Part:
 
 def _plan(plan: TradeNight, currency: str) -> str:
     largest = sorted(plan.trades, key=lambda one: (-abs(one.weight_to - one.weight_from), one.instrument))
-    more = [f"And {count(len(largest) - TRADES)} smaller trades."] if len(largest) > TRADES else []
+    more = [f"And {count(len(largest) - TRADES)} smaller ones that the page leaves out."] if len(largest) > TRADES else []
     left = [f"{count(plan.left)} trades were left out as too small."] if plan.left else []
     return page.facts(_facts(plan, currency)) + trade_table(largest[:TRADES], currency) + page.notes([*more, *left, *plan.notes])
 
@@ -41,6 +42,12 @@ def _facts(plan: TradeNight, currency: str) -> list[tuple[str, str]]:
     ]
     rows += [("Limits that do not hold", "; ".join(plan.broken))] if plan.broken else []
     return rows + ([("Limits that bind", "; ".join(plan.binding))] if plan.binding else [])
+
+
+def _folded(trades: Sequence[PlannedTrade], currency: str) -> str:
+    if not trades:
+        return ""
+    return f"<details><summary>{count(len(trades))} smaller trades</summary>{trade_table(trades, currency)}</details>"
 
 
 def trade_table(trades: Sequence[PlannedTrade], currency: str) -> str:
