@@ -57,6 +57,19 @@ def test_one_more_night_equals_the_full_computation() -> None:
     assert (step.specific_variance == full.specific_variance).all()
 
 
+def test_a_state_kept_as_a_file_goes_on_as_if_it_had_not_been() -> None:
+    returns, exposures, _ = _drawn(60, 30)
+    state, last = risk_state(_fitted(returns[:59], exposures[:59])), _fitted(returns[59:], exposures[59:], 59)
+
+    back = no_risk_state(state.factors, state.instruments).restored(state.arrays())
+
+    models = [one.followed_by(last).model(exposures[-1], known_ns=1, kind="x", periods_a_year=365.0) for one in (state, back)]
+    assert (models[0].factor_covariance == models[1].factor_covariance).all()
+    assert (models[0].specific_variance == models[1].specific_variance).all()
+    with pytest.raises(DataFault, match=r"'own_counts', 'own_recent', 'own_sums', 'own_weights'\] are missing or of another shape"):
+        no_risk_state(state.factors, state.instruments[:10]).restored(state.arrays())
+
+
 def test_a_history_of_risk_is_the_models_of_its_sessions() -> None:
     returns, exposures, _ = _drawn(60, 40)
     fitted = _fitted(returns, exposures)

@@ -6,10 +6,12 @@ same steps, so they give the same numbers. `state.model(...)` is the model after
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tradewinds.core.errors import DataFault
 from tradewinds.core.instant import text
@@ -17,7 +19,7 @@ from tradewinds.risk import covariance, specific
 from tradewinds.risk.covariance import CovarianceSettings, FactorMoments, no_factor_moments
 from tradewinds.risk.factor_returns import FactorReturns, Floats
 from tradewinds.risk.gap import Gap
-from tradewinds.risk.moments import Moments
+from tradewinds.risk.moments import CrossMoments, Moments
 from tradewinds.risk.risk_model import RiskModel
 from tradewinds.risk.specific import SpecificSettings, no_specific_moments, specific_variance
 
@@ -72,6 +74,37 @@ class RiskState:
         )
         moved = own.placed(places, len(place))
         return RiskState(self.factors, tuple(instruments), self.at_ns, self.common, moved, self.specific)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Everything that the sessions so far have left, by name, to be kept as a file; settings and names are not in it."""
+        found: dict[str, NDArray[Any]] = {"at_ns": np.array([] if self.at_ns is None else [self.at_ns], np.int64)}
+        for name, part in self._parts().items():
+            found |= {f"{name}_{field}": getattr(part, field) for field in ("sums", "weights", "recent")}
+        return found | {"own_counts": self.own.counts, "volatility_counts": self.common.volatility.counts}
+
+    def restored(self, arrays: Mapping[str, NDArray[Any]]) -> RiskState:
+        """This state, of the same names and settings, with what `arrays` of another left. Raises DataFault for shapes of another state."""
+        own = self.arrays()
+        wrong = sorted(name for name in own if name not in arrays or (name != "at_ns" and arrays[name].shape != own[name].shape))
+        if wrong:
+            raise DataFault(f"risk state: {wrong} are missing or of another shape, expected {len(own)} arrays of this state's")
+        kept = {name: np.asarray(arrays[name], own[name].dtype) for name in own}
+
+        def part(name: str, half_life: float) -> Moments:
+            return Moments(half_life, kept[f"{name}_sums"], kept[f"{name}_weights"], kept[f"{name}_recent"], kept[f"{name}_counts"])
+
+        common = FactorMoments(
+            self.common.settings,
+            part("volatility", self.common.volatility.half_life),
+            CrossMoments(
+                self.common.correlation.half_life, kept["correlation_sums"], kept["correlation_weights"], kept["correlation_recent"]
+            ),
+        )
+        at_ns = int(kept["at_ns"][0]) if len(kept["at_ns"]) else None
+        return RiskState(self.factors, self.instruments, at_ns, common, part("own", self.own.half_life), self.specific)
+
+    def _parts(self) -> dict[str, Moments | CrossMoments]:
+        return {"own": self.own, "volatility": self.common.volatility, "correlation": self.common.correlation}
 
     def model(
         self, exposures: Floats, *, known_ns: int, kind: str, periods_a_year: float, at_ns: int | None = None, gaps: tuple[Gap, ...] = ()
