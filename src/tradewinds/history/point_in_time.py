@@ -23,6 +23,7 @@ from tradewinds.core.instant import text
 from tradewinds.history.panel import UNKNOWN_NS
 
 Ints = NDArray[np.int64]
+Codes = NDArray[np.int32]
 Floats = NDArray[np.float64]
 
 KEYS = ("instrument",)
@@ -76,9 +77,9 @@ def columns_known(
     place = {name: index for index, name in enumerate(dict.fromkeys(instruments))}
     if len(place) != len(instruments):
         raise Rejected(f"point-in-time join: {len(instruments) - len(place)} instruments stand there twice, expected each once")
-    names = pl.DataFrame({"instrument": list(place), "_code": range(len(place))}, schema={"instrument": pl.String, "_code": pl.Int64})
+    names = pl.DataFrame({"instrument": list(place), "_code": range(len(place))}, schema={"instrument": pl.String, "_code": pl.Int32})
     mine = facts.join(names, on="instrument", how="inner", maintain_order="left")
-    asked = np.repeat(np.arange(len(place), dtype=np.int64), len(times))
+    asked = np.repeat(np.arange(len(place), dtype=np.int32), len(times))
     rows = _rows(mine, mine["_code"].to_numpy(), asked, np.tile(times, len(place)), age_max_ns)
     is_known = rows != NO_ROW
     shape = (len(place), len(times))
@@ -91,7 +92,7 @@ def columns_known(
     return found
 
 
-def _rows(facts: pl.DataFrame, codes: Ints, asked_codes: Ints, asked_ns: Ints, age_max_ns: int | None) -> Ints:
+def _rows(facts: pl.DataFrame, codes: Codes, asked_codes: Codes, asked_ns: Ints, age_max_ns: int | None) -> Ints:
     """For each question the position of the fact that answers it, NO_ROW where none does; both sides in any order."""
     if age_max_ns is not None and age_max_ns < 0:
         raise Rejected(f"point-in-time join: greatest age {age_max_ns} ns, expected at least 0")
@@ -104,7 +105,7 @@ def _rows(facts: pl.DataFrame, codes: Ints, asked_codes: Ints, asked_ns: Ints, a
     return rows
 
 
-def _order(facts: pl.DataFrame | None, codes: Ints, times: Ints, start: Ints | None) -> Ints:
+def _order(facts: pl.DataFrame | None, codes: Codes, times: Ints, start: Ints | None) -> Ints:
     """Positions by code, time and start; what facts share is settled by when it was captured and from which bytes it came."""
     ties = [] if facts is None else [facts[name].alias(f"_{name}") for name in _TIES if name in facts.columns]
     frame = pl.DataFrame([pl.Series("code", codes), pl.Series("at", times), *([] if start is None else [pl.Series("start", start)]), *ties])
@@ -119,7 +120,7 @@ def _order(facts: pl.DataFrame | None, codes: Ints, times: Ints, start: Ints | N
     return order
 
 
-def _codes(facts: pl.DataFrame, decisions: pl.DataFrame, keys: Sequence[str]) -> tuple[Ints, Ints]:
+def _codes(facts: pl.DataFrame, decisions: pl.DataFrame, keys: Sequence[str]) -> tuple[Codes, Codes]:
     """The keys of both sides as whole numbers, equal where the keys are. A key that only facts have counts, one of decisions too."""
     if len(keys) == 1 and facts.schema[keys[0]] == decisions.schema[keys[0]] == pl.String:
         runs = [one[keys[0]].rle().struct.unnest() for one in (facts, decisions)]  # rows of one instrument mostly stand together
@@ -127,14 +128,14 @@ def _codes(facts: pl.DataFrame, decisions: pl.DataFrame, keys: Sequence[str]) ->
         first, second = (_expanded(one, kind) for one in runs)
         return first, second
     both = pl.concat([facts.select(keys), decisions.select(keys)])
-    codes = both.select(pl.struct(keys).rank("dense").cast(pl.Int64)).to_series().to_numpy()
+    codes = both.select(pl.struct(keys).rank("dense").cast(pl.Int32)).to_series().to_numpy()
     return codes[: len(facts)], codes[len(facts) :]
 
 
-def _expanded(runs: pl.DataFrame, kind: pl.Enum) -> Ints:
+def _expanded(runs: pl.DataFrame, kind: pl.Enum) -> Codes:
     if runs["value"].null_count():
         raise Rejected("point-in-time join: rows without an instrument, expected one in each")
-    return np.repeat(runs["value"].cast(kind).to_physical().cast(pl.Int64).to_numpy(), runs["len"].to_numpy())
+    return np.repeat(runs["value"].cast(kind).to_physical().cast(pl.Int32).to_numpy(), runs["len"].to_numpy())
 
 
 def _taken(column: pl.Series, rows: Ints, missing: pl.Series | None) -> pl.Series:
@@ -164,7 +165,7 @@ _EVERY = np.empty(0, np.int64)  # in order already
 
 
 @compiled
-def _rises(codes: Ints, times: Ints, start: Ints) -> bool:
+def _rises(codes: Codes, times: Ints, start: Ints) -> bool:
     """Whether rows rise strictly by (code, time, start)."""
     for i in range(1, len(codes)):
         if codes[i] != codes[i - 1]:
@@ -176,7 +177,7 @@ def _rises(codes: Ints, times: Ints, start: Ints) -> bool:
 
 
 @compiled
-def _rises_weakly(codes: Ints, times: Ints) -> bool:
+def _rises_weakly(codes: Codes, times: Ints) -> bool:
     is_risen = True
     for i in range(1, len(codes)):
         is_risen &= codes[i] > codes[i - 1] or (codes[i] == codes[i - 1] and times[i] >= times[i - 1])
@@ -184,7 +185,7 @@ def _rises_weakly(codes: Ints, times: Ints) -> bool:
 
 
 @compiled
-def _twin(codes: Ints, times: Ints, start: Ints, order: Ints) -> int:
+def _twin(codes: Codes, times: Ints, start: Ints, order: Ints) -> int:
     for k in range(1, len(order)):
         i, j = order[k - 1], order[k]
         if codes[i] == codes[j] and times[i] == times[j] and start[i] == start[j]:
@@ -194,8 +195,8 @@ def _twin(codes: Ints, times: Ints, start: Ints, order: Ints) -> int:
 
 @compiled
 def _merged(
-    codes: Ints, start: Ints, event: Ints, known: Ints, order: Ints,
-    asked_codes: Ints, asked_ns: Ints, asked: Ints, age_max: int, rows: Ints,
+    codes: Codes, start: Ints, event: Ints, known: Ints, order: Ints,
+    asked_codes: Codes, asked_ns: Ints, asked: Ints, age_max: int, rows: Ints,
 ) -> None:  # fmt: skip
     """Both sides once, by code and time; order and asked may be empty: in order already."""
     is_sorted, is_asked_sorted = len(order) == 0, len(asked) == 0
