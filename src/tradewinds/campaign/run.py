@@ -216,7 +216,8 @@ class Simulation:
                 continue
             for given in self.work.next(account.engine.books):
                 account.put(given)
-            is_enough = self.orders() >= ORDERS_LEAST and self.record.faults.total() >= FAULTS_LEAST
+            has_orders = len(self.stage.exchange.orders) >= ORDERS_LEAST and self.orders() >= ORDERS_LEAST
+            is_enough = has_orders and self.record.faults.total() >= FAULTS_LEAST
             if is_enough and not self.is_halted and not self.is_night_ahead:
                 return
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 
 from tradewinds.campaign.chaos import Chaos
 from tradewinds.campaign.loop import Loop
@@ -86,9 +88,9 @@ class Connection(asyncio.Protocol):
         head, separator, rest = bytes(self._bytes).partition(b"\r\n\r\n")
         if not separator:
             return None
-        first, *lines = head.decode("latin-1").split("\r\n")
-        method, target, _ = first.split(" ", 2)
-        headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        first, _, lines = head.partition(b"\r\n")
+        method, target, _ = first.decode("latin-1").split(" ", 2)
+        headers = _headers(lines)
         size = int(headers.get("content-length", "0"))
         if len(rest) < size:
             return None
@@ -217,6 +219,13 @@ class Connection(asyncio.Protocol):
     def _close(self) -> None:
         if self._end is not None:
             self._end.close()
+
+
+@lru_cache(256)
+def _headers(lines: bytes) -> Mapping[str, str]:
+    """By their names in small letters; a client says the same ones again and again."""
+    parts = (line.partition(":") for line in lines.decode("latin-1").split("\r\n"))
+    return MappingProxyType({name.strip().lower(): value.strip() for name, _, value in parts if name})
 
 
 def written(answer: Answer) -> bytes:
