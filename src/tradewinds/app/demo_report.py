@@ -60,6 +60,7 @@ def show(report: Mapping[str, Any]) -> None:
         click.echo("  " + _short(line))
     there = "is" if report["lineage"]["is_in_raw_store"] else "IS NOT"
     click.echo(f"\nSHA-256 {report['lineage']['sha256']} {there} in the raw store.")
+    _night(report["night"])
     _backtest(report["backtest"])
     _trading(report["trading"])
     seconds = report["seconds"]["total"]
@@ -74,6 +75,21 @@ def _restatement(as_of: Mapping[str, Any]) -> None:
             rows.append((value["as_of"], value["close"], value["status"], value["vendor"], value["reason"]))
     title = f"One restatement: {as_of['instrument']} {as_of['session']}, asked as of two times"
     print_table(title, ("as of", "close", "status", "vendor", "reason"), rows)
+
+
+def _night(night: Mapping[str, Any]) -> None:
+    steps = [
+        (step.replace("_", " "), one["state"], len(one["gaps"]), one["gaps"][0] if one["gaps"] else "")
+        for step, one in night["steps"].items()
+    ]
+    click.echo()
+    print_table(f"The night of {night['session']}: research on that history", ("step", "ended", "gaps", "the first of them"), steps)
+    model = night["model"]
+    scores = ", ".join(f"{name} {value:.3f}" for name, value in model["scores"].items() if name in ("ic", "ic_t") and value is not None)
+    click.echo(f"Model {model['name']} {model['sha256'][:12]}…, out of sample: {scores or 'no score'}")
+    for trade in night["steps"].get("signals", {}).get("trades", [])[:5]:
+        click.echo(f"  tomorrow: {trade['instrument']} {trade['weight_from']:.1%} -> {trade['weight_to']:.1%}, {trade['reason']}")
+    click.echo(f"Its page: {night['page']}\n")
 
 
 def _backtest(tested: Mapping[str, Any]) -> None:

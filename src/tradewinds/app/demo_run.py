@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from tradewinds.app import demo_data
+from tradewinds.app import demo_data, demo_night
 from tradewinds.app.airflow_process import Airflow
 from tradewinds.app.demo_coins import SEED, SEEDED_NOW, Coins, coins_for
 from tradewinds.app.demo_data import LATE_NIGHT, QUIET_NIGHT, DemoData
@@ -29,6 +29,7 @@ from tradewinds.wiring.settings import default_home, load_config
 
 MARK = "made by tradewinds demo; removed when it runs again\n"
 RUN_S_MAX = 300.0
+NIGHTS = 4  # the history, a quiet night, a late one, and its morning after
 STRATEGY = "moving_average.py"
 EQUITIES = """\
 equities:
@@ -85,7 +86,8 @@ class Demo:
         box = None if self._is_online else self._timed("local venues", lambda: sandbox.start(coins.sandbox()))
         environment = {**coins.environment(), **(box.environment if box is not None else {})}
         config_file = workspace / "tradewinds.yaml"
-        config_file.write_text(coins.yaml() + EQUITIES, encoding="utf-8")
+        config_file.write_text(self._yaml(coins), encoding="utf-8")
+        demo_night.write_models(workspace)
         ours = {"TRADEWINDS_CONFIG": str(config_file), "TRADEWINDS_HOME": str(self._folder / "home"), **environment}
         airflow = Airflow(self._folder / "airflow", environment=ours, is_durable=False)
         try:
@@ -94,7 +96,7 @@ class Demo:
             data = self._timed("equity drops", lambda: self._drops(workspace))
             house = House(load_config(config_file, ours))
             house.ledger  # noqa: B018 - made before several tasks want it at once
-            self._play(airflow, workspace, data, coins)
+            self._play(airflow, workspace, data, coins, house)
             self._screen.say("Airflow", "stopping")
         finally:
             airflow.stop()
@@ -106,6 +108,7 @@ class Demo:
         left = airflow.processes_left()
         tested = self._timed("backtest", lambda: backtested(workspace / "strategies" / STRATEGY, house, self._folder / "backtests"))
         found = facts(house, data, BEFORE_RESTATEMENT, NEXT_MORNING)
+        night = demo_night.facts_of_night(house, str(LATE_NIGHT))
         traded = self._timed("trading", lambda: self._traded(workspace, coins).run())
         self._seconds |= {f"Airflow {name}": seconds for name, seconds in airflow.phases.items()}
         self._seconds |= {f"{ran.dag} {ran.partition}": ran.seconds for ran in self._runs}
@@ -114,17 +117,23 @@ class Demo:
             "metadata": told,
             "runs": [{"dag": r.dag, "run_id": r.run_id, "partition": r.partition, "state": r.state} for r in self._runs],
         }
-        is_good = not left and all(r.state == "success" for r in self._runs) and found["is_complete"] and traded["is_good"]
+        is_good = (
+            not left and all(r.state == "success" for r in self._runs) and found["is_complete"] and night["is_good"] and traded["is_good"]
+        )
         return {
             "is_good": is_good,
             "airflow": airflow_facts,
             **found,
+            "night": night,
             "backtest": tested,
             "trading": traded,
             "seconds": self._seconds,
             "processes_left": len(left) + traded["processes_left"],
             "folder": str(self._folder),
         }
+
+    def _yaml(self, coins: Coins) -> str:
+        return coins.yaml() + EQUITIES + demo_night.RESEARCH
 
     def _traded(self, workspace: Path, coins: Coins) -> TradingDemo:
         """Trading goes on where the history of the seeded market ends; with other coins it is a house by itself."""
@@ -133,14 +142,14 @@ class Demo:
             self._screen.say("trading", state)
 
         if coins.now == SEEDED_NOW:
-            return TradingDemo(workspace, self._folder / "home", coins.yaml() + EQUITIES, at_ns=parse(SEEDED_NOW), seed=SEED, say=say)
+            return TradingDemo(workspace, self._folder / "home", self._yaml(coins), at_ns=parse(SEEDED_NOW), seed=SEED, say=say)
         alone = self._folder / "trading"
         (alone / "workspace").mkdir(parents=True)
         return TradingDemo(alone / "workspace", alone / "home", ALONE, at_ns=parse(SEEDED_NOW), seed=SEED, say=say)
 
-    def _play(self, airflow: Airflow, workspace: Path, data: DemoData, coins: Coins) -> None:
+    def _play(self, airflow: Airflow, workspace: Path, data: DemoData, coins: Coins, house: House) -> None:
         with ThreadPoolExecutor(2) as pool:
-            chains = [pool.submit(self._equities, airflow, workspace, data), pool.submit(self._coins, airflow, coins)]
+            chains = [pool.submit(self._equities, airflow, workspace, data, house), pool.submit(self._coins, airflow, coins)]
             for chain in chains:
                 chain.result()
 
@@ -148,12 +157,13 @@ class Demo:
         for dag in ("universe", "crypto_backfill", "crypto_incremental"):
             self._dag(airflow, dag, coins.partition, {})
 
-    def _equities(self, airflow: Airflow, workspace: Path, data: DemoData) -> None:
+    def _equities(self, airflow: Airflow, workspace: Path, data: DemoData, house: House) -> None:
         clock = workspace / "equities.clock"
         params = {"clock": f"@{clock}"}
         dag = "equities_nightly_xnys"
         clock.write_text(HISTORY_READ)
         self._dag(airflow, dag, f"{demo_data.FIRST}..{demo_data.LAST_OF_HISTORY}", params)
+        self._trained(airflow, house)
         clock.write_text(QUIET_EVENING)
         self._dag(airflow, dag, str(QUIET_NIGHT), params)
         clock.write_text(LATE_EVENING)
@@ -162,6 +172,23 @@ class Demo:
             demo_data.write_drop(workspace / "drops" / vendor / f"{LATE_NIGHT}-late.csv", bars)
         clock.write_text(NEXT_MORNING)
         self._dag(airflow, dag, str(LATE_NIGHT), params, note=" (the morning after)")
+        self._followed(airflow, "report_us", NIGHTS)
+
+    def _trained(self, airflow: Airflow, house: House) -> None:
+        """The features of the history that was published start by themselves; a model is trained on them and put in charge."""
+        self._followed(airflow, "features_us", 1)
+        self._dag(airflow, "train_trend", str(demo_data.LAST_OF_HISTORY), {})
+        self._timed("model put in charge", lambda: demo_night.promote(house))
+
+    def _followed(self, airflow: Airflow, dag: str, count: int) -> None:
+        """Runs that the publication before them starts."""
+        begun = time.monotonic()
+        demo_night.wait_for(airflow, dag, count, lambda state: self._screen.say(dag, state))
+        self._screen.say(dag, f"{count} done", is_over=True)
+        self._runs += [
+            Ran(run.dag_id, run.run_id, "after what was published", run.state, round(time.monotonic() - begun, 2))
+            for run in airflow.runs(dag)
+        ]
 
     def _dag(
         self,

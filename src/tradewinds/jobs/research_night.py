@@ -39,8 +39,11 @@ Work = Callable[[Context, Book, str], Ended]
 
 
 def run_step(context: Context, partition: str, params: Mapping[str, Any], *, step: str, work: Work) -> JobResult:
-    """Do the step's work and publish how it ended. Trouble of data, models and services ends it as `failed` with its reason; the night
-    goes on. Faults of ours are raised."""
+    """Do the step's work and publish how it ended.
+
+    A gap is no failure: it stands in the row and on the page. Trouble that leaves nothing of the step ends it as `failed` with its reason,
+    for all to see, and the next step starts all the same. Faults of ours are raised.
+    """
     book = book_of(context, params)
     state: NightState
     try:
@@ -51,13 +54,14 @@ def run_step(context: Context, partition: str, params: Mapping[str, Any], *, ste
     for gap in ended.gaps[:GAPS_MAX]:
         context.progress(f"{step}: {gap}")
     told = publish_end(context, book, step, partition, ended, state)
+    news = ended.rows_new + ended.rows_restated + told
     return JobResult(
-        state="partial" if ended.gaps else "done" if ended.rows_new + ended.rows_restated + told else "nothing",
+        state="partial" if state == "failed" else "done" if news else "nothing",
         rows_in=ended.rows_in,
         rows_published=ended.rows_new + told,
         rows_restated=ended.rows_restated,
-        failed={f"{step} {number}": gap for number, gap in enumerate(ended.gaps[:GAPS_MAX], 1)},
-        detail=dict(ended.detail),
+        failed={step: ended.gaps[0]} if state == "failed" else {},
+        detail={**ended.detail, "gaps": list(ended.gaps[:GAPS_MAX])},
     )
 
 

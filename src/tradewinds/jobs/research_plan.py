@@ -3,7 +3,8 @@
     bars -> features -> risk_model, predict -> signals -> report
 
 Each step publishes a row of its own `night-<step>-<book>` that says how it ended, so that the next one starts whatever happened: the
-night ends with what can be had and says what could not.
+night ends with what can be had and says what could not. A step is not tried twice by the plan: what it publishes the first time, a second
+try would no longer publish, and the chain would stop.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def _night(config: Config, name: str) -> list[Plan]:
             f"{step}_{name}",
             title,
             AfterTables(after),
-            (Step(step, f"research.{step}", {"research": name}, produces=(book_table(step, name),)),),
+            (Step(step, f"research.{step}", {"research": name}, produces=(book_table(step, name),), retries=0),),
             freshness_hours=NIGHT_HOURS,
             tags=("research",),
         )
