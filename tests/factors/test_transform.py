@@ -46,6 +46,20 @@ def test_ranks_agree_with_scipy() -> None:
     assert np.allclose(rank(values), expected)
 
 
+def test_ranks_tell_apart_what_differs_in_the_last_bit_alone() -> None:
+    chance = np.random.default_rng(1)
+    values = 1.0 + chance.integers(-40, 40, (20, 300)) * 2.0**-52
+    values[:, ::7] *= -1.0
+    values[:, ::11] = NAN
+    values[:, 3], values[:, 4], values[:, 5], values[:, 6] = 0.0, -0.0, 5e-324, -5e-324
+
+    known = ~np.isnan(values[0])
+    expected = (stats.rankdata(values[:, known], axis=1) - 1.0) / (known.sum() - 1.0)
+
+    assert np.allclose(rank(values)[:, known], expected, atol=1e-15)
+    assert np.isnan(rank(values)[:, ~known]).all()
+
+
 def test_zscore_has_mean_0_and_sample_deviation_1() -> None:
     assert zscore(row(1.0, 2.0, 3.0)).tolist() == [[-1.0, 0.0, 1.0]]
     assert zscore(row(1.0, 1.0, NAN, 3.0, 3.0), groups=row(0, 0, 0, 1, 1))[0].tolist() == pytest.approx([NAN] * 5, nan_ok=True)

@@ -9,10 +9,42 @@ from tradewinds.compiled import compiled
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Keys = NDArray[np.uint64]
 
 GROUPS_MAX = 4096
 ROUNDING = 1e-10  # a deviation below this share of the mean is rounding
 DEPENDENT = 1e-12  # a regressor whose share that the others do not explain is below this follows from them
+
+
+@compiled
+def keys(values: Floats, low_bits: int, out: Keys) -> None:
+    """Whole numbers that rise as the values do, with the column in the lowest bits in place of the value's own; NaN last.
+
+    numpy sorts whole numbers eight at once, and twice as fast as it sorts positions.
+    """
+    bits = values.view(np.uint64)
+    mask = ~np.uint64(0) << np.uint64(low_bits)
+    top = np.uint64(1) << np.uint64(63)
+    for t in range(values.shape[0]):
+        for j in range(values.shape[1]):
+            one = bits[t, j]
+            one = ~one if one & top else one | top
+            out[t, j] = (one & mask if values[t, j] == values[t, j] else mask) | np.uint64(j)
+
+
+@compiled
+def ordered(values: Floats, sorted_keys: Keys, low_bits: int, order: Ints) -> None:
+    """Positions by rising value, NaN last, from sorted keys; neighbours that differ only in the bits that were lost are put right."""
+    mask = (np.uint64(1) << np.uint64(low_bits)) - np.uint64(1)
+    for t in range(values.shape[0]):
+        row, at = values[t], order[t]
+        for k in range(values.shape[1]):
+            j = np.int64(sorted_keys[t, k] & mask)
+            place = k
+            while place > 0 and row[at[place - 1]] > row[j]:
+                at[place] = at[place - 1]
+                place -= 1
+            at[place] = j
 
 
 @compiled

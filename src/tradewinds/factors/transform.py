@@ -23,7 +23,7 @@ def rank(values: Floats, *, groups: Floats | None = None, mask: Mask | None = No
     given, codes, target = _asked("rank", values, groups, mask, out)
     for begin in range(0, len(given), ROWS_AT_ONCE):
         rows = slice(begin, begin + ROWS_AT_ONCE)
-        order = np.argsort(given[rows], axis=1)
+        order = _order(given[rows])
         if codes is None:
             crosswise.places(given[rows], order, target[rows])
         else:
@@ -76,6 +76,16 @@ def neutralise(
         return demean(given, groups=codes, out=target)
     crosswise.residual(given, np.stack(parts), np.zeros(given.shape) if codes is None else codes, target)
     return target
+
+
+def _order(values: Floats) -> NDArray[np.int64]:
+    """Positions of each row by rising value, NaN last."""
+    low_bits = max(1, (values.shape[1] - 1).bit_length())
+    keys, order = np.empty(values.shape, np.uint64), np.empty(values.shape, np.int64)
+    crosswise.keys(values, low_bits, keys)
+    keys.sort(axis=1)
+    crosswise.ordered(values, keys, low_bits, order)
+    return order
 
 
 def _asked(
