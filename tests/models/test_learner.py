@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from tradewinds.core.errors import DataFault, Rejected, Unreadable
 from tradewinds.models.learner import files_hash, learner_of, load_model
+from tradewinds.models.network import FittedNetwork
 from tradewinds.models.sample import Sample
 
 SPECS: list[dict[str, Any]] = [
@@ -18,14 +20,15 @@ SPECS: list[dict[str, Any]] = [
     {"kind": "lightgbm", "params": {"rounds": 30, "num_leaves": 7}},
     {"kind": "sklearn.ensemble.ExtraTreesRegressor", "params": {"n_estimators": 10, "max_depth": 5}},
     {"kind": "sklearn.linear_model.ElasticNet", "params": {"alpha": 1e-4}},
+    {"kind": "network", "params": {"hidden": [8], "epochs": 8, "rate": 0.01, "decay": 1.0}},
 ]
 
 
 @pytest.fixture(params=SPECS, ids=lambda spec: spec["kind"])
 def spec(request: pytest.FixtureRequest) -> dict[str, Any]:
     found: dict[str, Any] = request.param
-    for library in ("lightgbm",) if found["kind"] == "lightgbm" else ("sklearn", "skops") if found["kind"] != "ridge" else ():
-        pytest.importorskip(library)
+    for library in {"ridge": (), "lightgbm": ("lightgbm",), "network": ("torch",)}.get(found["kind"], ("sklearn", "skops")):
+        pytest.importorskip(library, reason=f"{library} is absent: no {found['kind']}")
     return found
 
 
@@ -222,3 +225,30 @@ def test_an_estimator_that_cannot_heed_weights_refuses_them(sample: Sample) -> N
 
     with pytest.raises(Rejected, match="KNeighborsRegressor: rows of different weights, expected an estimator that heeds them"):
         learner_of({"kind": "sklearn.neighbors.KNeighborsRegressor"}).fit(weighed)
+
+
+def test_a_network_is_answered_without_what_trained_it() -> None:
+    rng = np.random.default_rng(4)
+    first, second = rng.normal(size=(3, 2)), rng.normal(size=(1, 3))
+    model = FittedNetwork(("a", "b"), np.array([1.0, 2.0]), np.array([2.0, 0.0]), 0.5, 0.1, ((first, np.ones(3)), (second, np.zeros(1))))
+
+    again = load_model(model.files(), sha256=files_hash(model.files()))
+
+    # a: (3 - 1) / 2 = 1; b never moved
+    expected = 0.5 + 0.1 * float(second[0] @ np.maximum(first[:, 0] + 1.0, 0.0))
+    assert again.predict(np.array([[3.0, 9.0]]))[0] == pytest.approx(expected, rel=1e-12)
+    assert again.importance().tolist() == [1.0, 0.0]
+    with pytest.raises(Unreadable, match=r"weights.npz: BadZipFile|weights.npz: ValueError|weights.npz: UnpicklingError"):
+        load_model({**model.files(), "weights.npz": b"\x80\x04pickle"})
+    with pytest.raises(Unreadable, match=r"a layer of \(3, 2\) and \(3,\), expected one that takes 1 numbers"):
+        load_model({**model.files(), "model.json": model.files()["model.json"].replace(b'["a","b"]', b'["a"]')})
+
+
+def test_a_network_without_pytorch_says_what_to_install(sample: Sample) -> None:
+    if find_spec("torch") is not None:
+        pytest.skip("PyTorch is here")
+
+    with pytest.raises(Rejected, match=r"PyTorch is not installed, expected the extra: pip install 'tradewinds\[torch\]'"):
+        learner_of({"kind": "network"}).fit(sample)
+    with pytest.raises(Rejected, match=r"learner network: hidden \[0\], expected up to 10 widths"):
+        learner_of({"kind": "network", "hidden": [0]})

@@ -63,6 +63,7 @@ KINDS: dict[str, str] = {
     "ridge": "tradewinds.models.ridge",
     "lightgbm": "tradewinds.models.trees",
     "sklearn": "tradewinds.models.estimator",
+    "network": "tradewinds.models.network",
 }
 
 

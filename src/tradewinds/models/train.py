@@ -9,7 +9,6 @@ whole.score(), whole.fold_scores()
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from tradewinds.core.errors import DataFault, Rejected, Unreadable
+from tradewinds.models.arrays import of_bytes, to_bytes
 from tradewinds.models.learner import Files, learner_of
 from tradewinds.models.sample import Floats, Ints, Sample
 from tradewinds.models.score import YEAR_SESSIONS, Decisions, Score, by_decision, score
@@ -53,9 +53,7 @@ class OutOfSample:
 
     def to_bytes(self) -> bytes:
         """As an archive of plain arrays, which `out_of_sample_of` reads."""
-        out = io.BytesIO()
-        np.savez_compressed(out, universe=np.array(self.universe, np.str_), **{name: getattr(self, name) for name in _ARRAYS})
-        return out.getvalue()
+        return to_bytes({"universe": np.array(self.universe, np.str_), **{name: getattr(self, name) for name in _ARRAYS}})
 
     def _only(self, number: int) -> OutOfSample:
         chosen = self.fold == number
@@ -97,12 +95,12 @@ def joined(parts: Sequence[OutOfSample]) -> OutOfSample:
 
 def out_of_sample_of(content: bytes) -> OutOfSample:
     """What `to_bytes` wrote; raises Unreadable for anything else."""
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            found: dict[str, Any] = {name: np.asarray(arrays[name], np.int64 if name in _INTS else np.float64) for name in _ARRAYS}
-            universe = tuple(str(name) for name in arrays["universe"])
-    except Exception as error:  # noqa: BLE001  # a broken archive raises whatever its decoders like
-        raise Unreadable(f"out of sample: {type(error).__name__}: {str(error)[:120]}, expected an archive of arrays") from None
+    arrays = of_bytes(content, "out of sample")
+    missing = [name for name in ("universe", *_ARRAYS) if name not in arrays]
+    if missing:
+        raise Unreadable(f"out of sample: no {missing[0]}, expected {', '.join(_ARRAYS)}")
+    found: dict[str, Any] = {name: np.asarray(arrays[name], np.int64 if name in _INTS else np.float64) for name in _ARRAYS}
+    universe = tuple(str(name) for name in arrays["universe"])
     if len({len(values) for values in found.values()}) != 1:
         raise Unreadable("out of sample: arrays of different lengths, expected one a row each")
     return OutOfSample(universe, *(found[name] for name in _ARRAYS))
