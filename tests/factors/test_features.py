@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from tradewinds.core.errors import Rejected
 from tradewinds.factors.factor import Factor
-from tradewinds.factors.features import feature_set, session, with_columns
+from tradewinds.factors.features import feature_set, punctual, session, with_columns
+from tradewinds.factors.library import LIBRARY
+from tradewinds.factors.steps import STEPS
 from tradewinds.factors.transform import rank
 from tradewinds.history.panel import UNKNOWN_NS, Panel
 
@@ -120,6 +122,22 @@ def test_a_cell_is_known_when_the_last_of_what_it_reads_was() -> None:
     assert alone[10, 0] == usual[10]
     assert alone[20, 2] == usual[19]
     assert across[9:16, 0].tolist() == [usual[9], *[usual[15]] * 4, usual[14], usual[15]]
+
+
+def test_a_cell_that_came_after_its_decision_is_left_out_so_that_nothing_waits_for_it() -> None:
+    panel = made(30, 3)
+    known = panel.known_ns.copy()
+    known[10, 1] += 5 * DAY
+
+    seen = punctual(replace(panel, known_ns=known), panel.times + DAY)
+    found = feature_set("x", {"x": "rank(returns(close, 4))"}).compute(seen)
+
+    assert np.isnan(seen.close[10, 1])
+    assert np.isfinite(seen.close).sum() == 30 * 3 - 1
+    assert (found.known_ns[4:] <= (panel.times + DAY)[4:, None]).all()
+    assert np.isnan(found.values[[10, 14], 1, 0]).all()
+    with pytest.raises(Rejected, match="decisions, expected"):
+        punctual(panel, panel.times[1:])
 
 
 def test_nothing_known_is_said_to_be_unknown() -> None:
@@ -240,3 +258,9 @@ def test_the_panel_of_432_stocks_gives_finite_features_and_the_same_night(shared
     assert whole.feature("b")[-1].mean() == pytest.approx(1.0, abs=1e-9)
     night = features.compute(panel, since_ns=int(days[-1]))
     assert np.array_equal(night.values[0], whole.values[-1])
+
+
+def test_a_table_of_the_manual_names_every_factor_and_every_step() -> None:
+    manual = (Path(__file__).resolve().parents[2] / "docs" / "factors.md").read_text(encoding="utf-8")
+
+    assert [name for name in [*LIBRARY, *STEPS] if f"`{name}(" not in manual] == []

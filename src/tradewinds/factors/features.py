@@ -172,6 +172,19 @@ def with_columns(panel: Panel, columns: Mapping[str, tuple[Floats, Ints]]) -> Pa
     return Panel(panel.instruments, panel.times, panel.event_ns, known, fields, panel.view)
 
 
+def punctual(panel: Panel, decided_ns: Ints) -> Panel:
+    """The panel without cells that were not known when their session's decision was made; decided_ns: (times,).
+
+    What a night saw: one late cell would else make every feature that reads it known late, of all instruments where it is ranked.
+    """
+    if decided_ns.shape != panel.times.shape:
+        raise Rejected(f"panel: {decided_ns.shape} decisions, expected {panel.times.shape} (times,)")
+    in_time = panel.known_ns <= decided_ns[:, None]
+    known = np.where(in_time, panel.known_ns, UNKNOWN_NS)
+    fields = {name: np.where(in_time, values, np.nan) for name, values in panel.fields.items()}
+    return Panel(panel.instruments, panel.times, panel.event_ns, known, fields, panel.view)
+
+
 def _months(times: Ints) -> Floats:
     """Calendar months, 1 to 12, of instants (UTC)."""
     months = times.astype("datetime64[ns]").astype("datetime64[M]").astype(np.int64) % 12 + 1
