@@ -56,6 +56,8 @@ class Tidings:
         return [PassCommand(home, one) for home, told in kept.items() for one in told]
 
     def _numbered(self, account: str, time_ns: int) -> list[tuple[str, Elsewhere]]:
+        if not self._made:
+            return []
         made, self._made = self._made, {}
         found = []
         for home, records in made.items():
