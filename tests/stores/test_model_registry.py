@@ -25,6 +25,7 @@ from tradewinds.models.card import ModelCard
 from tradewinds.models.learner import Files, files_hash, learner_of, load_model
 from tradewinds.models.sample import Sample
 from tradewinds.stores.model_files import ModelFiles
+from tradewinds.stores.model_mlflow import project
 from tradewinds.stores.model_registry import ModelRegistry, StoredModel, parsed
 
 pytest.importorskip("mlflow", reason="mlflow is absent: no registry")
@@ -80,7 +81,7 @@ def test_what_was_recorded_is_found_by_its_alias_with_card_and_files(registry: M
     assert run.data.params["label.kind"] == "forward_return"
     assert "p" not in run.data.metrics
     names = [one.path for one in registry._client.list_artifacts(stored.run_id)]
-    assert names == ["card.json", "card.md", "model", "pictures"]
+    assert names == ["MLproject", "card.json", "card.md", "model", "pictures"]
 
 
 def test_no_file_of_an_artifact_is_a_pickle(home: Path, trend: tuple[StoredModel, Files]) -> None:
@@ -229,6 +230,16 @@ def test_files_in_the_own_store_are_checked_too(tmp_path: Path) -> None:
     with pytest.raises(Rejected, match="expected 64 hexadecimal digits"):
         store.get("../../etc/passwd")
     assert store.remembered("trend", "champion") is None
+
+
+def test_a_models_project_trains_it_again(tmp_path: Path) -> None:
+    from mlflow.projects.utils import load_project
+
+    (tmp_path / "MLproject").write_text(project("trend"))
+
+    command = load_project(str(tmp_path)).get_entry_point("main").compute_command({"partition": "2024-01-06"}, str(tmp_path))
+
+    assert command == "tradewinds job run train_trend --partition 2024-01-06"
 
 
 def test_names_are_read() -> None:

@@ -24,6 +24,7 @@ PARAM_CHARS_MAX = 6_000
 SIGNED_MAX = 2_000
 """Up to so many features the served model declares its columns."""
 PAGE = "card.md"
+PROJECT = "MLproject"
 PICTURES = "pictures"
 MODEL_FOLDER = "model"
 FILES = "files"
@@ -94,10 +95,19 @@ def saved(folder: Path, files: Files, names: Sequence[str], card: ModelCard, pic
     own.parent.rmdir()
     (folder / CARD).write_bytes(card.to_bytes())
     (folder / PAGE).write_text(card.as_markdown(), encoding="utf-8")
+    (folder / PROJECT).write_text(project(card.name), encoding="utf-8")
     if pictures:
         (folder / PICTURES).mkdir()
     for name, content in pictures.items():
         (folder / PICTURES / Path(name).name).write_bytes(content)
+
+
+def project(name: str) -> str:
+    """The MLproject of a model: `mlflow run` trains it again as of a day, in the workspace that it is run in."""
+    return (
+        f"name: {name}\n\nentry_points:\n  main:\n    parameters:\n      partition: {{type: string}}\n"
+        f'    command: "tradewinds job run train_{name} --partition {{partition}}"\n'
+    )
 
 
 def folder_of_model() -> str:

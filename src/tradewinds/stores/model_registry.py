@@ -5,7 +5,7 @@
 2. `resolve` turns a name into version and hash, brings the files into the machine's own store and checks them against the tag.
 3. With MLflow away `resolve` raises Transient, unless the name was resolved on this machine before: then it answers as then, and says so.
 
-Files in MLflow's artifacts are `model/` (which MLflow can serve), `card.json`, `card.md` and `pictures/`. Nothing is pickled.
+Files in MLflow's artifacts are `model/` (which MLflow can serve), `MLproject`, `card.json`, `card.md` and `pictures/`. Nothing is pickled.
 """
 
 from __future__ import annotations
