@@ -243,7 +243,7 @@ class Simulation:
                 self.stage.tick()
                 self.chaos.is_mute = False
             account = self.account
-            is_settled = account is not None and _is_settled(account.engine.books) and not self._working()
+            is_settled = account is not None and _is_settled(account.engine) and not self._working()
             settled = settled + 1 if is_settled else 0
             if account is not None and not is_settled:
                 account.put(CancelWanted("campaign", "the end"))
@@ -292,8 +292,10 @@ class Simulation:
         return books, entries
 
 
-def _is_settled(books: Books) -> bool:
-    return not (books.open or books.owing or books.waiting) and books.link == "up"
+def _is_settled(engine: Engine) -> bool:
+    """Whether nothing is open, awaited or being looked into: a difference is believed after several comparisons, which take their time."""
+    books = engine.books
+    return not (books.open or books.owing or books.waiting or engine.comparing._seen) and books.link == "up"
 
 
 def simulate(seed: int, broker: str, *, keeps_lines: bool = False) -> SeedResult:
