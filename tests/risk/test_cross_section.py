@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -146,6 +148,18 @@ def test_a_session_alone_gives_what_it_gave_among_others() -> None:
 
     assert (together.values[11] == alone.values[0]).all()
     assert (together.specific[11] == alone.specific[0]).all()
+
+
+def test_two_threads_at_once_get_what_one_gets() -> None:
+    returns, exposures, _ = _drawn(60, 300)
+
+    def fitted(_: int) -> Floats:
+        return cross_sectional(returns, exposures, factors=NAMES, instruments=_instruments(300), times=_times(60), design=SECTORS).values
+
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(fitted, range(8)))
+
+    assert all((one == found[0]).all() for one in found)
 
 
 def test_recovered_factor_returns_follow_the_true_ones() -> None:

@@ -88,7 +88,6 @@ def cascaded(
     exposures = np.zeros((sessions + 1, width, count + len(style_names)))
     for sector in range(count):
         exposures[:, :, sector] = np.where(chosen == sector, betas, 0.0)
-    exposures[chosen == ABSENT] = np.nan
     funds = np.concatenate([sector_returns, np.full((sessions, 1), np.nan)], axis=1)
     residuals = returns - betas[:-1] * np.take_along_axis(funds, chosen[:-1], axis=1)
 
@@ -96,11 +95,11 @@ def cascaded(
     gaps += [gap for gap in style_returns.gaps if gap.subject in style_names]
     if style_names:
         slopes, used = rolling_betas(residuals, style_returns.values, settings.window, max(least, len(style_names) + 2))
-        exposures[:, :, count:] = np.where(np.isnan(exposures[:, :, :1]), np.nan, np.nan_to_num(slopes))
+        exposures[:, :, count:] = np.nan_to_num(slopes, copy=False)
     else:
         used = seen
-    common = np.nansum(exposures[:-1, :, count:] * style_returns.values[:, None, :], axis=2)
-    specific = residuals - common
+    exposures[chosen == ABSENT] = np.nan
+    specific = residuals - np.einsum("tnq,tq->tn", exposures[:-1, :, count:], np.nan_to_num(style_returns.values))
     gaps += _history_gaps(chosen[-1], seen[-1], used[-1], tuple(instruments), least)
     found = FactorReturns(
         (*sector_names, *style_names), tuple(instruments), np.asarray(times, np.int64),
