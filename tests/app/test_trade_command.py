@@ -107,7 +107,9 @@ def test_a_first_paper_run_over_files_decides_trades_and_is_told_afterwards(firm
         "not running",
         1,
     )  # of the last bar
-    assert account["strategies"][0] == {"strategy": "trend", "last_decision": "2026-01-01T00:12:00Z", "targets": {"BTCUSDT.LOCAL": "0.0"}}
+    assert account["strategies"][0] == {
+        "strategy": "trend", "last_decision": "2026-01-01T00:12:00Z", "targets": {"BTCUSDT.LOCAL": "0.0"}, "refused": [], "elsewhere": [],
+    }  # fmt: skip
     orders = firm.tell("trade", "orders", "--all", "--json")["orders"]
     assert [(one["side"], one["quantity"], one["state"]) for one in orders][:2] == [("buy", "1", "filled"), ("sell", "1", "filled")]
     gains = firm.tell("trade", "gains", "--json")["gains"]
