@@ -29,7 +29,7 @@ from tradewinds.wiring.settings import default_home, load_config
 
 MARK = "made by tradewinds demo; removed when it runs again\n"
 RUN_S_MAX = 300.0
-NIGHTS = 4  # the history, a quiet night, a late one, and its morning after
+NIGHTS = 3  # the history, a quiet night and a late one; its morning after corrects a bar, and research reads what was known first
 STRATEGY = "moving_average.py"
 EQUITIES = """\
 equities:

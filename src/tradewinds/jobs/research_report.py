@@ -294,8 +294,7 @@ class _Reading:
             deviation = float(model.factor_covariance[k, k]) ** 0.5
             side = -1.0 if float(model.exposure(weights)[k]) >= 0 else 1.0
             made = factor_stress(name, model, weights, {name: side * SHOCK_DEVIATIONS * deviation}, is_conditional=True)
-            words = f"{SHOCK_DEVIATIONS:g} deviations of a session, the other factors as they usually go along"
-            found.append(page.Stress(f"{name} {'falls' if side < 0 else 'rises'}", made.total, words))
+            found.append(page.Stress(f"{name} {'falls' if side < 0 else 'rises'} by {SHOCK_DEVIATIONS:g} deviations", made.total))
         return tuple(found)
 
     def _scored(self, name: str, alias: str) -> page.Scored:

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,7 @@ from tradewinds.jobs.research_tables import covariance_table, exposures_table, f
 from tradewinds.risk.covariance import CovarianceSettings
 from tradewinds.risk.cross_section import Design, cross_sectional
 from tradewinds.risk.factor_returns import FactorReturns
+from tradewinds.risk.gap import Gap
 from tradewinds.risk.night import no_risk_state
 from tradewinds.risk.risk_model import RiskModel
 from tradewinds.risk.specific import SpecificSettings
@@ -42,6 +44,7 @@ STYLES = {
     "volatility": "zscore(winsorise(volatility(126)))",
 }
 KIND = "cross_sectional"
+_SESSION = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +78,7 @@ def estimate(context: Context, book: Book, partition: str) -> Ended:
         rows_in=int(np.isfinite(panel.close).sum()),
         rows_new=rows_new,
         rows_restated=rows_restated,
-        gaps=[*exposed.gaps, *(f"{gap.subject}: {gap.reason}" for gap in (*found.gaps, *model.gaps))],
+        gaps=[*exposed.gaps, *_told((*found.gaps, *model.gaps))],
         detail={
             "session": session_name(model.at_ns),
             "factors": len(model.factors),
@@ -83,6 +86,20 @@ def estimate(context: Context, book: Book, partition: str) -> Ended:
             "r_squared": _rounded(found.r_squared[-1]),
         },
     )
+
+
+def _told(gaps: Sequence[Gap]) -> list[str]:
+    """A line a gap; sessions that lack the same are one line."""
+    sessions: dict[str, list[str]] = {}
+    lines = []
+    for gap in gaps:
+        if _SESSION.fullmatch(gap.subject):
+            sessions.setdefault(gap.reason, []).append(gap.subject)
+        else:
+            lines.append(f"{gap.subject}: {gap.reason}")
+    for reason, days in sessions.items():
+        lines.append(f"{days[0]}: {reason}" if len(days) == 1 else f"{len(days)} sessions from {days[0]} to {days[-1]}: {reason}")
+    return lines
 
 
 def exposures_of(book: Book, panel: Panel) -> Exposed:
