@@ -2,7 +2,7 @@
 
 1. All terms of all features are evaluated in one walk: what two features share is computed once.
 2. `compute(panel, since_ns=...)` answers only sessions from there on, of the `lookback` rows before them; the values are those of a
-   computation over everything (to the bit for windows, within the declared error for recursive indicators).
+   computation over everything, to the bit. Recursive indicators begin afresh every SEGMENT_STEPS, at instants that only time decides.
 3. A cell is known when the last cell of the inputs that it read was: of its own instrument for windows, of all for steps across.
 4. Where the panel has no close, the instrument has no feature and does not count in steps across: it did not trade, or is gone.
 5. What cannot be computed is NaN, and stands in `gaps` with its reason. Infinite values are read as NaN.
@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 
 from tradewinds.compiled import compiled
 from tradewinds.core.errors import Rejected
-from tradewinds.core.instant import text
+from tradewinds.core.instant import NS_PER_DAY, text
 from tradewinds.factors.expression import parse
 from tradewinds.factors.factor import Factor
 from tradewinds.factors.gap import Gap, gaps_of
 from tradewinds.factors.steps import MONTH
-from tradewinds.factors.term import MEMBERS, evaluate
+from tradewinds.factors.term import MEMBERS, evaluate, first_row
 from tradewinds.history.panel import UNKNOWN_NS, Panel
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Mapped = Callable[[Callable[[int], None], Iterable[int]], Iterable[None]]
 
+SEGMENT_STEPS = 730  # two years of days
 NOTHING = np.iinfo(np.int64).min
 GROUPS = 8  # of features, that a pool takes one by one; what groups share is computed once in each
 
@@ -113,7 +114,9 @@ class FeatureSet:
         if absent:
             raise Rejected(f"feature set {self.name}: fields {absent} are absent, expected them among {', '.join(sorted(panel.fields))}")
         first = 0 if since_ns is None else int(np.searchsorted(panel.times, since_ns))
-        begin = max(0, first - self.lookback)
+        terms = [one.steps for one in self.factors.values()]
+        edges = _edges(panel.times)
+        begin = max(0, first_row(terms, first, lambda row: int(edges[max(np.searchsorted(edges, row, "right") - 1, 0)])))
         fields = {name: panel.fields[name][begin:] for name in self.inputs if name in panel.fields}
         if MONTH in self.inputs and MONTH not in fields:
             fields[MONTH] = np.repeat(_months(panel.times[begin:])[:, None], len(panel.instruments), axis=1)
@@ -124,13 +127,13 @@ class FeatureSet:
         if not members.all():
             fields[MEMBERS] = members.astype(np.float64)
         block = np.empty((len(self.factors), len(panel.times) - begin, len(panel.instruments)))
-        terms = [one.steps for one in self.factors.values()]
+        afresh = (edges - begin).tolist()
         groups = 1 if mapped is map else min(GROUPS, len(terms))
-        edges = [len(terms) * number // groups for number in range(groups + 1)]
+        cuts = [len(terms) * number // groups for number in range(groups + 1)]
 
         def evaluated(number: int) -> None:
-            some = slice(edges[number], edges[number + 1])
-            evaluate(terms[some], fields, list(block[some]))
+            some = slice(cuts[number], cuts[number + 1])
+            evaluate(terms[some], fields, list(block[some]), afresh)
 
         for _ in mapped(evaluated, range(groups)):
             pass
@@ -183,6 +186,19 @@ def punctual(panel: Panel, decided_ns: Ints) -> Panel:
     known = np.where(in_time, panel.known_ns, UNKNOWN_NS)
     fields = {name: np.where(in_time, values, np.nan) for name, values in panel.fields.items()}
     return Panel(panel.instruments, panel.times, panel.event_ns, known, fields, panel.view)
+
+
+def _edges(times: Ints) -> Ints:
+    """(edges,) rising rows where recursive steps begin afresh: the first of each SEGMENT_STEPS steps of time since 1970, and row 0.
+
+    A step is the least distance of two times, in whole days where it is longer than half a day: summer time shifts sessions by an hour.
+    """
+    if len(times) < 2:
+        return np.zeros(1, np.int64)
+    step = int(np.diff(times).min())
+    step = round(step / NS_PER_DAY) * NS_PER_DAY if step > NS_PER_DAY // 2 else step
+    block = times // (step * SEGMENT_STEPS)
+    return np.concatenate([np.zeros(1, np.int64), np.flatnonzero(block[1:] != block[:-1]) + 1])
 
 
 def _months(times: Ints) -> Floats:

@@ -4,12 +4,15 @@
    are the same thing.
 2. `evaluate` walks all terms that are asked for, parts first, each text once, and gives arrays that nobody needs any more to the next step.
 3. Every step answers finite numbers or NaN. A field is cleaned of infinite values before anybody reads it.
+4. A recursive step shows in its last digits where it began. With `edges` it begins afresh at each of them, `reach` rows before: then its
+   values do not depend on where the whole computation began, as long as that is not after `first_row`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,9 +52,12 @@ class Term:
         object.__setattr__(self, "reads_across", self.is_across or any(one.reads_across for one in self.parts))
 
 
-def evaluate(terms: Sequence[Term], fields: Mapping[str, Floats], outs: Sequence[Floats] | None = None) -> list[Floats]:
+def evaluate(
+    terms: Sequence[Term], fields: Mapping[str, Floats], outs: Sequence[Floats] | None = None, edges: Sequence[int] = ()
+) -> list[Floats]:  # fmt: skip
     """The values (times, instruments) of each term, written into `outs` where they are given.
 
+    edges: rising rows at which recursive steps begin afresh; none: they run through.
     Raises Rejected for a field that is absent or of another shape than the others.
     """
     shape = _shape(terms, fields)
@@ -70,7 +76,7 @@ def evaluate(terms: Sequence[Term], fields: Mapping[str, Floats], outs: Sequence
                 target = np.empty(shape) if one.text in wanted or not spare else spare.pop()
                 if one.text not in wanted:
                     owned.add(one.text)
-            one.fill(tuple(kept[part.text] for part in one.parts), target)
+            _fill(one, tuple(kept[part.text] for part in one.parts), target, edges)
             kept[one.text] = target
         for part in one.parts:
             uses[part.text] -= 1
@@ -79,6 +85,33 @@ def evaluate(terms: Sequence[Term], fields: Mapping[str, Floats], outs: Sequence
                 if part.text in owned:
                     spare.append(done)
     return _answers(terms, kept, outs)
+
+
+def first_row(terms: Sequence[Term], row: int, anchor: Callable[[int], int]) -> int:
+    """The first row that the values of `row` and later ones are made of; anchor: the last edge at or before a row."""
+    found: dict[tuple[str, int], int] = {}
+
+    def of(one: Term, at: int) -> int:
+        key = (one.text, at)
+        if key not in found:
+            begin = (anchor(at) if one.own_error else at) - one.reach
+            found[key] = min([begin, *(of(part, begin) for part in one.parts)])
+        return found[key]
+
+    return min(of(one, row) for one in terms)
+
+
+def _fill(one: Term, parts: tuple[Floats, ...], out: Floats, edges: Sequence[int]) -> None:
+    assert one.fill is not None, "a field fills nothing"
+    if not one.own_error or not edges:
+        one.fill(parts, out)
+        return
+    bounds = [0, *(edge for edge in edges if 0 < edge < len(out)), len(out)]
+    for begin, end in pairwise(bounds):
+        low = max(0, begin - one.reach)
+        found = np.empty((end - low, out.shape[1]))
+        one.fill(tuple(part[low:end] for part in parts), found)
+        out[begin:end] = found[begin - low :]
 
 
 def finite(values: Floats) -> Floats:
