@@ -116,7 +116,7 @@ class FeatureSet:
         first = 0 if since_ns is None else int(np.searchsorted(panel.times, since_ns))
         terms = [one.steps for one in self.factors.values()]
         edges = _edges(panel.times)
-        begin = max(0, first_row(terms, first, lambda row: int(edges[max(np.searchsorted(edges, row, "right") - 1, 0)])))
+        begin = max(0, first_row(terms, first, lambda row: int(edges[edges <= max(row, 0)][-1])))
         fields = {name: panel.fields[name][begin:] for name in self.inputs if name in panel.fields}
         if MONTH in self.inputs and MONTH not in fields:
             fields[MONTH] = np.repeat(_months(panel.times[begin:])[:, None], len(panel.instruments), axis=1)
