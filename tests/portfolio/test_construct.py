@@ -261,3 +261,34 @@ def test_whoever_stops_the_job_stops_it(monkeypatch: pytest.MonkeyPatch) -> None
 
     with pytest.raises(KeyboardInterrupt):
         construct(_problem())
+
+
+@pytest.mark.parametrize(
+    ("answer", "rung", "words"),
+    [
+        ([0.5, 0.5, 0.0, 0.0], Rung.SOFT_TURNOVER, "soft invested: the solver's answer broke limits"),
+        ([0.0, 0.0, 1.5, 0.0], Rung.HOLD, "soft turnover: the solver's answer broke limits"),
+    ],
+    ids=["a soft limit is broken", "a hard limit is broken"],
+)
+def test_an_answer_of_the_solver_is_taken_only_where_the_rung_promises_no_more(
+    answer: list[float], rung: Rung, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tradewinds.portfolio.construct.best_weights", lambda *_: np.array(answer))
+
+    found = construct(_problem(replace(Limits.long_only(4), turnover_max=0.1), today=np.array([0.0, 0.0, 0.5, 0.5])))
+
+    assert found.rung is rung
+    assert words in found.why
+
+
+def test_the_best_ratio_is_found_when_half_is_to_stay_cash() -> None:
+    limits = Limits(np.zeros(4), np.full(4, 0.4), gross_max=0.5, invested_min=0.0, invested_max=0.5)
+    expected = np.array([0.0, 0.0, 3e-4, 1e-4])
+    own = FactorRisk(np.zeros((4, 1)), np.array([[1e-4]]), np.full(4, 1e-4))
+
+    found = construct(_problem(limits, risk=own, method=Method.MAXIMUM_SHARPE, expected_return=expected))
+
+    # Independent and equally loud: weights in the ratio of returns, 3 to 1, of a half.
+    assert found.rung is Rung.AS_ASKED
+    assert found.weights == pytest.approx([0.0, 0.0, 0.375, 0.125], abs=1e-5)

@@ -55,6 +55,14 @@ def test_what_is_too_small_is_left_out_but_never_an_exit() -> None:
     assert found.left == 2
 
 
+def test_a_small_position_that_is_to_go_goes() -> None:
+    problem = _problem()
+
+    found = rebalance(problem, _target(problem, [0.40, 0.30, 0.0, 0.0]), 100_000, minimum_value=50_000)
+
+    assert [(one.instrument, one.reason) for one in found.trades] == [("CCC", "leaves")]
+
+
 def test_small_sales_are_made_where_the_sum_of_weights_asks_for_them() -> None:
     problem = _problem()
 
