@@ -17,6 +17,7 @@ import numpy as np
 
 from tradewinds.core.errors import Rejected
 from tradewinds.risk.factor_returns import Floats, Ints
+from tradewinds.risk.moments_compiled import stepped
 
 SHARE_MIN = 0.25
 """Autocorrelation never takes more than three quarters of a variance: with few sessions its estimate may take all."""
@@ -35,16 +36,8 @@ class Moments:
     def followed_by(self, values: Floats) -> Moments:
         """With one more session: values (N,), NaN where not known."""
         decay = 0.5 ** (1.0 / self.half_life)
-        before = np.concatenate([values[None], self.recent])
-        product = before * values
-        is_known = product == product  # NaN is not itself
-        return Moments(
-            self.half_life,
-            self.sums * decay + np.where(is_known, product, 0.0),
-            self.weights * decay + is_known,
-            before[: len(self.recent)],
-            self.counts + is_known[0],
-        )
+        sums, weights, recent = stepped(self.sums, self.weights, self.recent, np.ascontiguousarray(values), decay)
+        return Moments(self.half_life, sums, weights, recent, self.counts + (values == values))
 
     def variances(self) -> Floats:
         """(N,), corrected for autocorrelation; NaN where nothing is known."""

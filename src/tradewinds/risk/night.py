@@ -51,15 +51,17 @@ class RiskState:
     def walked(self, later: FactorReturns, exposures: Floats) -> tuple[RiskState, Floats, Floats]:
         """(the state after, (T, K, K) factor covariances, (T, N) specific variances), each after its session; NaN where not known.
 
-        exposures: (T, N, K), known after each session; an implicit market's column of ones is added if left out. For a history of risk.
+        exposures: (T, N, K), known after each session; an implicit market's column of ones may be left out. For a history of risk.
         """
+        if exposures.shape[:2] != later.specific.shape:
+            raise DataFault(f"risk state: exposures of shape {exposures.shape}, expected {(*later.specific.shape, len(self.factors))}")
         sessions, width, count = len(later.times), len(later.instruments), len(later.factors)
         covariances, variances = np.empty((sessions, count, count)), np.empty((sessions, width))
         state = self
         for t in range(sessions):
             state = state.followed_by(later.session(t))
             covariances[t] = state.common.covariance()
-            variances[t] = specific_variance(state.own, with_market(exposures[t], count), state.specific)
+            variances[t] = specific_variance(state.own, exposures[t], state.specific)
         return state, covariances, variances
 
     def among(self, instruments: Sequence[str]) -> RiskState:

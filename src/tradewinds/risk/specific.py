@@ -52,10 +52,10 @@ def no_specific_moments(width: int, settings: SpecificSettings = USUAL) -> Momen
 def specific_variance(moments: Moments, exposures: Floats, settings: SpecificSettings = USUAL) -> Floats:
     """(N,) per session; NaN where exposures are not known, or where nobody has a history to compare with.
 
-    exposures: (N, K), of the session after the last in the moments.
+    exposures: (N, K), of the session after the last in the moments; a column of ones tells nothing and may be left out.
     """
     deviation = np.sqrt(moments.variances())
-    is_placed = np.asarray(np.isfinite(exposures).all(axis=1), np.bool_)
+    is_placed = np.asarray(np.isfinite(exposures.sum(axis=1)), np.bool_)  # a sum of numbers is one, but for some beyond 1e308
     span = max(settings.observations_full - settings.observations_min, 1)
     share = np.clip((moments.counts - settings.observations_min) / span, 0.0, 1.0)
     share = np.where(moments.counts >= settings.observations_full, 1.0, share)
@@ -74,7 +74,8 @@ def structural(deviation: Floats, share: Floats, exposures: Floats, is_placed: N
     median = float(np.median(deviation[is_known]))
     if is_known.sum() <= 2 * exposures.shape[1]:
         return np.full(len(deviation), median)
-    design = np.column_stack([np.ones(len(exposures)), np.where(is_placed[:, None], exposures, 0.0)])
+    varying = exposures[:, np.ptp(exposures[is_known], axis=0) > 0.0]
+    design = np.column_stack([np.ones(len(exposures)), np.where(is_placed[:, None], varying, 0.0)])
     weighted = design[is_known] * share[is_known, None]
     gram = weighted.T @ design[is_known]
     gram[np.diag_indices(len(gram))] += settings.ridge * np.maximum(np.diag(gram), np.diag(gram).mean() * settings.ridge)
@@ -86,15 +87,19 @@ def structural(deviation: Floats, share: Floats, exposures: Floats, is_placed: N
 
 
 def shrunk_in_buckets(deviation: Floats, settings: SpecificSettings = USUAL) -> Floats:
-    """(N,) deviations nearer to the mean of their bucket of volatility."""
-    found = deviation.copy()
+    """(N,) deviations nearer to the mean of their bucket of volatility; equal ones are in one bucket."""
     known = np.flatnonzero(np.isfinite(deviation))
-    order = known[np.argsort(deviation[known], kind="stable")]
-    for bucket in np.array_split(order, settings.buckets):
-        if len(bucket) > 1:
-            mean = deviation[bucket].mean()
-            apart = settings.shrinkage * np.abs(deviation[bucket] - mean)
-            total = np.sqrt(((deviation[bucket] - mean) ** 2).mean()) + apart
-            share = np.divide(apart, total, out=np.zeros_like(apart), where=total > 0.0)
-            found[bucket] = share * mean + (1.0 - share) * deviation[bucket]
+    if not len(known):
+        return deviation
+    values = deviation[known]
+    ordered = np.sort(values)
+    edges = ordered[np.arange(1, settings.buckets) * len(ordered) // settings.buckets]
+    bucket = np.searchsorted(edges, values, side="right")
+    counts = np.maximum(np.bincount(bucket, minlength=settings.buckets), 1)
+    apart = values - (np.bincount(bucket, values, settings.buckets) / counts)[bucket]
+    spread = np.sqrt(np.bincount(bucket, apart * apart, settings.buckets) / counts)[bucket]
+    pull = settings.shrinkage * np.abs(apart)
+    share = np.divide(pull, spread + pull, out=np.zeros_like(pull), where=spread + pull > 0.0)
+    found = deviation.copy()
+    found[known] = values - share * apart
     return found
