@@ -111,7 +111,8 @@ def publish(context: Context, table: Table, rows: pl.DataFrame, compared: Sequen
     for name in ("vendor", "status", "reason"):
         if name not in whole.columns:
             whole = whole.with_columns(pl.lit(None, pl.String).alias(name))
-    names = [column.name for column in table.dataset.columns] if compared is None else list(compared)
+    values = [column.name for column in table.dataset.columns if column.name not in table.dataset.identity]
+    names = values if compared is None else list(compared)
     new = restated = 0
     for partition, part in split_by_partition(table.dataset, whole):
         fresh = changes(context, table, partition, part, names)
