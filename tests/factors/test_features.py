@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import csv
+import gzip
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +12,18 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
+from tradewinds.calendars.publication import cot_publication_ns
 from tradewinds.core.errors import Rejected
+from tradewinds.core.instant import from_date
+from tradewinds.factors.expression import parse
 from tradewinds.factors.factor import Factor
 from tradewinds.factors.features import feature_set, punctual, session, with_columns
 from tradewinds.factors.library import LIBRARY
 from tradewinds.factors.steps import STEPS
+from tradewinds.factors.term import evaluate
 from tradewinds.factors.transform import rank
 from tradewinds.history.panel import UNKNOWN_NS, Panel
+from tradewinds.history.point_in_time import columns_known
 
 Floats = NDArray[np.float64]
 
@@ -100,6 +108,19 @@ def test_a_pool_of_threads_gives_the_same_bits() -> None:
         found = features.compute(panel, mapped=pool.map)
 
     assert np.array_equal(found.values, features.compute(panel).values, equal_nan=True)
+
+
+def test_arrays_that_do_not_lie_in_one_piece_are_taken_as_they_are() -> None:
+    panel = made(80, 8)
+    close = np.asfortranarray(panel.close)
+    factor = parse("rank(close / mean(close, 5)) - 1")
+
+    found = factor.compute({"close": close[:, ::2]})
+
+    assert np.array_equal(found, factor.compute({"close": panel.close[:, ::2].copy()}), equal_nan=True)
+    out = np.full((8, 80), 7.0).T
+    evaluate([factor.steps], {"close": close}, [out])
+    assert np.array_equal(out, factor.compute({"close": panel.close}), equal_nan=True)
 
 
 def test_what_features_share_is_computed_once() -> None:
@@ -273,6 +294,43 @@ def test_the_panel_of_432_stocks_gives_finite_features_and_the_same_night(shared
     assert whole.feature("b")[-1].mean() == pytest.approx(1.0, abs=1e-9)
     night = features.compute(panel, since_ns=int(days[-1]))
     assert np.array_equal(night.values[0], whole.values[-1])
+
+
+def test_positions_of_traders_become_a_feature_only_when_they_are_published(shared: Path) -> None:
+    with gzip.open(shared / "cftc" / "deacot2024_annual.txt.gz", "rt", encoding="utf-8", newline="") as stream:
+        wheat = [row for row in csv.DictReader(stream) if row["CFTC Contract Market Code"].strip() == "001602"]
+    days = [date.fromisoformat(row["As of Date in Form YYYY-MM-DD"]) for row in wheat]
+    long_, short = ([float(row[f"Noncommercial Positions-{side} (All)"]) for row in wheat] for side in ("Long", "Short"))
+    facts = pl.DataFrame(
+        {
+            "instrument": ["ZW.XCBT"] * len(days),
+            "start_ns": [from_date(day) for day in days],
+            "event_ns": [from_date(day) + DAY for day in days],
+            "known_ns": [cot_publication_ns(day) for day in days],
+            "cot_net": [one - other for one, other in zip(long_, short, strict=True)],
+        }
+    )
+    start = np.array([from_date(date(2024, 1, 2)) + number * DAY for number in range(42)])
+    ends = start + DAY
+    panel = Panel(("ZW.XCBT",), start, ends, ends[:, None].copy(), {"close": np.full((42, 1), 600.0)})
+
+    joined = with_columns(panel, columns_known(facts, ["cot_net"], panel.instruments, ends))
+    found = feature_set("cot", {"net": "cot_net", "place": "positioning(21)"}).compute(joined)
+
+    net = found.feature("net").ravel()
+    assert len(wheat) == 6
+    for session_ns, value in zip(ends.tolist(), net.tolist(), strict=True):
+        seen = facts.filter(pl.col("known_ns") <= session_ns).sort("start_ns")["cot_net"]
+        assert value == seen[-1] if len(seen) else np.isnan(value)
+    assert np.isnan(net[:3]).all()
+    assert np.nanmin(found.feature("place")) == 0.0
+    assert np.nanmax(found.feature("place")) == 1.0
+    early = net.copy()
+    early[:] = [
+        facts.filter(pl.col("event_ns") <= end).sort("start_ns")["cot_net"][-1] if end >= facts["event_ns"].min() else np.nan
+        for end in ends
+    ]
+    assert (early[~np.isnan(net)] != net[~np.isnan(net)]).sum() >= 10  # what a join by the day that a report is about would have leaked
 
 
 def test_a_table_of_the_manual_names_every_factor_and_every_step() -> None:

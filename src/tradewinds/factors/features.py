@@ -126,21 +126,21 @@ class FeatureSet:
         members = trades if universe is None else trades & universe[begin:]
         if not members.all():
             fields[MEMBERS] = members.astype(np.float64)
-        block = np.empty((len(self.factors), len(panel.times) - begin, len(panel.instruments)))
+        block = np.empty((len(self.factors), len(panel.times) - first, len(panel.instruments)))
         afresh = (edges - begin).tolist()
         groups = 1 if mapped is map else min(GROUPS, len(terms))
         cuts = [len(terms) * number // groups for number in range(groups + 1)]
 
         def evaluated(number: int) -> None:
             some = slice(cuts[number], cuts[number + 1])
-            evaluate(terms[some], fields, list(block[some]), afresh)
+            evaluate(terms[some], fields, list(block[some]), edges=afresh, begin=first - begin)
 
         for _ in mapped(evaluated, range(groups)):
             pass
-        absent_cells = np.flatnonzero(~trades)
+        absent_cells = np.flatnonzero(~trades[first - begin :])
         for one in block:
             one.reshape(-1)[absent_cells] = np.nan
-        values = np.moveaxis(block[:, first - begin :], 0, 2)
+        values = np.moveaxis(block, 0, 2)
         known = _known(panel.known_ns[begin:], self)[first - begin :]
         gaps = gaps_of(tuple(self.factors.items()), values, fields, panel.instruments, np.logical_and.reduce(trades[-1:]))
         return Features(tuple(self.factors), panel.instruments, panel.times[first:], panel.event_ns[first:], known, values, gaps)

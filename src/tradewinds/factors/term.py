@@ -53,38 +53,46 @@ class Term:
 
 
 def evaluate(
-    terms: Sequence[Term], fields: Mapping[str, Floats], outs: Sequence[Floats] | None = None, edges: Sequence[int] = ()
+    terms: Sequence[Term], fields: Mapping[str, Floats], outs: Sequence[Floats] | None = None, *, edges: Sequence[int] = (), begin: int = 0
 ) -> list[Floats]:  # fmt: skip
     """The values (times, instruments) of each term, written into `outs` where they are given.
 
-    edges: rising rows at which recursive steps begin afresh; none: they run through.
-    Raises Rejected for a field that is absent or of another shape than the others.
+    edges: rising rows at which recursive steps begin afresh; none: they run through. begin: the first row that is wanted, so that `outs`
+    need not hold those that are only read. Raises Rejected for a field that is absent or of another shape than the others.
     """
     shape = _shape(terms, fields)
+    answers = [np.empty((shape[0] - begin, *shape[1:])) for _ in terms] if outs is None else list(outs)
     order = _order(terms)
-    uses = _uses(order, terms)
-    wanted = {one.text: None if outs is None else outs[index] for index, one in reversed(list(enumerate(terms)))}
+    wanted: dict[str, list[int]] = {}
+    for index, one in enumerate(terms):
+        wanted.setdefault(one.text, []).append(index)
+    uses = _uses(order)
     kept: dict[str, Floats] = {}
     spare: list[Floats] = []
     owned: set[str] = set()
     for one in order:
+        asked = wanted.get(one.text, [])
         if one.fill is None:
             kept[one.text] = _EVERYBODY if one.text == MEMBERS and MEMBERS not in fields else finite(fields[one.text])
         else:
-            target = wanted.get(one.text)
-            if target is None:
-                target = np.empty(shape) if one.text in wanted or not spare else spare.pop()
-                if one.text not in wanted:
-                    owned.add(one.text)
+            if asked and begin == 0 and answers[asked[0]].flags.c_contiguous:
+                target = answers[asked[0]]
+            else:
+                target = spare.pop() if spare else np.empty(shape)
+                owned.add(one.text)
             _fill(one, tuple(kept[part.text] for part in one.parts), target, edges)
             kept[one.text] = target
+        for index in asked:
+            if answers[index] is not kept[one.text]:
+                answers[index][:] = kept[one.text][begin:]
         for part in one.parts:
             uses[part.text] -= 1
-            if uses[part.text] == 0:
-                done = kept.pop(part.text)
-                if part.text in owned:
+        for text in {one.text, *(part.text for part in one.parts)}:
+            if uses[text] == 0:
+                done = kept.pop(text)
+                if text in owned:
                     spare.append(done)
-    return _answers(terms, kept, outs)
+    return answers
 
 
 def first_row(terms: Sequence[Term], row: int, anchor: Callable[[int], int]) -> int:
@@ -115,8 +123,8 @@ def _fill(one: Term, parts: tuple[Floats, ...], out: Floats, edges: Sequence[int
 
 
 def finite(values: Floats) -> Floats:
-    """The values as float64 with NaN in place of infinite ones; the same array where there are none."""
-    given = np.asarray(values, dtype=np.float64)
+    """The values as float64 in one piece with NaN in place of infinite ones; the same array where that is what it is."""
+    given = np.ascontiguousarray(values, dtype=np.float64)
     if not np.isinf(given).any():
         return given
     return np.where(np.isinf(given), np.nan, given)
@@ -151,20 +159,10 @@ def _order(terms: Sequence[Term]) -> list[Term]:
     return list(found.values())
 
 
-def _uses(order: Sequence[Term], terms: Sequence[Term]) -> dict[str, int]:
+def _uses(order: Sequence[Term]) -> dict[str, int]:
+    """How often each is a part."""
     uses = {one.text: 0 for one in order}
     for one in order:
         for part in one.parts:
             uses[part.text] += 1
-    for one in terms:
-        uses[one.text] += 1  # the asker's own, so that it is never given away
     return uses
-
-
-def _answers(terms: Sequence[Term], kept: Mapping[str, Floats], outs: Sequence[Floats] | None) -> list[Floats]:
-    if outs is None:
-        return [kept[one.text] for one in terms]
-    for one, out in zip(terms, outs, strict=True):
-        if kept[one.text] is not out:  # a field, or asked for twice
-            out[:] = kept[one.text]
-    return list(outs)
