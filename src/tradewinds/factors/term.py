@@ -66,7 +66,7 @@ def evaluate(
     wanted: dict[str, list[int]] = {}
     for index, one in enumerate(terms):
         wanted.setdefault(one.text, []).append(index)
-    uses = _uses(order)
+    uses, needed = _uses(order), _needed(order, wanted, begin)
     kept: dict[str, Floats] = {}
     spare: list[Floats] = []
     owned: set[str] = set()
@@ -80,7 +80,8 @@ def evaluate(
             else:
                 target = spare.pop() if spare else np.empty(shape)
                 owned.add(one.text)
-            _fill(one, tuple(kept[part.text] for part in one.parts), target, edges)
+            low = 0 if one.own_error else max(0, needed[one.text] - one.reach)
+            _fill(one, tuple(kept[part.text][low:] for part in one.parts), target[low:], edges)
             kept[one.text] = target
         for index in asked:
             if answers[index] is not kept[one.text]:
@@ -157,6 +158,18 @@ def _order(terms: Sequence[Term]) -> list[Term]:
         waiting.append((one, True))
         waiting.extend((part, False) for part in reversed(one.parts))
     return list(found.values())
+
+
+def _needed(order: Sequence[Term], wanted: Mapping[str, object], begin: int) -> dict[str, int]:
+    """The first row of each that anybody reads: where only the last session is wanted, its ranks are taken and no others."""
+    needed: dict[str, int] = {}
+    for one in reversed(order):
+        row = min(needed.get(one.text, begin), begin) if one.text in wanted else needed[one.text]
+        needed[one.text] = row
+        for part in one.parts:
+            read = 0 if one.own_error else max(0, row - one.reach)
+            needed[part.text] = min(needed.get(part.text, read), read)
+    return needed
 
 
 def _uses(order: Sequence[Term]) -> dict[str, int]:
