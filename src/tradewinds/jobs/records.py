@@ -5,14 +5,49 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+from tradewinds.core.candidate import Answer, Candidate, CandidateState, ConditionAlert
 from tradewinds.core.instrument import CorporateAction, Instrument, Ticker
 from tradewinds.core.observation import Capability
 from tradewinds.core.ports import Findings
 from tradewinds.core.record import Bookmark, Decision, Hold, Member, RunResult, Universe
 
 
+class Candidates(Protocol):
+    """What screeners found and people decide. The same answer again changes nothing, another one is refused."""
+
+    def add(self, found: Sequence[Candidate]) -> list[Candidate]: ...
+
+    def candidates(
+        self,
+        *,
+        book: str | None = None,
+        screener: str | None = None,
+        state: CandidateState | None = None,
+        session: str | None = None,
+        limit: int | None = None,
+    ) -> list[Candidate]: ...
+
+    def answer(self, number: str, answer: Answer, *, by: str, at_ns: int, face: str = "", note: str | None = None) -> Candidate: ...
+
+    def expire(self, at_ns: int) -> int: ...
+
+
+class Alerts(Protocol):
+    """Alerts on conditions; each is written once."""
+
+    def add(self, found: Sequence[ConditionAlert]) -> list[ConditionAlert]: ...
+
+    def alerts(self, *, rule: str | None = None, instrument: str | None = None, limit: int | None = None) -> list[ConditionAlert]: ...
+
+
 class Records(Findings, Protocol):
     """Findings and holds, instruments, universes, runs and bookmarks. Writing the same twice changes nothing."""
+
+    @property
+    def candidates(self) -> Candidates: ...
+
+    @property
+    def alerts(self) -> Alerts: ...
 
     def open_holds(self, holds: Iterable[Hold]) -> int: ...
 

@@ -15,6 +15,7 @@ from tradewinds.core.observation import Capability, Finding
 from tradewinds.core.record import DECISIONS, Bookmark, Decision, Exchange, Hold, JobRun, Member, RunResult, Universe
 from tradewinds.stores import ledger_backtests, ledger_findings, ledger_instruments, ledger_migration, ledger_runs
 from tradewinds.stores.ledger_backtests import BacktestFilter, BacktestRun, BacktestTable, StoredBacktest
+from tradewinds.stores.ledger_candidates import AlertLedger, CandidateLedger
 from tradewinds.stores.ledger_database import Database
 from tradewinds.stores.ledger_findings import FindingFilter
 from tradewinds.stores.ledger_runs import RunFilter
@@ -62,6 +63,16 @@ class Ledger:
     def trading(self) -> TradingLedger:
         """What the order journals were projected into."""
         return TradingLedger(self.database)
+
+    @property
+    def candidates(self) -> CandidateLedger:
+        """What screeners found and people decide."""
+        return CandidateLedger(self.database)
+
+    @property
+    def alerts(self) -> AlertLedger:
+        """Alerts on conditions."""
+        return AlertLedger(self.database)
 
     def migrate(self) -> bool:
         """Bring the tables to this version's schema; True when something changed. Any number of processes may call it at once."""
