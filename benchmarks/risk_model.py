@@ -12,7 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numba
@@ -79,18 +80,14 @@ def whole(folder: str, width: int, years: int, _: int) -> dict[str, float]:
     """Lake to the model after the last session but one: factor and specific returns, covariance and specific variance of every session."""
     _compile()
     lake = local_lake(Path(folder) / "lake")
-    spent = dict.fromkeys(("reading_s", "regressing_s", "walking_s"), 0.0)
+    spent = dict.fromkeys(("waiting_s", "regressing_s", "walking_s"), 0.0)
     begin, worked = time.perf_counter(), time.process_time()
     state, returns = no_risk_state(("market", *FACTORS), _names(width)), []
     before, last_close = np.full((1, width, len(FACTORS)), np.nan), np.full((1, width), np.nan)
-    for year in range(years):
-        times = _times(year)[: SESSIONS - (year == years - 1)]
+    for times, exposures, close in _ahead(lake, width, [_times(year)[: SESSIONS - (year == years - 1)] for year in range(years)], spent):
         at = time.perf_counter()
-        exposures, close = _read(lake, times, width)
         moved = np.concatenate([last_close, close])
         daily = moved[1:] / moved[:-1] - 1.0
-        spent["reading_s"] += time.perf_counter() - at
-        at = time.perf_counter()
         found = _fitted(daily[:1], before, times[:1], width).followed_by(_fitted(daily[1:], exposures[:-1], times[1:], width))
         spent["regressing_s"] += time.perf_counter() - at
         at = time.perf_counter()
@@ -204,6 +201,21 @@ def _read(lake: FileLake, times: NDArray[np.int64], width: int) -> tuple[Floats,
         return cube(rows, columns, names, times)
 
     return read(EXPOSURES, FACTORS), read(BARS, ["close"])[:, :, 0]
+
+
+def _ahead(
+    lake: FileLake, width: int, years: list[NDArray[np.int64]], spent: dict[str, float]
+) -> Iterator[tuple[NDArray[np.int64], Floats, Floats]]:
+    """(times, exposures, closes) of each year; the next is read while one is computed. spent: seconds that the computation waited."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(_read, lake, years[0], width)
+        for times, following in zip(years, [*years[1:], None], strict=True):
+            at = time.perf_counter()
+            exposures, close = coming.result()
+            spent["waiting_s"] += time.perf_counter() - at
+            if following is not None:
+                coming = pool.submit(_read, lake, following, width)
+            yield times, exposures, close
 
 
 def _fitted(returns: Floats, exposures: Floats, times: NDArray[np.int64], width: int) -> FactorReturns:
