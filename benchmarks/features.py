@@ -126,13 +126,17 @@ def run(quick: bool = False) -> dict[str, object]:
     floor = min(_seconds(lambda: np.empty((len(features.factors), times, width)).fill(1.0)) for _ in range(rounds))
     last = int(panel.times[-1])
     night = min(_seconds(lambda: features.compute(panel, since_ns=last)) for _ in range(rounds + 2))
+    many = _many(count := 200 if quick else 2_000)
+    tenth = min(_seconds(lambda: many.compute(panel, since_ns=last)) for _ in range(rounds))
     pandas = _pandas_seconds(families, prices)
     beside = _beside(panel, rounds)
-    count = len(features.factors)
+    number = len(features.factors)
     return {
         "figures": {
-            "features": count, "all_s": round(own, 3), "all_one_thread_s": round(alone, 3), "one_more_night_s": round(night, 4),
-            "cells_per_s": round(count * times * width / own), "floor_memory_written_once_s": round(floor, 3),
+            "features": number, "all_s": round(own, 3), "all_one_thread_s": round(alone, 3), "one_more_night_s": round(night, 4),
+            "cells_per_s": round(number * times * width / own), "floor_memory_written_once_s": round(floor, 3),
+            "night_of_many_features": count, "night_of_many_s": round(tenth, 3),
+            "night_of_20000_extrapolated_s": round(tenth / count * 20_000, 2),
         },
         "peers": {"pandas_scaled_s": round(pandas, 2)} | {name: round(value, 3) for name, value in beside.items()},
         "reach": {
@@ -154,6 +158,16 @@ def made(times: int, width: int) -> tuple[Panel, Prices]:
     panel = Panel(tuple(f"S{i:04d}" for i in range(width)), start, start + NS_PER_DAY, known, {"close": close, "volume": volume})
     returns = pd.DataFrame(close).pct_change(fill_method=None)
     return panel, Prices(pd.DataFrame(close), pd.DataFrame(volume), returns, returns.mean(axis=1))
+
+
+def _many(count: int) -> FeatureSet:
+    """So many features of short windows. A night of more of them takes longer in proportion: each step is walked by itself."""
+    kinds = (
+        "rank(returns(close, {n}))", "zscore(volatility({n}))", "close / mean(close, {n}) - 1", "zscore(winsorise(momentum({n}, 3)))",
+        "rank(amihud({n}))", "close / highest(close, {n})", "rank(dollar_volume({n}))", "beta({n})",
+    )  # fmt: skip
+    texts = [kind.format(n=n) for n in range(5, 5 + count // len(kinds)) for kind in kinds]
+    return feature_set("many", {text: text for text in texts})
 
 
 def _agree(families: tuple[Family, ...], panel: Panel, prices: Prices) -> None:
