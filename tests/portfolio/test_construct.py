@@ -192,6 +192,22 @@ def test_an_instrument_without_known_risk_keeps_its_weight_and_is_named() -> Non
     assert found.notes == ("risk is not known of BBB: they keep today's weights",)
 
 
+def test_what_is_kept_for_want_of_risk_stays_within_hard_limits_too() -> None:
+    exposures = MARKET.exposures.copy()
+    exposures[:2] = np.nan
+    limits = replace(Limits.long_only(4), gross_max=0.5, invested_min=0.0, invested_max=0.5)
+
+    found = construct(
+        _problem(
+            limits, risk=FactorRisk(exposures, MARKET.factor_covariance, MARKET.specific_variance), today=np.array([0.6, 0.2, 0.1, 0.1])
+        )
+    )
+
+    # What is kept alone is 0.8: it shrinks to 0.5 in proportion, and leaves nothing for the others.
+    assert found.rung is Rung.AS_ASKED
+    assert found.weights == pytest.approx([0.375, 0.125, 0.0, 0.0], abs=1e-6)
+
+
 def test_scores_are_followed_by_risk_aversion() -> None:
     expected = np.array([5e-4, 0.0, 0.0, 0.0])
     bold = construct(_problem(method=Method.MEAN_VARIANCE, expected_return=expected, risk_aversion=0.1))
@@ -292,3 +308,23 @@ def test_the_best_ratio_is_found_when_half_is_to_stay_cash() -> None:
     # Independent and equally loud: weights in the ratio of returns, 3 to 1, of a half.
     assert found.rung is Rung.AS_ASKED
     assert found.weights == pytest.approx([0.0, 0.0, 0.375, 0.125], abs=1e-5)
+
+
+def test_the_best_ratio_of_nothing_good_is_what_is_held_and_says_so() -> None:
+    today = np.array([0.25, 0.25, 0.25, 0.25])
+
+    found = construct(_problem(method=Method.MAXIMUM_SHARPE, expected_return=np.full(4, -1e-4), today=today))
+
+    assert (found.rung, found.weights.tolist()) == (Rung.HOLD, today.tolist())
+    assert "no ideal: Rejected: maximum Sharpe: largest expected return" in found.why
+
+
+def test_the_best_ratio_within_bounds_that_leave_cash() -> None:
+    expected = np.array([1e-4, 2e-4, 3e-4, 4e-4])
+
+    found = construct(
+        _problem(Limits.long_only(4, position_max=0.2, invested_min=0.0), method=Method.MAXIMUM_SHARPE, expected_return=expected)
+    )
+
+    assert found.rung is Rung.AS_ASKED
+    assert found.weights == pytest.approx([0.2] * 4, abs=1e-5)

@@ -11,6 +11,7 @@ import warnings
 
 import numpy as np
 
+from tradewinds.core.errors import Rejected
 from tradewinds.portfolio.optimiser import SOLVER, prior, scaled
 from tradewinds.portfolio.prepared import Prepared
 from tradewinds.portfolio.problem import FactorRisk, Floats, Method
@@ -20,7 +21,7 @@ IDEALS = frozenset({Method.MAXIMUM_SHARPE, Method.RISK_PARITY, Method.HIERARCHIC
 
 
 def ideal_weights(given: Prepared) -> Floats:
-    """(N,) with a sum of `invested_max`; what is fixed keeps its weight.
+    """(N,) with a sum of `invested_max`, or less where position bounds of `maximum_sharpe` leave no more; what is fixed keeps its weight.
 
     Raises whatever skfolio, cvxpy and Clarabel raise where there is none.
     """
@@ -37,7 +38,7 @@ def ideal_weights(given: Prepared) -> Floats:
 
 
 def _shares(given: Prepared, risk: FactorRisk, chosen: np.ndarray[tuple[int], np.dtype[np.intp]], room: float) -> Floats:
-    """(M,) with a sum of 1."""
+    """(M,) with a sum of 1, or less."""
     method = given.problem.method
     if len(chosen) == 1 or method is Method.EQUAL_WEIGHT:
         return np.full(len(chosen), 1.0 / len(chosen))
@@ -90,7 +91,9 @@ def _maximum_sharpe(expected: Floats, risk: FactorRisk, low: Floats, high: Float
     from skfolio.measures import RiskMeasure
     from skfolio.optimization import MeanRisk, ObjectiveFunction
 
-    number = len(risk.specific_variance)
+    number, most = len(risk.specific_variance), float(expected.max())
+    if most <= risk_free and not low.any():
+        raise Rejected(f"maximum Sharpe: largest expected return {most:.3g} deviations a session, expected one above {risk_free:.3g}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model = MeanRisk(
@@ -99,6 +102,7 @@ def _maximum_sharpe(expected: Floats, risk: FactorRisk, low: Floats, high: Float
             prior_estimator=prior(expected, risk),
             min_weights=low,
             max_weights=high,
+            budget=min(1.0, float(high.sum())),
             risk_free_rate=risk_free,
             solver_params=dict(SOLVER),
         ).fit(np.zeros((2, number)))

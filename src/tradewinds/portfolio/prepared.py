@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tradewinds.portfolio.costs import Costs, flat_costs
+from tradewinds.portfolio.hard import into_hard_limits
 from tradewinds.portfolio.problem import Bools, FactorRisk, Floats, Problem
 
 NAMED = 5  # instruments named in a note before the rest is counted
@@ -32,7 +33,7 @@ NEGATIVE = 1e-10  # of the largest eigenvalue: below that it is rounding
 class Prepared:
     """A problem of finite arrays. fixed: (N,) True where the weight stays at `kept`; frozen: those of them that cannot be traded.
 
-    kept: (N,) today's weights, cut at position bounds where they can be traded.
+    kept: (N,) today's weights of what is fixed, within the hard limits where it can be traded.
     unit: the middle volatility per session, which makes the numbers that a solver sees near 1.
     """
 
@@ -70,7 +71,7 @@ def prepared(problem: Problem) -> Prepared:
         risk=risk,
         expected_return=wanted,
         today=today,
-        kept=np.where(frozen, today, np.clip(today, problem.limits.position_min, problem.limits.position_max)),
+        kept=into_hard_limits(np.where(fixed, today, 0.0), problem.limits, frozen),
         benchmark=benchmark,
         costs=flat_costs(number, 0.0) if problem.costs is None else problem.costs.known(),
         fixed=fixed,
