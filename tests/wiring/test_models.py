@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +12,18 @@ import numpy as np
 import pytest
 
 from tradewinds.core.errors import Rejected, Unreadable
-from tradewinds.jobs.config import Config, Storage
+from tradewinds.jobs.config import AccountConfig, Config, Storage
 from tradewinds.models.bound import BoundModel, bound, with_features
 from tradewinds.models.learner import Files, files_hash, learner_of
 from tradewinds.models.sample import Sample
 from tradewinds.stores.model_files import ModelFiles
+from tradewinds.trading.declared import Terms
 from tradewinds.trading.strategy import Model, Strategy, vector
+from tradewinds.wiring.house import House
 from tradewinds.wiring.models import PinnedModel, model_registry, pinned, with_models
+from tradewinds.wiring.research import Asked, plan, run, store_run
+from tradewinds.wiring.sweep import SweepAsked, prepare
+from tradewinds.wiring.trade import plan as trade_plan
 
 DAY_NS = 86_400_000_000_000
 EXPRESSIONS = {"trend": "momentum(5, 1)", "turn": "reversal(3)"}
@@ -167,3 +174,82 @@ def test_parameters_of_a_run_are_checked_and_loaded() -> None:
     assert pinned(learned_strategy, {"model": model})["model"] is model
     with pytest.raises(Rejected, match="parameter model: 'x', expected a model's name"):
         pinned(learned_strategy, {"model": "x"})
+
+
+STRATEGY = """import numpy as np
+from tradewinds.trading.strategy import Float, Model, vector
+
+@vector(parameters={"model": Model("models:/x@champion"), "size": Float(0.5, 0.1, 1.0)}, lookback=lambda p: p.model.lookback,
+        targets="weights", interval="1d")
+def learned(panel, params):
+    return np.sign(np.nan_to_num(params.model.scores(panel))) * params.size
+"""
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A strategy that names a model, a file of bars, and a home where that name was resolved before; MLflow is away."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TRADEWINDS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    closes = 100 * np.exp(np.cumsum(np.random.default_rng(3).normal(0, 0.01, 200)))
+    days = np.datetime64("2024-01-01") + np.arange(200)
+    rows = "".join(f"{day},{close},{close * 1.01},{close * 0.99},{close},1000\n" for day, close in zip(days, closes, strict=True))
+    (tmp_path / "days.csv").write_text("date,open,high,low,close,volume\n" + rows)
+    (tmp_path / "learned.py").write_text(STRATEGY)
+    store = ModelFiles(tmp_path / "home" / "models")
+    sha256 = store.put(learned())
+    for name in ("champion", "version 7"):
+        store.remember("x", name, "7", sha256)
+    return tmp_path
+
+
+def asked(workspace: Path) -> Asked:
+    return Asked(place=f"{workspace}/learned.py", data=workspace / "days.csv", terms=Terms(instruments=("A.XNYS",)))
+
+
+def test_a_backtest_goes_on_with_what_was_pinned_and_its_fingerprint_holds_the_hash(workspace: Path) -> None:
+    pytest.importorskip("mlflow")
+    planned = plan(asked(workspace))
+
+    result, _ = run(planned, None)
+    again, _ = run(plan(replace(asked(workspace), parameters={"model": "models:/x/7"})), None)
+
+    pinned_name = f"models:/x/7#{files_hash(learned())}"
+    assert result.parameters == {"model": pinned_name, "size": 0.5}
+    assert json.loads(json.dumps(result.to_dict()))["parameters"]["model"] == pinned_name
+    assert result.fingerprint.whole == again.fingerprint.whole
+    assert len(result.fills) > 10
+
+
+def test_a_run_with_a_model_is_kept_in_the_ledger_and_trades_with_the_same_hash(workspace: Path) -> None:
+    pytest.importorskip("mlflow")
+    config = Config(
+        home=str(workspace / "home"), workspace=str(workspace), accounts={"main": AccountConfig(broker="paper", currency="USD")}
+    )
+    (workspace / "paper.yaml").write_text(
+        "strategy: learned.py\nmode: paper\ninstruments: [A.XNYS]\naccount: {name: main, capital: 1000}\n"
+    )
+    house = House(config)
+    result, prepared = run(plan(asked(workspace)), None)
+
+    number = store_run(house, result, result.performance(), prepared.interval, 0)
+    (traded,) = trade_plan(config, [workspace / "paper.yaml"]).strategies
+
+    assert number > 0
+    assert traded.models == {"model": files_hash(learned())}
+    assert traded.parameters["model"] == result.parameters["model"]
+    assert traded.parameters["model"].lookback == 6
+    house.close()
+
+
+def test_a_sweep_holds_the_model_fixed(workspace: Path) -> None:
+    pytest.importorskip("mlflow")
+
+    ready = prepare(asked(workspace), SweepAsked(grid={"size": "0.2,0.4"}), lambda: pytest.fail("no house is needed"))
+
+    values = [one.values for one in ready.space.axes if one.name == "model"]
+    assert [list(one) for one in values] == [[f"models:/x/7#{files_hash(learned())}"]]
+    opened = ready.work.open()
+    assert opened is not None

@@ -95,9 +95,9 @@ class House:
     @cached_property
     def models(self) -> ModelRegistry:
         """MLflow at MLFLOW_TRACKING_URI, else below the home; nothing is asked of it before a job does."""
-        from tradewinds.stores.model_registry import ModelRegistry
+        from tradewinds.wiring.models import model_registry
 
-        return ModelRegistry(self.home, uri=os.environ.get("MLFLOW_TRACKING_URI"))
+        return model_registry(self.config)
 
     def vendor(self, name: str) -> Vendor:
         """The vendor configured under `name`, or the one that ships under it."""
