@@ -22,7 +22,7 @@ from tradewinds.risk.measures import (
     tail_risk,
 )
 from tradewinds.risk.risk_model import RiskModel
-from tradewinds.risk.stress import factor_stress, historical_stress
+from tradewinds.risk.stress import factor_stress, historical_stress, replayed_returns
 
 
 def _two() -> RiskModel:
@@ -211,5 +211,6 @@ def test_a_stretch_of_the_past_comes_again_and_compounds() -> None:
     assert found.total == pytest.approx((1 - 0.1 + 0.005) * 0.9 - 1)
     assert found.by_factor["market"] == pytest.approx(-0.1 - 0.1 * 0.905)
     assert found.specific == pytest.approx(0.005)
+    assert replayed_returns(_two(), np.array([0.5, 0.25]), past) == pytest.approx([0.5, -0.095, -0.1, 0.5])
     with pytest.raises(DataFault, match="no session from 1970-01-11"):
         historical_stress("x", _two(), np.zeros(2), past, 10 * NS_PER_DAY, 11 * NS_PER_DAY)

@@ -1,7 +1,8 @@
 """What a portfolio may lose: value at risk, expected shortfall, concentration.
 
 Losses are positive fractions of equity, over a number of sessions, with a confidence such as 0.99. Parametric: a normal of mean 0 and the
-model's deviation, which grows with the square root of sessions. Historical: past returns of today's weights (`history_of`), equally likely.
+model's deviation, which grows with the square root of sessions. Historical: past returns of today's weights, equally likely: those of the
+instruments themselves (`history_of`), or of their factors where an instrument has a short past (`stress.replayed_returns`).
 Sources: Jorion, Value at Risk; Favre, Galeano (2002) for Cornish-Fisher; Rockafellar, Uryasev (2002), proposition 8, for the tail's mean.
 """
 

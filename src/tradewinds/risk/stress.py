@@ -9,7 +9,7 @@ import numpy as np
 
 from tradewinds.core.errors import DataFault, Rejected
 from tradewinds.core.instant import text
-from tradewinds.risk.factor_returns import FactorReturns, Floats
+from tradewinds.risk.factor_returns import FactorReturns, Floats, Ints
 from tradewinds.risk.risk_model import RiskModel
 
 
@@ -53,18 +53,32 @@ def historical_stress(name: str, model: RiskModel, weights: Floats, past: Factor
     rows = np.flatnonzero((past.times >= start_ns) & (past.times < end_ns))
     if not len(rows):
         raise DataFault(f"stress {name}: no session from {text(start_ns)} to {text(end_ns)}, expected at least one")
+    common, own = _replayed(name, model, weights, past, rows)
+    daily = common.sum(axis=1) + own
+    equity = np.concatenate([[1.0], np.cumprod(1.0 + daily)[:-1]])
+    parts = (common * equity[:, None]).sum(axis=0)
+    specific = float((own * equity).sum())
+    return Stress(name, dict(zip(model.factors, parts.tolist(), strict=True)), specific, float(parts.sum()) + specific, len(rows))
+
+
+def replayed_returns(model: RiskModel, weights: Floats, past: FactorReturns) -> Floats:
+    """(T,) what today's weights and exposures would have made of each past session that has factor returns, for historical value at risk.
+
+    An instrument that was not there yet moves with its factors alone, so that one of 20 days does not cut the past to 20 days.
+    """
+    rows = np.flatnonzero(np.isfinite(past.values).any(axis=1))
+    common, own = _replayed("the past", model, weights, past, rows)
+    return np.asarray(common.sum(axis=1) + own, np.float64)
+
+
+def _replayed(name: str, model: RiskModel, weights: Floats, past: FactorReturns, rows: Ints) -> tuple[Floats, Floats]:
+    """((rows, K) by factor, (rows,) specific) returns of today's exposures and weights; what was not known counts as 0."""
     column = {factor: k for k, factor in enumerate(past.factors)}
     lacking = sorted(set(model.factors) - set(column))
     if lacking:
         raise Rejected(f"stress {name}: past returns of {len(column)} factors without {lacking}, expected all of the model's")
     place = {instrument: n for n, instrument in enumerate(past.instruments)}
     common = np.nan_to_num(past.values[rows][:, [column[factor] for factor in model.factors]]) * model.exposure(weights)
-    own = np.zeros(len(rows))
-    for n, instrument in enumerate(model.instruments):
-        if weights[n] != 0.0 and instrument in place:
-            own += weights[n] * np.nan_to_num(past.specific[rows, place[instrument]])
-    daily = common.sum(axis=1) + own
-    equity = np.concatenate([[1.0], np.cumprod(1.0 + daily)[:-1]])
-    parts = (common * equity[:, None]).sum(axis=0)
-    specific = float((own * equity).sum())
-    return Stress(name, dict(zip(model.factors, parts.tolist(), strict=True)), specific, float(parts.sum()) + specific, len(rows))
+    held = [(n, place[instrument]) for n, instrument in enumerate(model.instruments) if weights[n] != 0.0 and instrument in place]
+    chosen, kept = [n for n, _ in held], [n for _, n in held]
+    return np.asarray(common, np.float64), np.asarray(np.nan_to_num(past.specific[rows][:, kept]) @ weights[chosen], np.float64)
