@@ -1,7 +1,7 @@
 """Ideals: portfolios that a method names without looking at limits, over the instruments that may be held and whose risk is known.
 
-Equal weight and inverse volatility are arithmetic; risk parity (equal contributions to variance), hierarchical risk parity (single
-linkage on sqrt((1 - correlation) / 2)) and maximum Sharpe are skfolio's. Sources: Maillard, Roncalli & Teiletche, The Properties of
+Equal weight is arithmetic; risk parity (equal contributions to variance), hierarchical risk parity (single linkage on
+sqrt((1 - correlation) / 2)) and maximum Sharpe are skfolio's. Sources: Maillard, Roncalli & Teiletche, The Properties of
 Equally Weighted Risk Contribution Portfolios (2010); Lopez de Prado, Building Diversified Portfolios that Outperform Out of Sample (2016).
 """
 
