@@ -43,6 +43,7 @@ JOBS: Mapping[str, str] = {
     "research.signals": "tradewinds.jobs.research_signals:run",
     "research.report": "tradewinds.jobs.research_report:run",
     "research.screen": "tradewinds.jobs.research_screen:run",
+    "research.answer": "tradewinds.jobs.research_screen:answer",
     "train.plan": "tradewinds.jobs.train:plan",
     "train.fold": "tradewinds.jobs.train:fold",
     "train.run": "tradewinds.jobs.train:run",

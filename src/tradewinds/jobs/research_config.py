@@ -74,7 +74,7 @@ class PortfolioConfig:
 class ScreenerConfig:
     """A query over the latest features, prices and facts. `where`: conditions that all must hold; `rank`: an expression, highest first.
 
-    Its candidates are rows that wait for a person.
+    Its candidates are rows that wait for a person, for `expires_hours`. `sheet`: key of a Google Sheet that shows them too.
     """
 
     __pydantic_config__: ClassVar[Any] = _STRICT
@@ -82,6 +82,7 @@ class ScreenerConfig:
     rank: str | None = None
     top: int = 10
     schedule: str | None = None
+    expires_hours: float = 72.0
     sheet: str | None = None
 
 

@@ -1,0 +1,156 @@
+"""Screeners: what they find, that they find it once, and what people answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import polars as pl
+import pytest
+
+from tradewinds.core.errors import Missing, Rejected
+from tradewinds.core.instant import NS_PER_DAY, NS_PER_MINUTE, parse
+from tradewinds.core.market import bars
+from tradewinds.core.observation import Table
+from tradewinds.jobs.research_book import publish
+from tradewinds.jobs.research_screen import end_of
+from tradewinds.wiring.house import House, run_job
+
+MakeHouse = Callable[..., House]
+
+BOOK = """
+research:
+  coins:
+    calendar: 24/7
+    since: 2024-01-01
+    bars: {bars}
+    instruments: [AAA.BINANCE, BBB.BINANCE, CCC.BINANCE, DDD.BINANCE]
+    features: {{growth: "close / delay(close, 5) - 1", rsi: "rsi(5)"}}
+    screeners:
+      risers: {{where: {where}, rank: growth, top: 2, expires_hours: 24}}
+"""
+# Ten bars each: AAA doubles, BBB grows by a tenth a bar, CCC falls, DDD has none in the last one.
+CLOSES = {
+    "AAA.BINANCE": [10.0] * 9 + [20.0],
+    "BBB.BINANCE": [10.0 * 1.1**number for number in range(10)],
+    "CCC.BINANCE": [20.0 - number for number in range(10)],
+    "DDD.BINANCE": [10.0 * 1.2**number for number in range(9)],
+}
+
+
+def _bars(start: str, length_ns: int, closes: dict[str, list[float]] = CLOSES) -> pl.DataFrame:
+    rows = [
+        {
+            "instrument": name, "start_ns": parse(start) + at * length_ns, "event_ns": parse(start) + (at + 1) * length_ns,
+            "known_ns": parse(start) + (at + 1) * length_ns + 1_000_000, "open": close, "high": close, "low": close, "close": close,
+            "volume": 1_000.0, "quote_volume": None, "trades": None, "taker_base": None, "taker_quote": None,
+        }
+        for name, values in closes.items()
+        for at, close in enumerate(values)
+    ]  # fmt: skip
+    kinds = {"quote_volume": pl.Float64, "trades": pl.Int64, "taker_base": pl.Float64, "taker_quote": pl.Float64}
+    return pl.DataFrame(rows, schema_overrides=kinds)
+
+
+@pytest.fixture
+def house(make_house: MakeHouse) -> House:
+    """A house in the morning after ten days of bars, with a screener for what has grown in five."""
+    made = make_house(BOOK.format(bars="bars-1d", where='["growth > 0.05", "value_traded > 1e3"]'), now="2024-01-11T06:00:00Z")
+    publish(made.context("test", ""), Table(bars("1d")), _bars("2024-01-01T00:00:00Z", NS_PER_DAY))
+    return made
+
+
+def test_what_fulfils_every_condition_waits_for_a_person_best_first(house: House) -> None:
+    done = run_job("research.screen", "2024-01-10", house=house)
+
+    assert (done["state"], done["rows_in"], done["rows_published"]) == ("done", 3, 2)
+    first, second = house.ledger.candidates.candidates()
+    assert (first.instrument, first.session, first.state, first.score) == ("AAA.BINANCE", "2024-01-10", "waiting", pytest.approx(1.0))
+    assert (second.instrument, second.score) == ("BBB.BINANCE", pytest.approx(1.1**5 - 1))
+    assert first.values == {"growth": pytest.approx(1.0), "value_traded": 20_000.0}
+    assert [one["params"] for one in done["detail"]["questions"]] == [{"candidate": first.id}, {"candidate": second.id}]
+    assert done["detail"]["questions"][0]["subject"] == f"coins, risers: AAA.BINANCE, score 1, session 2024-01-10 [{first.id}]"
+
+
+def test_a_screener_that_runs_again_finds_nothing_new_but_asks_again(house: House) -> None:
+    run_job("research.screen", "2024-01-10", house=house)
+
+    again = run_job("research.screen", "2024-01-10", house=house)
+
+    assert (again["state"], again["rows_published"]) == ("nothing", 0)
+    assert again["detail"]["waited_already"] == ["AAA.BINANCE", "BBB.BINANCE"]
+    assert len(again["detail"]["questions"]) == 2
+
+
+def test_what_waits_is_not_asked_twice_and_expires(house: House, make_house: MakeHouse) -> None:
+    run_job("research.screen", "2024-01-10", house=house)
+    config = BOOK.format(bars="bars-1d", where='["growth > 0.05"]')
+    next_day = {name: [*values, values[-1] * 1.5] for name, values in CLOSES.items() if name != "DDD.BINANCE"}
+    publish(house.context("test", ""), Table(bars("1d")), _bars("2024-01-01T00:00:00Z", NS_PER_DAY, next_day))
+    soon, late = (make_house(config, now=f"2024-01-{day}T05:00:00Z") for day in (12, 13))
+
+    within = run_job("research.screen", "2024-01-11", house=soon)
+    after = run_job("research.screen", "2024-01-11", house=late)
+
+    assert within["detail"]["expired"] == 0
+    assert within["detail"]["candidates"] == []
+    assert after["detail"]["expired"] == 2
+    assert [(one.session, one.state) for one in late.ledger.candidates.candidates()] == [
+        ("2024-01-11", "waiting"), ("2024-01-11", "waiting"), ("2024-01-10", "expired"), ("2024-01-10", "expired"),
+    ]  # fmt: skip
+
+
+def test_a_person_answers_and_the_row_says_who_when_and_why(house: House) -> None:
+    number = run_job("research.screen", "2024-01-10", house=house)["detail"]["candidates"][0]
+
+    done = run_job("research.answer", "2024-01-10", {"candidate": number, "answer": "approve", "by": "ada", "note": "yes"}, house=house)
+
+    assert done["detail"] == {"candidate": number, "instrument": "AAA.BINANCE", "state": "approved"}
+    row = house.ledger.candidates.candidate(number)
+    assert (row.state, row.answered_by, row.note, row.answered_ns) == ("approved", "ada", "yes", parse("2024-01-11T06:00:00Z"))
+    with pytest.raises(Rejected, match="approved by ada"):
+        run_job("research.answer", "2024-01-10", {"candidate": number, "answer": "deny", "by": "bob"}, house=house)
+
+
+def test_a_screener_by_the_minute_sees_the_bars_that_had_ended(make_house: MakeHouse) -> None:
+    made = make_house(BOOK.format(bars="bars-1m", where='["growth > 0.05"]'), now="2024-01-31T05:40:00Z")
+    publish(made.context("test", ""), Table(bars("1m")), _bars("2024-01-31T05:20:00Z", NS_PER_MINUTE))
+
+    at_eight = run_job("research.screen", "2024-01-31T05:28", house=made)
+    at_ten = run_job("research.screen", "2024-01-31T05:30", house=made)
+
+    assert at_eight["detail"]["session"] == "2024-01-31T05:28"
+    assert at_ten["detail"]["session"] == "2024-01-31T05:30"
+    found = {(one.session, one.instrument) for one in made.ledger.candidates.candidates()}
+    assert found == {("2024-01-31T05:28", "DDD.BINANCE"), ("2024-01-31T05:28", "BBB.BINANCE"), ("2024-01-31T05:30", "AAA.BINANCE")}
+
+
+def test_nothing_that_had_ended_by_then_is_missing(make_house: MakeHouse) -> None:
+    made = make_house(BOOK.format(bars="bars-1m", where='["growth > 0.05"]'), now="2024-01-31T05:40:00Z")
+    publish(made.context("test", ""), Table(bars("1m")), _bars("2024-01-31T05:20:00Z", NS_PER_MINUTE))
+
+    with pytest.raises(Missing, match="no interval has ended by 2024-01-31T05:10:00Z"):
+        run_job("research.screen", "2024-01-31T05:10", house=made)
+
+
+@pytest.mark.parametrize(
+    ("where", "why"),
+    [
+        ('["growth"]', "expected a comparison"),
+        ('["book_value > 3"]', r"fields \['book_value'\] are absent"),
+        ('["grwth( > 1"]', "invalid syntax"),
+    ],
+)
+def test_a_condition_that_is_wrong_is_named(house: House, make_house: MakeHouse, where: str, why: str) -> None:
+    wrong = make_house(BOOK.format(bars="bars-1d", where=where), now="2024-01-11T06:00:00Z")
+
+    with pytest.raises(Rejected, match=why):
+        run_job("research.screen", "2024-01-10", house=wrong)
+
+
+def test_a_partition_ends_with_its_day_hour_or_minute() -> None:
+    assert end_of("2024-01-31") == parse("2024-02-01T00:00:00Z")
+    assert end_of("2024-01-31T05") == parse("2024-01-31T06:00:00Z")
+    assert end_of("2024-01-31T05:30") == parse("2024-01-31T05:30:00Z")
+    for wrong in ("2024-01-31Tea", "yesterday"):
+        with pytest.raises(Rejected, match="expected"):
+            end_of(wrong)
