@@ -48,6 +48,7 @@ CONFIDENCE = 0.95
 HOLDINGS_SHOWN = 20
 PARTICIPATION = 0.1
 SHOCK_DEVIATIONS = 3.0
+SCORES_SHOWN = ("ic", "ic_t", "p", "sharpe")
 
 
 def run(context: Context, partition: str, params: Mapping[str, Any]) -> JobResult:
@@ -306,7 +307,7 @@ class _Reading:
         rows = self.context.lake.read(table, as_of_ns=FAR_FUTURE_NS).filter(pl.col("model") == name)
         last = rows["trained"].max()
         times, ic = _coefficients(rows.filter(pl.col("trained") == last)) if not rows.is_empty() else (np.empty(0, np.int64), np.empty(0))
-        figures = tuple((figure, float(value)) for figure, value in card.scores.items() if isinstance(value, int | float))
+        figures = tuple((figure, float(card.scores[figure])) for figure in SCORES_SHOWN if isinstance(card.scores.get(figure), int | float))
         return page.Scored(alias, kept.version, kept.sha256, times, ic, day_ns(trained), figures)
 
 
