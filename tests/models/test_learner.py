@@ -252,3 +252,27 @@ def test_a_network_without_pytorch_says_what_to_install(sample: Sample) -> None:
         learner_of({"kind": "network"}).fit(sample)
     with pytest.raises(Rejected, match=r"learner network: hidden \[0\], expected up to 10 widths"):
         learner_of({"kind": "network", "hidden": [0]})
+
+
+def test_a_split_of_what_is_known_from_what_is_not_is_kept() -> None:
+    pytest.importorskip("lightgbm")
+    rng = np.random.default_rng(5)
+    features = rng.normal(size=(600, 2))
+    features[::2, 0] = np.nan
+    label = np.where(np.isnan(features[:, 0]), 0.5, -0.5)
+    sample = Sample(
+        ("late", "noise"),
+        ("A.XNYS",),
+        np.arange(600),
+        np.zeros(600, np.int64),
+        features,
+        label,
+        np.arange(600) + 1,
+        np.arange(600) + 2,
+        np.ones(600),
+    )
+
+    model = learner_of({"kind": "lightgbm", "params": {"rounds": 5, "num_leaves": 2, "min_data_in_leaf": 1}}).fit(sample)
+    answers = load_model(model.files()).predict(np.array([[np.nan, 0.0], [0.3, 0.0]]))
+
+    assert answers[0] > answers[1]

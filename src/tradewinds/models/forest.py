@@ -121,7 +121,8 @@ def _tree(block: dict[str, str], features: int) -> dict[str, Floats]:
     }
     if any(len(tree[part]) != leaves - (part != "leaf") for part in _PARTS):
         raise Unreadable(f"trees: {[len(tree[part]) for part in _PARTS]} values, expected {leaves - 1} a column and {leaves} leaves")
-    if not all(np.isfinite(values).all() for values in tree.values()):
+    # a split of what is known from what is not has an infinite threshold
+    if not all(np.isfinite(values[~np.isinf(values)] if part == "threshold" else values).all() for part, values in tree.items()):
         raise Unreadable("trees: a value that is not finite, expected numbers")
     nodes = np.arange(leaves - 1)
     for side in ("left", "right"):
