@@ -235,6 +235,8 @@ def test_a_delisting_ends_the_features_of_an_instrument_and_takes_it_out_of_the_
     assert np.isfinite(found.values[409, 6]).all()
     assert np.isnan(found.values[410:, 6]).all()
     assert np.nanmax(found.feature("r")[-1]) == 1.0
+    gone = found.to_polars().filter(pl.col("instrument") == "S06.XNAS")
+    assert gone["start_ns"].max() == int(found.times[409])
 
 
 def test_columns_join_the_panel_with_their_own_known_time() -> None:

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -69,11 +69,14 @@ class Features:
     def to_polars(self) -> pl.DataFrame:
         """Long by session and instrument, wide by feature: instrument, start_ns, event_ns, known_ns and the names; null where NaN.
 
-        Cells of which no input was known are absent.
+        Cells without any feature are absent: an instrument that is gone leaves no rows.
         """
         import polars as pl  # where frames are wanted
 
-        row, column = np.nonzero(self.known_ns != UNKNOWN_NS)
+        has = np.zeros(self.known_ns.shape, np.bool_)
+        for name in self.names:
+            has |= ~np.isnan(self.feature(name))
+        row, column = np.nonzero(has & (self.known_ns != UNKNOWN_NS))
         return pl.DataFrame(
             {
                 "instrument": pl.Series(np.array(self.instruments, dtype=object)[column], dtype=pl.String),
@@ -241,8 +244,3 @@ def session(features: Features, start_ns: int) -> Floats:
         raise Rejected(f"features: session {text(start_ns)}, expected one of their {len(features.times)}")
     found: Floats = features.values[at]
     return found
-
-
-def named(sequence: Sequence[Gap]) -> list[str]:
-    """The gaps as lines for a report."""
-    return [one.line for one in sequence]
