@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from tradewinds.core.errors import Missing, Rejected, TradewindsError
 from tradewinds.core.instant import NS_PER_DAY
@@ -19,9 +20,12 @@ from tradewinds.jobs.research_book import Book, day_ns, publish, session_name
 from tradewinds.jobs.research_features import stored_features
 from tradewinds.jobs.research_night import Ended, run_step
 from tradewinds.jobs.research_tables import predictions_table
+from tradewinds.models.drift import Reference, drift, reference_in
 from tradewinds.models.learner import load_model
 
-SESSIONS_BACK_DAYS = 10  # within which the last session lies
+Floats = NDArray[np.float64]
+
+SESSIONS_BACK_DAYS = 45  # within which the last session lies, and those that drift is measured on
 
 
 def run(context: Context, partition: str, params: Mapping[str, Any]) -> JobResult:
@@ -44,9 +48,10 @@ def predict(context: Context, book: Book, partition: str) -> Ended:
     new = restated = 0
     gaps: list[str] = []
     answered: dict[str, str] = {}
+    moved: dict[str, list[dict[str, Any]]] = {}
     for name in names:
         try:
-            rows, sha256, said = _answers(registry, name, features)
+            rows, sha256, said, moved[name] = _answers(registry, name, features)
         except TradewindsError as error:
             gaps.append(f"model {name}: {error}")
             continue
@@ -59,7 +64,7 @@ def predict(context: Context, book: Book, partition: str) -> Ended:
         rows_new=new,
         rows_restated=restated,
         gaps=gaps,
-        detail={"session": session_name(int(features.times[-1])), "models": answered},
+        detail={"session": session_name(int(features.times[-1])), "models": answered, "drift": moved},
     )
 
 
@@ -70,17 +75,19 @@ def registry_of(context: Context) -> Models:
     return context.models
 
 
-def _answers(registry: Models, name: str, features: Features) -> tuple[pl.DataFrame, str, list[str]]:
-    """(rows of the last session, the model's hash, what is to be said about it)."""
+def _answers(registry: Models, name: str, features: Features) -> tuple[pl.DataFrame, str, list[str], list[dict[str, Any]]]:
+    """(rows of the last session, the model's hash, what is to be said about it, how far what it is asked has moved)."""
     kept = registry.resolve(f"models:/{name}@{CHAMPION}")
-    model = load_model(registry.files(kept), sha256=kept.sha256)
+    files = registry.files(kept)
+    model = load_model(files, sha256=kept.sha256)
     absent = [one for one in model.names if one not in features.names]
     if absent:
         raise Missing(
             f"features {absent} of version {kept.version} are no longer computed, expected them in the book, or a model trained anew"
         )
-    asked = features.values[-1][:, [features.names.index(one) for one in model.names]]
-    scores = model.predict(np.ascontiguousarray(asked))
+    columns = [features.names.index(one) for one in model.names]
+    scores = model.predict(np.ascontiguousarray(features.values[-1][:, columns]))
+    recent = np.ascontiguousarray(features.values[:, :, columns].reshape(-1, len(columns)))
     known = features.known_ns[-1]
     is_row = np.isfinite(scores) & (known != UNKNOWN_NS)
     chosen = np.flatnonzero(is_row)
@@ -98,4 +105,13 @@ def _answers(registry: Models, name: str, features: Features) -> tuple[pl.DataFr
     )
     said = [f"model {name}: the registry is away; version {kept.version}, pinned on this machine, answers"] if kept.is_remembered else []
     silent = len(features.instruments) - len(chosen)
-    return rows, kept.sha256, said + ([f"model {name}: {silent} instruments without an answer"] if silent else [])
+    said += [f"model {name}: {silent} instruments without an answer"] if silent else []
+    return rows, kept.sha256, said, _moved(reference_in(files), recent, model.predict(recent))
+
+
+def _moved(reference: Reference | None, rows: Floats, scores: Floats) -> list[dict[str, Any]]:
+    """How far recent rows and what is said about them lie from training; nothing where no reference was kept."""
+    if reference is None:
+        return []
+    is_asked = ~np.isnan(rows).all(axis=1)
+    return [one.as_json() for one in drift(reference, np.column_stack([rows, scores])[is_asked])]

@@ -5,7 +5,7 @@ A part that cannot be had is absent with its reason, and the page is made all th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -29,6 +29,7 @@ from tradewinds.jobs.research_night import Ended, ends_of, run_step
 from tradewinds.jobs.research_predict import models_of, registry_of
 from tradewinds.jobs.research_risk import factor_id, stored_model
 from tradewinds.jobs.research_tables import factor_returns_table, out_of_sample_table, signals_table
+from tradewinds.models.drift import MOVED_MAX
 from tradewinds.models.score import information_coefficients
 from tradewinds.performance.factor_attribution import factor_attribution
 from tradewinds.portfolio.solution import Rung
@@ -86,7 +87,7 @@ def night_of(context: Context, book: Book, partition: str) -> page.Night:
         factor_returns=_had(reading.factor_returns),
         risk=_had(reading.risk),
         attribution=_had(reading.attribution),
-        models=_had(reading.models),
+        models=_had(lambda: reading.models(predicted.get("drift", {}))),
         signals=_had(lambda: reading.signals(signals)),
         trades=_had(lambda: reading.trades(signals)),
         gaps=tuple(gaps),
@@ -228,8 +229,8 @@ class _Reading:
             by_instrument=np.append(by_instrument, costs),
         )
 
-    def models(self) -> tuple[page.ModelNight, ...]:
-        """Champion and challenger of each model of the book, with what they did out of sample."""
+    def models(self, moved: Mapping[str, Sequence[Mapping[str, Any]]]) -> tuple[page.ModelNight, ...]:
+        """Champion and challenger of each model of the book, with what they did out of sample, and how far its input moved."""
         names = models_of(self.context, self.book)
         if not names:
             raise Missing("the book has no models, expected files in the workspace's models folder")
@@ -241,7 +242,9 @@ class _Reading:
                 found.append(page.ModelNight(name, aliases))
                 continue
             challenger = _had(lambda name=name: self._scored(name, CHALLENGER)) if CHALLENGER in aliases else None  # type: ignore[misc]
-            found.append(page.ModelNight(name, _had(lambda name=name: self._scored(name, CHAMPION)), challenger))  # type: ignore[misc]
+            champion = _had(lambda name=name: self._scored(name, CHAMPION))  # type: ignore[misc]
+            far = tuple(page.Drift(one["name"], "psi", one["psi"], MOVED_MAX) for one in moved.get(name, ()) if one["psi"] is not None)
+            found.append(page.ModelNight(name, champion, challenger, drift=far))
         return tuple(found)
 
     def signals(self, ended: Mapping[str, Any]) -> tuple[page.SignalNight, ...]:

@@ -2,7 +2,8 @@
 
 1. `plan` cuts the history into folds and returns a shard for each.
 2. `fold` trains on what came before its sessions and publishes what the model foretold of them, beside what came.
-3. `run` scores all of that, trains on the latest window, and registers the model with its card: the challenger, if there is a champion.
+3. `run` scores all of that, trains on the latest window, registers the model with its card as the challenger, and says by the rule of
+   `promotion` whether it should be the champion. If so a person is asked.
 
 The partition is the day as of which everything is read.
 """
@@ -26,12 +27,14 @@ from tradewinds.jobs.context import Context
 from tradewinds.jobs.ingest import FAR_FUTURE_NS
 from tradewinds.jobs.model_port import CHALLENGER
 from tradewinds.jobs.plan import JobResult, Shard
+from tradewinds.jobs.promotion import proposal, question
 from tradewinds.jobs.research_book import Book, bars_panel, book_of, day_ns, publish
 from tradewinds.jobs.research_config import ModelConfig
 from tradewinds.jobs.research_features import stored_features
 from tradewinds.jobs.research_predict import registry_of
 from tradewinds.jobs.research_tables import features_table, out_of_sample_table
 from tradewinds.models.card import card
+from tradewinds.models.drift import with_reference
 from tradewinds.models.label import check_future, label_of
 from tradewinds.models.learner import learner_of
 from tradewinds.models.sample import Sample, sample_of
@@ -79,7 +82,7 @@ def run(context: Context, partition: str, params: Mapping[str, Any]) -> JobResul
     sample = training_sample(context, partition, name, model)
     found = out_of_sample(context, name, model, partition, sample)
     latest_rows = latest(sample, walk_of(model))
-    files = train(asdict(model.learner), weighed(latest_rows))
+    files = with_reference(train(asdict(model.learner), weighed(latest_rows)), latest_rows)
     book = book_of(context, {"research": model.research})
     made = card(
         name,
@@ -93,12 +96,26 @@ def run(context: Context, partition: str, params: Mapping[str, Any]) -> JobResul
         tables=_versions_read(context, book),
         code=__version__,
         trials=len(registry.versions(name)) + 1 if registry.has(name) else 1,
+        partition=partition,
     )
     kept = registry.record(files, made, params={"partition": partition, "research": model.research}, alias=CHALLENGER)
+
+    def of_partition(other: str) -> OutOfSample:
+        return out_of_sample(context, name, model, other, sample)
+
+    said = proposal(registry, kept, found, model.promotion, of_partition)
+    context.progress(f"{name}: version {kept.version} {'may become' if said.is_proposed else 'does not become'} the champion: {said.why}")
     return JobResult(
         state="done",
         rows_in=len(sample),
-        detail={"version": kept.version, "sha256": kept.sha256, "scores": dict(made.scores), "features": dict(made.features)},
+        detail={
+            "version": kept.version,
+            "sha256": kept.sha256,
+            "scores": dict(made.scores),
+            "features": dict(made.features),
+            "promotion": said.as_json(),
+            "questions": [question(kept, said, made)] if said.is_proposed else [],
+        },
     )
 
 
@@ -109,6 +126,7 @@ def out_of_sample(context: Context, name: str, model: ModelConfig, partition: st
     if rows.is_empty():
         raise Missing(f"model {name}: no fold of {partition} is there, expected the jobs train.fold to have run")
     place = {one: index for index, one in enumerate(sample.universe)}
+    rows = rows.filter(pl.col("instrument").is_in(list(place)))
     rows = rows.with_columns(place=pl.col("instrument").replace_strict(place, return_dtype=pl.Int64)).sort("start_ns", "place")
     columns = ("fold", "start_ns", "place")
     fold_, times, instruments = (rows[one].to_numpy() for one in columns)
@@ -148,7 +166,7 @@ def training_sample(context: Context, partition: str, name: str, model: ModelCon
     """Rows of the book's features as they were known at each decision, with labels that began later. Raises Rejected for a label that does
     not lie in the future."""
     book = book_of(context, {"research": model.research})
-    panel = bars_panel(context, book, partition)
+    panel = bars_panel(context, book, partition, view="first")
     features = stored_features(context, book, end_ns=day_ns(partition) + 24 * NS_PER_HOUR)
     decided = decision_ns(book, panel)
     label = label_of(_label_words(model), panel.event_ns, panel.close, decision_ns=decided)
