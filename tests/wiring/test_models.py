@@ -209,9 +209,14 @@ def asked(workspace: Path) -> Asked:
     return Asked(place=f"{workspace}/learned.py", data=workspace / "days.csv", terms=Terms(instruments=("A.XNYS",)))
 
 
-def test_a_backtest_goes_on_with_what_was_pinned_and_its_fingerprint_holds_the_hash(workspace: Path) -> None:
+def test_a_backtest_goes_on_with_what_was_pinned_and_its_fingerprint_holds_the_hash(
+    workspace: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     pytest.importorskip("mlflow")
     planned = plan(asked(workspace))
+    assert caplog.messages == [
+        "model models:/x@champion: MLflow is away; models:/x/7, which it stood for when it was last asked on this machine, is used"
+    ]
 
     result, _ = run(planned, None)
     again, _ = run(plan(replace(asked(workspace), parameters={"model": "models:/x/7"})), None)

@@ -6,6 +6,7 @@ The same function serves backtest, paper and live, so that all three know which 
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 PREFIX = "models:/"
 SERVERS = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
 ARTIFACTS = "models"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,4 +122,6 @@ def _loaded(ask: Resolve, uri: str) -> BoundModel:
     from tradewinds.stores.model_files import read_files
 
     found = ask(uri)
+    if found.is_remembered:
+        _log.warning("model %s: MLflow is away; %s, which it stood for when it was last asked on this machine, is used", uri, found.version)
     return bound(f"{found.version}#{found.sha256}", read_files(found.folder))
