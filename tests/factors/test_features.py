@@ -156,7 +156,7 @@ def test_a_cell_is_known_when_the_last_of_what_it_reads_was() -> None:
     usual = panel.known_ns[:, 0]
     assert alone[9:16, 1].tolist() == [usual[9], *[usual[15]] * 4, usual[14], usual[15]]
     assert alone[10, 0] == usual[10]
-    assert alone[20, 2] == usual[19]
+    assert (alone[20, 2], alone[21, 2]) == (UNKNOWN_NS, usual[21])
     assert across[9:16, 0].tolist() == [usual[9], *[usual[15]] * 4, usual[14], usual[15]]
 
 
@@ -170,7 +170,9 @@ def test_a_cell_that_came_after_its_decision_is_left_out_so_that_nothing_waits_f
 
     assert np.isnan(seen.close[10, 1])
     assert np.isfinite(seen.close).sum() == 30 * 3 - 1
-    assert (found.known_ns[4:] <= (panel.times + DAY)[4:, None]).all()
+    in_time = found.known_ns <= (panel.times + DAY)[:, None]
+    assert np.argwhere(~in_time).tolist() == [[10, 1]]
+    assert found.known_ns[10, 1] == UNKNOWN_NS
     assert np.isnan(found.values[[10, 14], 1, 0]).all()
     with pytest.raises(Rejected, match="decisions, expected"):
         punctual(panel, panel.times[1:])

@@ -44,7 +44,8 @@ GROUPS = 8  # of features, that a pool takes one by one; what groups share is co
 class Features:
     """Values (times, instruments, features), NaN where not known; in memory each feature lies in one piece.
 
-    times, event_ns: (times,) where each session starts and ends; known_ns: (times, instruments), UNKNOWN_NS where no input was known.
+    times, event_ns: (times,) where each session starts and ends; known_ns: (times, instruments), UNKNOWN_NS where no input was known or
+    the instrument did not trade.
     """
 
     names: tuple[str, ...]
@@ -69,14 +70,11 @@ class Features:
     def to_polars(self) -> pl.DataFrame:
         """Long by session and instrument, wide by feature: instrument, start_ns, event_ns, known_ns and the names; null where NaN.
 
-        Cells without any feature are absent: an instrument that is gone leaves no rows.
+        Cells of which nothing is known are absent: an instrument that is gone leaves no rows.
         """
         import polars as pl  # where frames are wanted
 
-        has = np.zeros(self.known_ns.shape, np.bool_)
-        for name in self.names:
-            has |= ~np.isnan(self.feature(name))
-        row, column = np.nonzero(has & (self.known_ns != UNKNOWN_NS))
+        row, column = np.nonzero(self.known_ns != UNKNOWN_NS)
         return pl.DataFrame(
             {
                 "instrument": pl.Series(np.array(self.instruments, dtype=object)[column], dtype=pl.String),
@@ -144,7 +142,7 @@ class FeatureSet:
         for one in block:
             one.reshape(-1)[absent_cells] = np.nan
         values = np.moveaxis(block, 0, 2)
-        known = _known(panel.known_ns[begin:], self)[first - begin :]
+        known = np.where(trades, _known(panel.known_ns[begin:], self), UNKNOWN_NS)[first - begin :]
         gaps = gaps_of(tuple(self.factors.items()), values, fields, panel.instruments, np.logical_and.reduce(trades[-1:]))
         return Features(tuple(self.factors), panel.instruments, panel.times[first:], panel.event_ns[first:], known, values, gaps)
 
