@@ -42,6 +42,10 @@ def test_signs_and_arithmetic_follow_the_usual_order(fields: dict[str, Floats]) 
     assert np.allclose(parse("rank(-reversal(5))").compute(fields)[5:], rank(close[5:] / close[:-5] - 1))
 
 
+def test_a_text_may_go_over_several_lines(fields: dict[str, Floats]) -> None:
+    assert parse("rank(\n  close\n  / volume\n)\n").steps.text == parse("rank(close / volume)").steps.text
+
+
 def test_neutralise_takes_groups_and_factors_in_any_order(fields: dict[str, Floats]) -> None:
     size = np.log(fields["market_cap"])
 
@@ -121,6 +125,10 @@ def test_formula_and_source_come_from_what_is_called() -> None:
         ("rank(*close)", "no stars"),
         ("True * close", "expected a number"),
         ("rank(close", "was never closed"),
+        ("close * 1e400", "expected a number of at most 1e+150"),
+        ("close + " + "9" * 400, "expected a number of at most 1e+150"),
+        ("close * (1e100 * 1e100)", "expected a number of at most 1e+150"),
+        ("close / 1e-400", "expected no division by zero"),
         ("", "expected such as rank"),
         ("__import__('os').system('true')", "expected"),
         ("[x for x in (1,)]", "expected numbers, fields, calls"),

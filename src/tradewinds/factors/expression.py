@@ -26,6 +26,7 @@ from tradewinds.factors.term import Term
 
 TEXT_MAX = 2_000
 DEPTH_MAX = 50
+NUMBER_MAX = 1e150
 
 Own = Mapping[str, Callable[..., Factor]]
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
@@ -45,11 +46,12 @@ def parse_term(text: str, own: Own = MappingProxyType({})) -> Term:
     """The steps that a text describes."""
     if len(text) > TEXT_MAX:
         raise Rejected(f"expression: {len(text)} characters, expected at most {TEXT_MAX}")
+    line = " ".join(text.split())
     try:
-        tree = ast.parse(text.strip(), mode="eval")
+        tree = ast.parse(line, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise Rejected(f"expression {text!r}: {_syntax(error)}, expected such as rank(-reversal(5))") from None
-    found = _Reading(text, own).term(tree.body, 0)
+    found = _Reading(line, own).term(tree.body, 0)
     if not isinstance(found, Term):
         raise Rejected(f"expression {text!r}: the number {found}, expected a factor")
     return found
@@ -67,7 +69,7 @@ class _Reading:
             case ast.Constant(value=bool()) | ast.Constant(value=complex()):
                 raise self._refused(node, "expected a number")
             case ast.Constant(value=int() | float() as value):
-                return value
+                return self._number(node, value)
             case ast.Name(id=name):
                 return self._field(node, name)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
@@ -96,13 +98,19 @@ class _Reading:
         action = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}.get(type(op))
         if action is None:
             raise self._refused(node, "expected + - * or /")
+        if action == "/" and not isinstance(right, Term) and right == 0:
+            raise self._refused(node, "expected no division by zero")
         if isinstance(left, Term):
             return {"+": steps.add, "-": steps.subtract, "*": steps.multiply, "/": steps.divide}[action](left, right)
         if isinstance(right, Term):
             return _turned(action, left, right)
-        if action == "/" and right == 0:
-            raise self._refused(node, "expected no division by zero")
-        return {"+": left + right, "-": left - right, "*": left * right}[action] if action != "/" else left / right
+        found = {"+": left + right, "-": left - right, "*": left * right}[action] if action != "/" else left / right
+        return self._number(node, found)
+
+    def _number(self, node: ast.expr, value: float) -> float:
+        if not abs(value) <= NUMBER_MAX:
+            raise self._refused(node, f"expected a number of at most {NUMBER_MAX:g}")
+        return value
 
     def _call(self, node: ast.expr, name: str, arguments: list[ast.expr], keywords: list[ast.keyword], depth: int) -> Term:
         given, named = self._arguments(node, arguments, keywords, depth)
@@ -162,7 +170,7 @@ class _Reading:
                     raise self._refused(node, f"{place} is {one.text if isinstance(one, Term) else one!r}, expected {kind} in {wanted}")
 
     def _refused(self, node: ast.expr, why: str) -> Rejected:
-        part = ast.get_source_segment(self.text.strip(), node) or ""
+        part = ast.get_source_segment(self.text, node) or ""
         return Rejected(f"expression {self.text!r}: {part!r} at column {node.col_offset + 1}: {why}")
 
 
