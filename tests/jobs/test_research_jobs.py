@@ -14,7 +14,7 @@ from tradewinds.calendars.sessions import calendar
 from tradewinds.core.market import bars
 from tradewinds.core.observation import Table
 from tradewinds.jobs import research_features, research_risk
-from tradewinds.jobs.research_book import book_of, publish
+from tradewinds.jobs.research_book import bars_panel, book_of, publish
 from tradewinds.jobs.research_night import ends_of
 from tradewinds.jobs.research_tables import features_table, out_of_sample_table, predictions_table, signals_table
 from tradewinds.wiring.house import House, run_job
@@ -88,7 +88,7 @@ def test_one_more_session_gives_the_values_of_a_computation_over_everything(hous
 
     book = book_of(context, {})
     stored = research_features.stored_features(context, book)
-    whole = research_features.features_of(book).compute(research_features.bars_panel(context, book, "2024-01-05"))
+    whole = research_features.features_of(book).compute(bars_panel(context, book, "2024-01-05"))
     assert done["rows_published"] == 2 * 12 + 1
     np.testing.assert_allclose(stored.values, whole.values, rtol=1e-9, atol=1e-9)
     assert (stored.known_ns[-1] == whole.known_ns[-1]).all()
@@ -115,6 +115,60 @@ def test_a_night_without_bars_ends_as_failed_with_its_reason(make_house: MakeHou
 
     assert done["state"] == "partial"
     assert done["failed"]["features"].startswith("Missing: research us: history/bars-1d holds no bar")
+
+
+def _corrected(last: date, name: str, day: date, close: float, known_ns: int) -> pl.DataFrame:
+    """The bar of an instrument's session as its vendor tells it later."""
+    start_ns = calendar("XNYS").open_ns(day)
+    bar = _bars(last).filter((pl.col("instrument") == name) & (pl.col("start_ns") == start_ns))
+    return bar.with_columns(close=pl.lit(close), high=pl.lit(close * 1.01), known_ns=pl.lit(known_ns))
+
+
+def test_a_restated_bar_is_seen_from_the_next_session_on_and_changes_no_session_before(house: House, make_house: MakeHouse) -> None:
+    run_job("research.features", "2024-01-03", house=house)
+    table, name, day = Table(bars("1d")), NAMES[0], date(2024, 1, 2)
+    before = house.lake.read(features_table("us", house.config.research["us"].features), as_of_ns=house.clock.now_ns())
+    corrected_ns = calendar("XNYS").close_ns(date(2024, 1, 3)) + 8 * 3_600_000_000_000  # its decision was six hours after the close
+    later = make_house(BOOK.format(names=", ".join(NAMES)), now="2024-01-05T06:00:00Z")
+    context = later.context("test", "")
+    publish(context, table, _corrected(date(2024, 1, 3), name, day, 500.0, corrected_ns))
+
+    again = run_job("research.features", "2024-01-03", house=later)
+    publish(context, table, _bars(date(2024, 1, 4)).filter(pl.col("start_ns") > before["start_ns"].max()))
+    next_one = run_job("research.features", "2024-01-04", house=later)
+
+    after = later.lake.read(features_table("us", later.config.research["us"].features), as_of_ns=later.clock.now_ns())
+    known = pl.col("start_ns") <= before["start_ns"].max()
+    assert again["rows_published"] == 0
+    assert next_one["rows_restated"] == 0
+    assert after.filter(known).drop("captured_ns").equals(before.drop("captured_ns"))
+    shown = after.filter(~known)
+    assert shown.height == 12
+    whole = pl.concat(
+        [_bars(date(2024, 1, 4)).filter((pl.col("instrument") == name) & (pl.col("start_ns") != calendar("XNYS").open_ns(day)))]
+    )
+    closes = np.append(whole["close"].to_numpy()[:-2], [500.0, *whole["close"].to_numpy()[-2:]])
+    expected = np.std((closes[1:] / closes[:-1] - 1.0)[-20:], ddof=1)
+    assert shown.filter(pl.col("instrument") == name)["volatility"].item() == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_bar_that_came_after_the_decision_is_named_and_is_seen_by_the_next_session(house: House, make_house: MakeHouse) -> None:
+    later = make_house(BOOK.format(names=", ".join(NAMES)), now="2024-01-06T06:00:00Z")
+    context = later.context("test", "")
+    late_ns = calendar("XNYS").close_ns(date(2024, 1, 4)) + 7 * 3_600_000_000_000
+    rows = _bars(date(2024, 1, 5)).filter(pl.col("start_ns") >= calendar("XNYS").open_ns(date(2024, 1, 4)))
+    is_late = (pl.col("instrument") == NAMES[0]) & (pl.col("start_ns") == calendar("XNYS").open_ns(date(2024, 1, 4)))
+    publish(context, Table(bars("1d")), rows.with_columns(known_ns=pl.when(is_late).then(late_ns).otherwise("known_ns")))
+
+    run_job("research.features", "2024-01-04", house=later)
+    run_job("research.features", "2024-01-05", house=later)
+
+    book = book_of(context, {})
+    gaps = ends_of(context, book, "2024-01-04", ["features"])["features"][1]
+    stored = research_features.stored_features(context, book)
+    assert "S00.XNAS: no bar in session 2024-01-04; it became known at 2024-01-05T04:00:00Z, after the decision" in gaps
+    assert np.isnan(stored.values[-2, 0]).all()
+    assert np.isfinite(stored.values[-1, 0]).all()
 
 
 def test_another_expression_is_another_table() -> None:
@@ -146,10 +200,11 @@ def test_signals_are_target_weights_within_the_limits_and_made_once(house: House
     rows = house.lake.read(signals_table("us"), as_of_ns=house.clock.now_ns())
     assert done["rows_published"] == 12 + 1
     assert again["rows_published"] == 0
-    assert rows["weight"].min() >= 0.0
-    assert rows["weight"].max() <= 0.2 + 1e-9
-    assert 0.0 < rows["weight"].sum() <= 1.0 + 1e-9
-    assert rows["score"].mean() == pytest.approx(0.0, abs=1e-9)
+    weights = rows["weight"].to_numpy()
+    assert weights.min() >= 0.0
+    assert weights.max() <= 0.2 + 1e-9
+    assert 0.0 < weights.sum() <= 1.0 + 1e-9
+    assert rows["score"].to_numpy().mean() == pytest.approx(0.0, abs=1e-9)
 
 
 def test_signals_without_a_risk_model_say_so_and_the_night_goes_on(house: House) -> None:

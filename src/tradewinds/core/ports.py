@@ -96,6 +96,7 @@ class Lake(Protocol):
         instruments: Sequence[str] | None = None,
         start_ns: int | None = None,
         end_ns: int | None = None,
+        columns: Sequence[str] | None = None,
     ) -> pl.DataFrame:
         """Every version of each fact, sorted by (instrument, start_ns, known_ns)."""
         ...

@@ -1,6 +1,6 @@
 """A book of research as jobs see it: its instruments, its sessions, and the panel that a night computes from.
 
-The panel holds what was known first of each cell, by the clock's instant. Its fields:
+The panel holds what was known at the decision of its last session: first prints, and what had been corrected by then. Its fields:
 
     open high low close    splits and dividends reinvested, at the level of the first row: returns are what a holder had
     volume                 in shares of the first row
@@ -23,13 +23,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tradewinds.core.errors import Missing, Rejected
-from tradewinds.core.instant import NS_PER_DAY, parse, to_date
+from tradewinds.core.instant import NS_PER_DAY, NS_PER_HOUR, parse, text, to_date
 from tradewinds.core.market import PRICES, bars
 from tradewinds.core.observation import Table
 from tradewinds.factors.features import with_columns
 from tradewinds.history.adjust import factors
-from tradewinds.history.asof import first_known
-from tradewinds.history.panel import Panel, panel_of_frame
+from tradewinds.history.asof import first_known, latest_known
+from tradewinds.history.panel import Panel, View, panel_of_frame
 from tradewinds.history.point_in_time import columns_known
 from tradewinds.jobs.context import Context
 from tradewinds.jobs.ingest import FAR_FUTURE_NS, changes, split_by_partition
@@ -76,17 +76,44 @@ def book_of(context: Context, params: Mapping[str, Any]) -> Book:
     return Book(str(name), config, instruments, Path(context.config.workspace or "."))
 
 
-def bars_panel(context: Context, book: Book, partition: str) -> Panel:
-    """The panel of the book's bars up to the end of the partition's day, as known by now. Raises Missing where there are none."""
-    now_ns = context.clock.now_ns()
-    start_ns, end_ns = day_ns(book.config.since.isoformat()), day_ns(partition) + NS_PER_DAY
+def bars_panel(context: Context, book: Book, partition: str, *, view: View = "latest", since_ns: int | None = None) -> Panel:
+    """The panel of the book's bars up to the end of the partition's day, as known at the decision of its last session, or by now.
+
+    A session that runs again reads what it read: what was corrected after its decision is seen by the sessions after it. view "first":
+    each cell as it was known first, by now. since_ns: leave out earlier sessions. Raises Missing where there are none.
+    """
+    versions = bar_versions(context, book, partition, since_ns=since_ns)
+    if view == "first":
+        return panel_at(context, book, first_known(versions), context.clock.now_ns())
+    _, decided = decisions_of(book, versions)
+    return panel_at(context, book, versions, min(int(decided[-1]), context.clock.now_ns()))
+
+
+def bar_versions(context: Context, book: Book, partition: str, *, since_ns: int | None = None) -> pl.DataFrame:
+    """Every version of the book's bars up to the end of the partition's day that is known by now. Raises Missing where there is none."""
+    start_ns, end_ns = since_ns or day_ns(book.config.since.isoformat()), day_ns(partition) + NS_PER_DAY
     table = Table(bars(book.config.bars.partition("-")[2]))
-    versions = context.lake.versions(table, instruments=book.instruments, start_ns=start_ns, end_ns=end_ns)
-    known = versions.filter(pl.col("known_ns") <= now_ns)
+    columns = ("instrument", "start_ns", "event_ns", "known_ns", "captured_ns", *BAR_FIELDS)
+    versions = context.lake.versions(table, instruments=book.instruments, start_ns=start_ns, end_ns=end_ns, columns=columns)
+    known = versions.filter(pl.col("known_ns") <= context.clock.now_ns())
     if known.is_empty():
         raise Missing(f"research {book.name}: {table.name} holds no bar of its instruments by {partition}, expected some")
-    raw = panel_of_frame(first_known(known), BAR_FIELDS, instruments=book.instruments)
-    return _with_facts(context, book, _adjusted(context, book, raw, now_ns))
+    return known
+
+
+def decisions_of(book: Book, versions: pl.DataFrame) -> tuple[Ints, Ints]:
+    """(sessions,) where each starts, and when its features are taken."""
+    ends = versions.group_by("start_ns").agg(pl.col("event_ns").max()).sort("start_ns")
+    return ends["start_ns"].to_numpy(), ends["event_ns"].to_numpy() + int(book.config.decision_hours * NS_PER_HOUR)
+
+
+def panel_at(context: Context, book: Book, versions: pl.DataFrame, as_of_ns: int) -> Panel:
+    """The panel of bars, facts and corporate actions as they were known at an instant. Raises Missing where nothing was."""
+    known = latest_known(versions, as_of_ns)
+    if known.is_empty():
+        raise Missing(f"research {book.name}: no bar was known at {text(as_of_ns)}, expected some by the decision of their session")
+    raw = panel_of_frame(known, BAR_FIELDS, instruments=book.instruments)
+    return _with_facts(context, book, _adjusted(context, book, raw, as_of_ns), as_of_ns)
 
 
 def sectors_of(book: Book) -> dict[str, str]:
@@ -169,16 +196,16 @@ def _carried(closes: Floats) -> Floats:
     return np.where(last >= 0, closes[np.maximum(last, 0)], np.nan)
 
 
-def _with_facts(context: Context, book: Book, panel: Panel) -> Panel:
-    columns = {name: _fact(context, book, panel, fact) for name, fact in book.config.facts.items()}
+def _with_facts(context: Context, book: Book, panel: Panel, as_of_ns: int) -> Panel:
+    columns = {name: _fact(context, book, panel, fact, as_of_ns) for name, fact in book.config.facts.items()}
     return with_columns(panel, columns) if columns else panel
 
 
-def _fact(context: Context, book: Book, panel: Panel, fact: FactConfig) -> tuple[Floats, Ints]:
+def _fact(context: Context, book: Book, panel: Panel, fact: FactConfig, as_of_ns: int) -> tuple[Floats, Ints]:
     """A column of another dataset at each session's end, of what was known by then; (values, known_ns), both of the panel's shape."""
     table = table_named(context, fact.dataset)
     subjects = [fact.subjects.get(name, name) for name in book.instruments]
-    rows = context.lake.versions(table, instruments=sorted(set(subjects))).filter(pl.col("known_ns") <= context.clock.now_ns())
+    rows = context.lake.versions(table, instruments=sorted(set(subjects))).filter(pl.col("known_ns") <= as_of_ns)
     for column, value in fact.where.items():
         rows = rows.filter(pl.col(column).cast(pl.String) == value)
     age_ns = None if fact.age_days_max is None else int(fact.age_days_max * NS_PER_DAY)

@@ -1,20 +1,41 @@
-"""Features of a book: what the sessions since the last run made computable, and what became known late about the sessions before."""
+"""Features of a book, of every session that is not there yet: computed from what was known at the decision of that session.
+
+A bar that is corrected after that changes no value of the session: the sessions that decide later are computed from the corrected one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 import numpy as np
+import polars as pl
+from numpy.typing import NDArray
 
+from tradewinds.calendars.sessions import calendar
 from tradewinds.core.errors import Missing, Rejected
+from tradewinds.core.instant import text, to_date
 from tradewinds.factors.features import Features, FeatureSet, feature_set
 from tradewinds.history.panel import Panel, panel_of_frame
 from tradewinds.jobs.context import Context
 from tradewinds.jobs.plan import JobResult
-from tradewinds.jobs.research_book import SESSIONS_REVISITED, Book, bars_panel, last_session_ns, publish, session_name
+from tradewinds.jobs.research_book import (
+    SESSIONS_REVISITED,
+    Book,
+    bar_versions,
+    decisions_of,
+    last_session_ns,
+    panel_at,
+    publish,
+    session_name,
+)
 from tradewinds.jobs.research_night import Ended, run_step
 from tradewinds.jobs.research_tables import features_table
+
+Ints = NDArray[np.int64]
+
+STRETCHES_MAX = 64
 
 
 def run(context: Context, partition: str, params: Mapping[str, Any]) -> JobResult:
@@ -31,19 +52,41 @@ def features_of(book: Book) -> FeatureSet:
 
 def compute_features(context: Context, book: Book, partition: str) -> Ended:
     wanted = features_of(book)
-    panel = bars_panel(context, book, partition)
+    versions = bar_versions(context, book, partition)
     table = features_table(book.name, book.config.features)
     last_ns = last_session_ns(context, table)
-    since = 0 if last_ns is None else max(0, int(np.searchsorted(panel.times, last_ns)) - SESSIONS_REVISITED)
-    found = wanted.compute(panel, since_ns=int(panel.times[since]))
-    new, restated = publish(context, table, found.to_polars())
+    times, decided = decisions_of(book, versions)
+    since = 0 if last_ns is None else max(0, int(np.searchsorted(times, last_ns)) - SESSIONS_REVISITED)
+    rows = []
+    panel, found = None, None
+    for first, last in stretches(versions, times, decided, since):
+        as_of_ns = min(int(decided[last]), context.clock.now_ns())
+        panel = panel_at(context, book, versions.filter(pl.col("start_ns") <= int(times[last])), as_of_ns)
+        found = wanted.compute(panel, since_ns=int(times[first]))
+        rows.append(found.to_polars())
+    assert panel is not None
+    assert found is not None
+    new, restated = publish(context, table, pl.concat(rows))
     return Ended(
         rows_in=int(np.isfinite(panel.close).sum()),
         rows_new=new,
         rows_restated=restated,
-        gaps=_absent_lines(panel) + [gap.line for gap in found.gaps],
+        gaps=[*_session_lines(book, panel, partition), *_absent_lines(book, panel, versions), *(gap.line for gap in found.gaps)],
         detail={"session": session_name(int(panel.times[-1])), "features": len(wanted.factors), "instruments": len(panel.instruments)},
     )
+
+
+def stretches(versions: pl.DataFrame, times: Ints, decided: Ints, since: int) -> list[tuple[int, int]]:
+    """(first, last) rows of the sessions from `since` on, in stretches that see the same versions of everything before them.
+
+    A version that became known after the decision of its own session divides them: those that decided before it must not see it, those
+    after it must. Of more than STRETCHES_MAX the oldest are one, which sees what was known at its last decision.
+    """
+    own = decided[np.searchsorted(times, versions["start_ns"].to_numpy())]
+    known = versions["known_ns"].to_numpy()
+    group = np.searchsorted(np.unique(known[known > own]), decided[since:], side="right")
+    edges = (np.flatnonzero(np.diff(group)) + 1 + since).tolist()[-(STRETCHES_MAX - 1) :]
+    return [(first, last - 1) for first, last in zip([since, *edges], [*edges, len(times)], strict=True)]
 
 
 def stored_features(context: Context, book: Book, *, start_ns: int | None = None, end_ns: int | None = None) -> Features:
@@ -58,12 +101,23 @@ def stored_features(context: Context, book: Book, *, start_ns: int | None = None
     return Features(names, panel.instruments, panel.times, panel.event_ns, np.array(panel.known_ns), values)
 
 
-def _absent_lines(panel: Panel) -> list[str]:
-    """A line for each instrument without a bar in the last session, with the last one it had."""
+def _session_lines(book: Book, panel: Panel, partition: str) -> list[str]:
+    """A line where the partition's day is a session and has no bar."""
+    day, last = date.fromisoformat(partition[-10:]), to_date(int(panel.times[-1]))
+    if last >= day or not calendar(book.config.calendar).sessions(day, day):
+        return []
+    return [f"session {day}: no bar of any instrument was known at its decision; the last session is {last}"]
+
+
+def _absent_lines(book: Book, panel: Panel, versions: pl.DataFrame) -> list[str]:
+    """A line for each instrument without a bar in the last session: it came too late, or which was the last one it had."""
+    at_ns = int(panel.times[-1])
+    came = dict(versions.filter(pl.col("start_ns") == at_ns).select("instrument", "known_ns").sort("known_ns", descending=True).iter_rows())
     has = np.isfinite(panel.close)
     lines = []
     for column in np.flatnonzero(~has[-1]):
-        seen = np.flatnonzero(has[:, column])
+        name, seen = panel.instruments[column], np.flatnonzero(has[:, column])
         last = f"its last was {session_name(int(panel.times[seen[-1]]))}" if len(seen) else "it never had one"
-        lines.append(f"{panel.instruments[column]}: no bar in session {session_name(int(panel.times[-1]))}; {last}")
+        late = f"it became known at {text(came[name])}, after the decision" if name in came else last
+        lines.append(f"{name}: no bar in session {session_name(at_ns)}; {late}")
     return lines
