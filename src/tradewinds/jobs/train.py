@@ -33,6 +33,7 @@ from tradewinds.jobs.research_config import ModelConfig
 from tradewinds.jobs.research_features import stored_features
 from tradewinds.jobs.research_predict import registry_of
 from tradewinds.jobs.research_tables import features_table, out_of_sample_table
+from tradewinds.models.bound import with_features
 from tradewinds.models.card import card
 from tradewinds.models.drift import with_reference
 from tradewinds.models.label import check_future, label_of
@@ -82,8 +83,10 @@ def run(context: Context, partition: str, params: Mapping[str, Any]) -> JobResul
     sample = training_sample(context, partition, name, model)
     found = out_of_sample(context, name, model, partition, sample)
     latest_rows = latest(sample, walk_of(model))
-    files = with_reference(train(asdict(model.learner), weighed(latest_rows)), latest_rows)
     book = book_of(context, {"research": model.research})
+    texts = {feature: text for feature, text in book.config.features.items() if feature in latest_rows.names}
+    learned = with_features(train(asdict(model.learner), weighed(latest_rows)), texts)  # so that a strategy computes them alike
+    files = with_reference(learned, latest_rows)
     made = card(
         name,
         files,
