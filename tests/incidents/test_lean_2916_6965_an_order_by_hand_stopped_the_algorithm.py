@@ -35,7 +35,7 @@ def test_trading_goes_on_beside_a_person(scene, broker: str) -> None:
         scene.stage.order_by_hand(scene.first, "sell", Decimal(hand), None)
         scene.stage.order_by_hand(scene.first, "buy", Decimal(hand), Decimal(resting))
         await scene.until(lambda: scene.held() == begun - Decimal(hand))
-        await scene.until(lambda: scene.books.foreign)
+        await scene.until(lambda: scene.books.foreign, 400.0)  # IB tells nobody of it: the comparison of an idle account finds it
 
         # then the account says what the venue says, the strategy's book is untouched, and somebody was told
         assert scene.stage.positions()[scene.first.id] == scene.held()

@@ -3,7 +3,7 @@
 In public: a bot that was started on an account with a position traded as if it were flat, sold it "short", or bought it once more; and
 coins held on spot were balances to the venue and nothing to the program after its next start.
 
-Here: the first comparison takes over what the venue holds into nobody's book, before anything is decided; a restart brings back what
+Here: the opening takes over what the venue holds into nobody's book, before anything is decided; a restart brings back what
 strategies hold from the journal, and finds the venue saying the same.
 """
 

@@ -111,15 +111,23 @@ class Bench:
         positions: dict[str, Decimal] | None = None,
         cash: dict[str, Decimal] | None = None,
         asked_ns: int | None = None,
+        *,
+        is_once: bool = False,
     ) -> list[Record]:
-        """A comparison comes back; without positions the venue holds what the books say."""
+        """A comparison comes back; without positions the venue holds what the books say. An opening gets the same twice, unless is_once."""
         self.now_ns += 1000
         held = {name: one.quantity for name, one in self.books.whole.positions.items()}
         for one in fills:
             if one.key not in self.books.booked:
                 held[one.instrument] = held.get(one.instrument, Decimal(0)) + one.signed
         holdings = Holdings(held if positions is None else positions, cash or {}, self.now_ns)
-        return self.do(Compared(self.now_ns - 500 if asked_ns is None else asked_ns, tuple(reports), tuple(fills), "c1", holdings))
+        truth = Compared(self.now_ns - 500 if asked_ns is None else asked_ns, tuple(reports), tuple(fills), "c1", holdings)
+        made = self.do(truth)
+        if not is_once and not self.books.compared_ns:
+            asked = self.commands
+            made += self.do(truth)
+            self.commands = asked + self.commands
+        return made
 
     def asked(self) -> list[str]:
         """What was asked of the broker by the last inputs."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from tradewinds.core.account import Fill
 from tradewinds.core.broker import Link, OrderReport
 from tradewinds.core.instrument import Instrument
-from tradewinds.core.order import Intent, OrderState, OrderTerms, client_order_id
+from tradewinds.core.order import Intent, OrderState, OrderTerms, Side, client_order_id
 from tradewinds.trading.entry import Adjusted, Allot, CancelWanted, Claimed, Refused, Restarted, Started, Wanted
 
 S = OrderState
@@ -119,6 +120,88 @@ def test_what_was_held_before_the_first_start_is_taken_over(bench: Any) -> None:
     assert adjusted(records) == [("position", "ABC.LOCAL", 7), ("cash", "USD", 1000)]
     assert it.books.whole.quantity("ABC.LOCAL") == it.books.parts[""].quantity("ABC.LOCAL") == 7
     assert it.alerts() == []
+
+
+def by_hand(it: Any, name: str, side: Side, quantity: str) -> Fill:
+    return Fill(name, "LOCAL", "", "ABC.LOCAL", side, Decimal(quantity), Decimal(100), "USD", it.now_ns)
+
+
+def test_a_trade_by_hand_between_fills_and_holdings_of_the_opening_is_booked_once(bench: Any) -> None:
+    # given 9 held before, and 1000 that somebody buys after the venue told of its fills and before it told what it holds
+    it = bench()
+    it.do(Restarted())
+    assert it.compare(positions={"ABC.LOCAL": Decimal(1009)}, is_once=True) == []
+    assert not it.engine.is_ready
+
+    # when the venue is asked again, and tells of the fill
+    it.wait(0.2)
+    assert it.asked() == ["compare"]
+    bought = by_hand(it, "hand-1", "buy", "1000")
+    assert adjusted(it.compare(fills=[bought], positions={"ABC.LOCAL": Decimal(1009)}, is_once=True)) == []
+    it.wait(0.5)
+    made = it.compare(fills=[bought], positions={"ABC.LOCAL": Decimal(1009)}, is_once=True)
+
+    # then only what was there before it is taken over
+    assert adjusted(made) == [("position", "ABC.LOCAL", Decimal(9))]
+    assert it.books.whole.quantity("ABC.LOCAL") == 1009
+    assert it.engine.is_ready
+    assert it.replayed().books == it.books
+
+
+def test_a_position_that_is_closed_by_hand_during_the_opening_was_held_before(bench: Any) -> None:
+    # given 9 held before, sold after the venue told of its fills: it holds nothing when it tells what it holds
+    it = bench()
+    it.do(Restarted())
+    assert it.compare(is_once=True) == []
+
+    # when the fill becomes known
+    sold = by_hand(it, "hand-1", "sell", "9")
+    it.compare(fills=[sold], positions={})
+
+    # then the books are flat too
+    assert it.books.whole.quantity("ABC.LOCAL") == 0
+    assert it.engine.is_ready
+
+
+def test_a_fill_that_is_told_while_the_holdings_are_on_their_way_is_not_taken_back(bench: Any) -> None:
+    # given an opening whose second answer left the venue before a fill of which the stream has told
+    it = bench()
+    it.do(Restarted())
+    it.compare(is_once=True)
+    bought = by_hand(it, "hand-1", "buy", "5")
+    it.hear(bought)
+
+    # when that answer comes, and one that knows the fill
+    assert adjusted(it.compare(positions={}, is_once=True)) == []
+    it.compare(fills=[bought], positions={"ABC.LOCAL": Decimal(5)})
+
+    # then it is held, and nothing was
+    assert it.books.whole.quantity("ABC.LOCAL") == 5
+    assert not any(isinstance(one, Adjusted) for entry in it.entries for one in entry.records)
+
+
+def test_a_restart_in_the_middle_of_an_opening_begins_it_anew(bench: Any) -> None:
+    it = bench()
+    it.do(Restarted())
+    it.compare(positions={"ABC.LOCAL": Decimal(9)}, is_once=True)
+
+    it.restart()
+    assert it.compare(positions={"ABC.LOCAL": Decimal(9)}, is_once=True) == []
+    made = it.compare(positions={"ABC.LOCAL": Decimal(9)}, is_once=True)
+
+    assert adjusted(made) == [("position", "ABC.LOCAL", Decimal(9))]
+
+
+def test_an_account_in_which_something_always_moves_is_opened_after_five_comparisons(bench: Any) -> None:
+    it = bench()
+    it.do(Restarted())
+    for usd in (1, 2, 3, 4):
+        assert it.compare(cash={"USD": Decimal(usd)}, is_once=True) == []
+
+    made = it.compare(cash={"USD": Decimal(5)}, is_once=True)
+
+    assert adjusted(made) == [("cash", "USD", Decimal(5))]
+    assert it.engine.is_ready
 
 
 def test_a_difference_is_believed_only_after_it_stayed_the_same(bench: Any) -> None:

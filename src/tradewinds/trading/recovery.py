@@ -2,8 +2,10 @@
 
 1. One comparison at a time; whoever wants one while another is under way gets the next. Nothing is sent before the first has come.
 2. Fills are booked, open orders are taken as news as old as the question, and orders that are not among them are asked for one by one.
-3. The first comparison of all takes over what the venue holds. Later ones ask again until a difference stays the same: fills may be late.
-   Then the books take it over into nobody's book, aloud, so that they say what the venue says.
+3. The opening of an account takes over what the venue holds beyond its fills. The venue is asked for the one after the other, and somebody
+   may trade in between: so it is asked again until two comparisons show the same and nothing was booked since the one before.
+   Later comparisons ask again until a difference stays the same: fills may be late. Then the books take it over into nobody's book,
+   aloud, so that they say what the venue says.
 4. Fills that an order is owed are asked for, also with an older cursor, until a limit; then the holdings decide.
 """
 
@@ -26,6 +28,7 @@ from tradewinds.trading.tracking import COMPARE_AGAIN_S, NOT_FOUND_NEEDED, Track
 
 POSITION_SEEN = 3  # comparisons that show the same difference before it is believed
 CASH_SEEN = 2
+OPENING_ASKED_MAX = 5  # comparisons at most; then what is there is taken over, and later ones put right what moved
 FILLS_ASKED_MAX = 6
 FILLS_ASKED_OLDER = 2  # after so many tries an older cursor is taken
 OWED_WAIT_S = 0.2
@@ -38,7 +41,10 @@ _AT_WORK = (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
 
 @dataclass(slots=True)
 class Comparing:
-    """The comparisons of one account. is_first_done: since this start."""
+    """The comparisons of one account. is_first_done: since this start.
+
+    _opening: what the opening saw a comparison ago, and how often it asked; until it is over, no `Compare` is written.
+    """
 
     step: Step
     tracking: Tracking
@@ -46,12 +52,14 @@ class Comparing:
     is_first_done: bool = True
     _is_under_way: bool = False
     _is_wanted_again: bool = False
+    _opening: tuple[int, list[Difference], int] = (-1, [], 0)
     _seen: dict[tuple[str, str], tuple[Decimal, int]] = field(default_factory=dict)
     _asked: dict[str, int] = field(default_factory=dict)
 
     def reset(self) -> None:
         """A start: nothing is under way, and nothing is sent before a comparison has come."""
         self.is_first_done = self._is_under_way = self._is_wanted_again = False
+        self._opening = -1, [], 0
         self._seen.clear()
         self._asked.clear()
 
@@ -76,6 +84,9 @@ class Comparing:
             self.tracking.book(fill)
         for report in truth.open_orders:
             self.tracking.report(report, "snapshot", truth.asked_ns)
+        if is_opening and self._is_moving(truth.holdings):
+            self._again()
+            return
         self._forget_strangers(truth)
         owing = list(books.owing.values())
         step.emit(Compare(truth.cursor, truth.asked_ns))
@@ -146,6 +157,12 @@ class Comparing:
 
     # The venue's holdings
 
+    def _is_moving(self, holdings: Holdings) -> bool:
+        """Before anything is taken over: whether a fill, or what the fills do not say, is news since the comparison before."""
+        booked, found, asked = self._opening
+        self._opening = len(self.step.books.booked), differences(self.step.books, holdings, self.capability), asked + 1
+        return self._opening[:2] != (booked, found) and asked + 1 < OPENING_ASKED_MAX
+
     def _take_over(self, holdings: Holdings) -> None:
         """Before anything of ours: what the venue holds, as far as the fills that came with it do not say it."""
         for one in differences(self.step.books, holdings, self.capability):
@@ -186,7 +203,7 @@ class Comparing:
         if self._is_wanted_again:
             self._is_wanted_again = False
             self.ask()
-        elif self._seen or step.books.owing:
+        elif self._seen or step.books.owing or not step.books.compared_ns:
             step.again("compare", "", COMPARE_AGAIN_S)
         else:
             step.timers.drop("compare", "")
