@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
 
 from tradewinds.core.errors import DataFault, Rejected
 from tradewinds.core.instant import NS_PER_DAY
@@ -148,6 +150,38 @@ def test_a_session_alone_gives_what_it_gave_among_others() -> None:
 
     assert (together.values[11] == alone.values[0]).all()
     assert (together.specific[11] == alone.specific[0]).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=some.integers(0, 2**32 - 1), width=some.integers(12, 260), count=some.integers(1, 9), copies=some.integers(0, 3),
+    missing=some.floats(0.0, 0.3), has_market=some.booleans(),
+)  # fmt: skip
+def test_what_is_left_is_what_any_least_squares_leaves_whatever_columns_repeat(
+    seed: int, width: int, count: int, copies: int, missing: float, has_market: bool
+) -> None:
+    generator = np.random.default_rng(seed)
+    exposures = generator.normal(size=(1, width, count))
+    exposures = np.concatenate(
+        [exposures, *[3.0 * exposures[:, :, :1] - exposures[:, :, -1:]] * copies, np.full((1, width, 1), 0.5)], axis=2
+    )
+    returns, weights = generator.normal(size=(1, width)), generator.uniform(0.1, 10.0, (1, width))
+    returns[generator.random(returns.shape) < missing] = np.nan
+    factors = [f"f{k}" for k in range(exposures.shape[2])]
+
+    found = cross_sectional(
+        returns, exposures, weights, factors=factors, instruments=_instruments(width), times=_times(1),
+        design=Design("market" if has_market else None, instruments_min=1),
+    )  # fmt: skip
+
+    used = np.isfinite(returns[0])
+    root = np.sqrt(weights[0, used])
+    design = exposures[0, used]
+    best = np.linalg.lstsq(design * root[:, None], returns[0, used] * root, rcond=1e-10)[0]
+    if used.sum() > 2 * count + 2:
+        assert found.specific[0, used] == pytest.approx(returns[0, used] - design @ best, abs=1e-8)
+        assert np.isnan(found.values[0]).sum() >= (1 if has_market else 0)  # the column of halves is the market's
+    assert np.isnan(found.specific[0, ~used]).all()
 
 
 def test_two_threads_at_once_get_what_one_gets() -> None:
