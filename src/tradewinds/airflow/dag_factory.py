@@ -3,7 +3,8 @@
 1. Each step becomes a `JobTask`. Steps with the same `over` and `group` become one task group, mapped over the shards that the
    step named by `over` returns; each shard passes through the group on its own and shows its label.
 2. Each table that a plan produces gets a `PublishedTask`, which reports it once for a run and only when rows were published.
-3. Where tasks run in spite of failures (2., and steps that ask for it), an `OutcomeTask` sees to it that the run still fails.
+3. A step that asks people is followed by an approval for each of its questions, and a task that hands the answers to a job.
+4. Where tasks run in spite of failures (2., 3., and steps that ask for it), an `OutcomeTask` sees to it that the run still fails.
 
 Drawing reads nothing: no network, no store, no clock. A plan that cannot be drawn spoils no other.
 """
@@ -23,6 +24,7 @@ from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 from tradewinds.airflow.callbacks import run_failed, run_late
 from tradewinds.airflow.operators import JobRetries, JobTask, OutcomeTask, PublishedTask
 from tradewinds.airflow.partitions import asset, timetable
+from tradewinds.airflow.research_tasks import RUNS_ASKING_MAX, ask
 from tradewinds.core.errors import Rejected
 from tradewinds.jobs.config import Config
 from tradewinds.jobs.plan import AfterClose, Cron, Plan, Schedule, Step
@@ -69,7 +71,7 @@ def dag(plan: Plan, *, is_replay: bool = False) -> DAG:
         schedule=timetable(plan.schedule, is_replay=is_replay),
         catchup=False,
         auto_register=False,
-        max_active_runs=1,
+        max_active_runs=RUNS_ASKING_MAX if any(step.approval for step in plan.steps) else 1,
         tags=["tradewinds", *plan.tags],
         deadline=late,
         on_failure_callback=run_failed,
@@ -98,8 +100,9 @@ def _draw_steps(plan: Plan, poll_s: float) -> None:
                 if name != step.over:
                     tasks[name] >> tasks[step.name]
     _draw_published(plan, tasks)
-    if any(step.run_even_if_some_failed or step.produces for step in plan.steps):
-        list(tasks.values()) >> OutcomeTask(task_id="outcome", trigger_rule=TriggerRule.ONE_FAILED, retries=0)
+    answered = [ask(tasks[step.name], step.approval) for step in plan.steps if step.approval is not None]
+    if answered or any(step.run_even_if_some_failed or step.produces for step in plan.steps):
+        [*tasks.values(), *answered] >> OutcomeTask(task_id="outcome", trigger_rule=TriggerRule.ONE_FAILED, retries=0)
 
 
 def _job(step: Step, schedule: Schedule, poll_s: float, shard: Any = None, *, is_planner: bool) -> JobTask:
@@ -112,6 +115,7 @@ def _job(step: Step, schedule: Schedule, poll_s: float, shard: Any = None, *, is
         ready=step.ready,
         poll_s=poll_s,
         is_planner=is_planner,
+        is_asking=step.approval is not None,
         retries=step.retries,
         retry_policy=JobRetries(),
         trigger_rule=TriggerRule.ALL_DONE if step.run_even_if_some_failed else TriggerRule.NONE_FAILED,
@@ -180,6 +184,8 @@ def _check(plan: Plan) -> None:
         for name in (*step.after, *([step.over] if step.over is not None else [])):
             if name not in known:
                 raise Rejected(f"plan {plan.name}: step {step.name} follows {name!r}, expected an earlier step")
+        if step.approval is not None and (step.over is not None or any(other.over == step.name for other in plan.steps)):
+            raise Rejected(f"plan {plan.name}: step {step.name} asks people and is mapped or maps others, expected a step by itself")
         known.add(step.name)
     if isinstance(plan.schedule, Cron):
         from airflow.exceptions import AirflowTimetableInvalid

@@ -48,7 +48,8 @@ class JobRetries(RetryPolicy):
 class JobTask(BaseOperator):
     """Runs one job of the catalog on the run's partition, for one shard where it is mapped.
 
-    ready: the readiness check to wait for first, without holding a worker. is_planner: hands its list of shards on.
+    ready: the readiness check to wait for first, without holding a worker. is_planner: hands its list of shards on; is_asking: its
+    questions to people.
     """
 
     template_fields: Sequence[str] = ("shard",)
@@ -63,6 +64,7 @@ class JobTask(BaseOperator):
         ready: str | None = None,
         poll_s: float = 30.0,
         is_planner: bool = False,
+        is_asking: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -73,6 +75,7 @@ class JobTask(BaseOperator):
         self.ready = ready
         self.poll_s = poll_s
         self.is_planner = is_planner
+        self.is_asking = is_asking
 
     def execute(self, context: Context) -> Any:
         """Waits where there is something to wait for, then runs the job."""
@@ -109,6 +112,8 @@ class JobTask(BaseOperator):
             raise PartsFailed(f"{self.job} {partition}: {len(failed)} failed, the rest is done. {named}")
         if self.is_planner:
             return shards
+        if self.is_asking:
+            return [{"subject": one["subject"], "body": one["body"]} for one in result["detail"].get("questions", [])]
         return {name: result[name] for name in ("state", "rows_in", "rows_published", "rows_restated", "findings")}
 
 

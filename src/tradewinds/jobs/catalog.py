@@ -37,6 +37,7 @@ JOBS: Mapping[str, str] = {
     "marts": "tradewinds.jobs.marts:run",
     "warehouse": "tradewinds.jobs.marts:warehouse",
     "evening": "tradewinds.jobs.evening:run",
+    "alerts": "tradewinds.jobs.alerts:run",
     "research.features": "tradewinds.jobs.research_features:run",
     "research.risk_model": "tradewinds.jobs.research_risk:run",
     "research.predict": "tradewinds.jobs.research_predict:run",
@@ -47,6 +48,7 @@ JOBS: Mapping[str, str] = {
     "train.plan": "tradewinds.jobs.train:plan",
     "train.fold": "tradewinds.jobs.train:fold",
     "train.run": "tradewinds.jobs.train:run",
+    "train.promote": "tradewinds.jobs.promotion:promote",
 }
 
 READY: Mapping[str, str] = {
@@ -67,7 +69,7 @@ def function(registry: Mapping[str, str], name: str) -> Callable[..., Any]:
 def plans(config: Config) -> list[Plan]:
     """The plans this configuration asks for, by name. Pure: reads no file, opens no store, asks no clock."""
     found = [*_crypto(config), *_equities(config), *_fx(config), *_datasets(config), _maintenance(config), _marts(config)]
-    found += [*_evenings(config), *research_plans(config)]
+    found += [*_evenings(config), *research_plans(config), *_alerts(config)]
     return sorted(found, key=lambda plan: plan.name)
 
 
@@ -82,6 +84,28 @@ def _evenings(config: Config) -> list[Plan]:
             tags=("trading",),
         )
         for name in config.accounts
+    ]
+
+
+def _alerts(config: Config) -> list[Plan]:
+    """After the bars of each length that is published, or at the times that the configuration names."""
+    if config.alerts is None:
+        return []
+    if config.alerts.schedule is not None:
+        steps = (Step("alerts", "alerts", retries=0),)
+        return [Plan("alerts", "Conditions of the alert table that came true", Cron(config.alerts.schedule), steps, tags=("alerts",))]
+    lengths = [history.interval for market in config.crypto.values() for history in market.bars]
+    lengths += ["1d"] if config.equities else []
+    lengths += [history.interval for history in config.fx.bars] if config.fx is not None and config.fx.kind == "bars" else []
+    return [
+        Plan(
+            f"alerts_{length}",
+            f"Conditions of the alert table over {length} that came true",
+            AfterTables((f"history/bars-{length}",)),
+            (Step("alerts", "alerts", {"interval": length}, retries=0),),
+            tags=("alerts",),
+        )
+        for length in dict.fromkeys(lengths)
     ]
 
 

@@ -140,6 +140,19 @@ class AccountConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlertsConfig:
+    """Alerts on conditions: the table of the workspace, and when it is looked at: after bars were published, or by a cron expression.
+
+    hook: `module:function`, which is called with each new alert.
+    """
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+    file: str = "alerts.csv"
+    schedule: str | None = None
+    hook: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Storage:
     """Where things live; None means below the home."""
 
@@ -174,6 +187,7 @@ class Config:
     accounts: Mapping[str, AccountConfig] = field(default_factory=dict)
     research: Mapping[str, ResearchConfig] = field(default_factory=dict)
     models: Mapping[str, ModelConfig] = field(default_factory=dict)
+    alerts: AlertsConfig | None = None
     schedules: Mapping[str, str] = field(default_factory=dict)
     calendars: tuple[str, ...] = ()
     retention_days: int = 30

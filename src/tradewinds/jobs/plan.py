@@ -57,7 +57,11 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One call of one job. `ready`: a readiness check to be awaited before it (deferred, no worker slot held)."""
+    """One call of one job. `ready`: a readiness check to be awaited before it (deferred, no worker slot held).
+
+    `approval`: the job that takes what people answer to the questions that this one returns in `detail["questions"]`, each with subject,
+    body and that job's params.
+    """
 
     name: str
     job: str
@@ -69,6 +73,7 @@ class Step:
     produces: tuple[str, ...] = ()
     run_even_if_some_failed: bool = False
     retries: int = 2
+    approval: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,12 +132,15 @@ class LearnerConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromotionConfig:
-    """When a challenger may take the champion's place: better out of sample by this much, on at least so many sessions; a person agrees."""
+    """When a challenger may take the champion's place: better out of sample by `margin`, on at least so many sessions, and by more than a
+    chance of `level` explains; a person agrees. metric: ic, or portfolio for the return of the highest fifth less the lowest.
+    """
 
     __pydantic_config__: ClassVar[Any] = _STRICT
     metric: str = "ic"
     margin: float = 0.0
     sessions_min: int = 60
+    level: float = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

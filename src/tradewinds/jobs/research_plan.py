@@ -14,6 +14,8 @@ from tradewinds.jobs.plan import AfterTables, Cron, Plan, Step
 from tradewinds.jobs.research_tables import book_table
 
 NIGHT_HOURS = 6
+TRAINING_HOURS = 24
+ANSWER_HOURS = 72  # a run that asks a person is not late before the question ends
 
 
 def research_plans(config: Config) -> list[Plan]:
@@ -45,7 +47,7 @@ def _night(config: Config, name: str) -> list[Plan]:
     ]
     for screener, terms in book.screeners.items():
         schedule = Cron(terms.schedule) if terms.schedule else AfterTables((features,))
-        steps = (Step("screen", "research.screen", {"research": name, "screener": screener}),)
+        steps = (Step("screen", "research.screen", {"research": name, "screener": screener}, approval="research.answer"),)
         plans.append(
             Plan(f"screener_{name}_{screener}", f"Candidates of {screener}, which wait for a person", schedule, steps, tags=("research",))
         )
@@ -62,8 +64,8 @@ def _training(config: Config, name: str) -> Plan:
         (
             Step("folds", "train.plan", params),
             Step("fold", "train.fold", params, after=("folds",), over="folds", group="out_of_sample"),
-            Step("train", "train.run", params, after=("fold",)),
+            Step("train", "train.run", params, after=("fold",), approval="train.promote"),
         ),
-        freshness_hours=24,
+        freshness_hours=TRAINING_HOURS + ANSWER_HOURS,
         tags=("research", "model"),
     )

@@ -34,7 +34,7 @@ from tradewinds.jobs.research_config import ScreenerConfig
 
 RANK = "rank"
 ROWS_SPARE = 20
-CALENDAR_SPARE = 3  # bars of a market that closes at night and at weekends take so many times their length
+CALENDAR_SPARE = 6  # bars of a market that closes at night and at weekends take so many times their length
 
 Floats = NDArray[np.float64]
 
@@ -84,7 +84,6 @@ def run(context: Context, partition: str, params: Mapping[str, Any]) -> JobResul
     )
     for one in new:
         context.progress(f"{name}: {one.instrument} waits for a person [{one.id}]")
-    still = kept.candidates(book=book.name, screener=name, state="waiting", session=found.session)
     return JobResult(
         state="done" if new else "nothing",
         rows_in=found.looked_at,
@@ -95,8 +94,7 @@ def run(context: Context, partition: str, params: Mapping[str, Any]) -> JobResul
             "candidates": [one.id for one in new],
             "waited_already": sorted(waiting & {instrument for instrument, _, _ in found.rows}),
             "expired": expired,
-            # Those of a run that was killed before anybody was asked are asked for again.
-            "questions": [question(one) for one in still],
+            "questions": [question(one) for one in new],
         },
     )
 

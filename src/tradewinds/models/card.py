@@ -26,7 +26,7 @@ class ModelCard:
 
     label, learner, walk: as declared. features: in order, each with its share of the importance. trained_from_ns, trained_to_ns: decisions
     of the first and last row; rows, instruments: counted. code: version of the code. scores, fold_scores: out of sample, as
-    `Score.as_json`. trials: models of this name that were tried, this one included.
+    `Score.as_json`. trials: models of this name that were tried, this one included. partition: of the training run, or "".
     """
 
     name: str
@@ -46,6 +46,7 @@ class ModelCard:
     fold_scores: Sequence[Mapping[str, Any]] = ()
     trials: int = 1
     notes: Sequence[str] = ()
+    partition: str = ""
 
     def to_bytes(self) -> bytes:
         """As JSON, for people and for `card_of`."""
@@ -96,6 +97,7 @@ def card(
     code: str,
     trials: int = 1,
     notes: Sequence[str] = (),
+    partition: str = "",
 ) -> ModelCard:
     """The card of a model in these files, learned from `sample` and judged by `found`."""
     importance = load_model(files).importance()
@@ -117,6 +119,7 @@ def card(
         fold_scores=tuple({"fold": number, **one.as_json()} for number, one in found.fold_scores().items()),
         trials=trials,
         notes=tuple(notes),
+        partition=partition,
     )
 
 
