@@ -276,3 +276,28 @@ def test_a_split_of_what_is_known_from_what_is_not_is_kept() -> None:
     answers = load_model(model.files()).predict(np.array([[np.nan, 0.0], [0.3, 0.0]]))
 
     assert answers[0] > answers[1]
+
+
+@pytest.mark.parametrize("objective", ["regression", "regression_l1", "huber", "quantile"])
+def test_trees_over_drawn_rows_answer_as_lightgbm_does_whatever_is_missing(objective: str) -> None:
+    lightgbm = pytest.importorskip("lightgbm")
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        count, width = int(rng.integers(20, 500)), int(rng.integers(1, 7))
+        rows = rng.normal(size=(count, width))
+        rows[rng.random(count) < 0.4, 0] = np.nan
+        rows[:, width // 2] = np.round(rows[:, width // 2])
+        label = np.where(np.isnan(rows[:, 0]), 1.0, 0.0) + rng.normal(size=count) * 0.1 if seed else np.full(count, 3.0)
+        times = np.arange(count)
+        names = tuple(f"feature {place}" for place in range(width))
+        sample = Sample(names, ("A",), times, np.zeros(count, np.int64), rows, label, times, times + 1, rng.random(count) + 0.1)
+        model = learner_of({"kind": "lightgbm", "rounds": 15, "objective": objective, "min_data_in_leaf": 3}).fit(sample)
+        asked = np.vstack([rows, rng.normal(size=(100, width)) * 5])
+        asked[rng.random(asked.shape) < 0.1] = np.nan
+        asked[rng.random(asked.shape) < 0.05] = 0.0
+        known = ~np.isnan(asked).all(axis=1)
+
+        peer = lightgbm.Booster(model_str=model.files()["trees.txt"].decode())
+
+        assert model.predict(asked)[known].tobytes() == np.asarray(peer.predict(asked[known])).tobytes()
+        assert np.isnan(model.predict(asked)[~known]).all()
