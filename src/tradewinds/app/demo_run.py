@@ -177,7 +177,7 @@ class Demo:
     def _trained(self, airflow: Airflow, house: House) -> None:
         """The features of the history that was published start by themselves; a model is trained on them and put in charge."""
         self._followed(airflow, "features_us", 1)
-        self._dag(airflow, "train_trend", str(demo_data.LAST_OF_HISTORY), {})
+        self._dag(airflow, "train_trend", str(demo_data.LAST_OF_HISTORY), {"ask": False})
         self._timed("model put in charge", lambda: demo_night.promote(house))
 
     def _followed(self, airflow: Airflow, dag: str, count: int) -> None:

@@ -3,7 +3,7 @@
 1. `plan` cuts the history into folds and returns a shard for each.
 2. `fold` trains on what came before its sessions and publishes what the model foretold of them, beside what came.
 3. `run` scores all of that, trains on the latest window, registers the model with its card as the challenger, and says by the rule of
-   `promotion` whether it should be the champion. If so a person is asked.
+   `promotion` whether it should be the champion. If so a person is asked, unless params say `ask: false`.
 
 The partition is the day as of which everything is read.
 """
@@ -117,7 +117,7 @@ def run(context: Context, partition: str, params: Mapping[str, Any]) -> JobResul
             "scores": dict(made.scores),
             "features": dict(made.features),
             "promotion": said.as_json(),
-            "questions": [question(kept, said, made)] if said.is_proposed else [],
+            "questions": [question(kept, said, made)] if said.is_proposed and params.get("ask", True) else [],
         },
     )
 
