@@ -38,11 +38,12 @@ def _run(
     sectors: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
     styles: Floats,
     settings: CascadeSettings = SHORT,
+    latest: int | None = None,
 ) -> Cascade:
     return cascaded(
         returns, funds, sectors, styles, sector_names=SECTORS, style_names=STYLES,
         instruments=[f"S{n}.XNYS" for n in range(returns.shape[1])], times=np.arange(len(returns), dtype=np.int64) * NS_PER_DAY,
-        settings=settings,
+        settings=settings, latest=latest,
     )  # fmt: skip
 
 
@@ -93,10 +94,13 @@ def test_one_more_night_from_the_window_alone_is_the_full_computation() -> None:
     whole = _run(returns, funds, sectors, styles)
 
     # What a night reads: the window of residuals of the window of returns.
-    part = _run(returns[-241:], funds[-241:], sectors, styles[-241:])
+    night = _run(returns[-241:], funds[-241:], sectors, styles[-241:], latest=1)
 
-    assert part.exposures[-1] == pytest.approx(whole.exposures[-1], abs=1e-10)
-    assert part.returns.specific[-1] == pytest.approx(whole.returns.specific[-1], abs=1e-10)
+    assert night.returns.times.tolist() == [240 * NS_PER_DAY]
+    assert night.exposures == pytest.approx(whole.exposures[-2:], abs=1e-10)
+    assert night.returns.values == pytest.approx(whole.returns.values[-1:], abs=1e-10)
+    assert night.returns.specific == pytest.approx(whole.returns.specific[-1:], abs=1e-10)
+    assert night.returns.gaps == whole.returns.gaps
 
 
 def test_a_short_history_and_an_unknown_sector_are_named() -> None:

@@ -68,10 +68,12 @@ def cascaded(
     instruments: Sequence[str],
     times: Ints,
     settings: CascadeSettings = TWO_YEARS,
+    latest: int | None = None,
 ) -> Cascade:
     """returns: (T, N). sector_returns: (T, S) of each sector's fund. sectors: (N,) or (T + 1, N) its column, -1 where not known.
 
     styles: (T, N, Q) characteristics known before each session, in any unit, the higher the more of the style.
+    latest: only so many of the last sessions are in the answer, the others serve their windows; a night wants 1, of two windows and one session.
     """
     returns, gaps = _finite(np.asarray(returns, np.float64), tuple(instruments))
     sessions, width = returns.shape
@@ -85,26 +87,29 @@ def cascaded(
     least = settings.observations_min
     betas, seen = rolling_own_betas(returns, np.asarray(sector_returns, np.float64), chosen, settings.window, least)
     betas = np.where((seen < least) & (chosen != ABSENT), 1.0, betas)
-    exposures = np.zeros((sessions + 1, width, count + len(style_names)))
-    for sector in range(count):
-        exposures[:, :, sector] = np.where(chosen == sector, betas, 0.0)
     funds = np.concatenate([sector_returns, np.full((sessions, 1), np.nan)], axis=1)
     residuals = returns - betas[:-1] * np.take_along_axis(funds, chosen[:-1], axis=1)
 
-    style_returns = _style_returns(residuals, styles, tuple(style_names), tuple(instruments), times, settings)
+    first = 0 if latest is None else max(sessions - latest, 0)  # of the answer
+    begin = max(first - settings.window, 0)  # of what its windows need
+    style_returns = _style_returns(
+        residuals[begin:], styles[begin:], tuple(style_names), tuple(instruments), np.asarray(times, np.int64)[begin:], settings
+    )
     gaps += [gap for gap in style_returns.gaps if gap.subject in style_names]
-    if style_names:
-        slopes, used = rolling_betas(residuals, style_returns.values, settings.window, max(least, len(style_names) + 2))
-        exposures[:, :, count:] = np.nan_to_num(slopes, copy=False)
-    else:
-        used = seen
+    least_styles = max(least, len(style_names) + 2)
+    slopes, used = rolling_betas(residuals[begin:], style_returns.values, settings.window, least_styles, first - begin)
+    chosen, betas, residuals, common = chosen[first:], betas[first:], residuals[first:], style_returns.values[first - begin :]
+    exposures = np.zeros((len(chosen), width, count + len(style_names)))
+    for sector in range(count):
+        exposures[:, :, sector] = np.where(chosen == sector, betas, 0.0)
+    exposures[:, :, count:] = np.nan_to_num(slopes, copy=False)
     exposures[chosen == ABSENT] = np.nan
-    specific = residuals - np.einsum("tnq,tq->tn", exposures[:-1, :, count:], np.nan_to_num(style_returns.values))
-    gaps += _history_gaps(chosen[-1], seen[-1], used[-1], tuple(instruments), least)
+    specific = residuals - np.einsum("tnq,tq->tn", exposures[:-1, :, count:], np.nan_to_num(common))
+    gaps += _history_gaps(chosen[-1], seen[-1], used[-1] if style_names else seen[-1], tuple(instruments), least)
     found = FactorReturns(
-        (*sector_names, *style_names), tuple(instruments), np.asarray(times, np.int64),
-        np.concatenate([sector_returns, style_returns.values], axis=1), specific, _explained(returns, specific),
-        np.full((sessions, count + len(style_names)), np.nan), tuple(gaps),
+        (*sector_names, *style_names), tuple(instruments), np.asarray(times, np.int64)[first:],
+        np.concatenate([sector_returns[first:], common], axis=1), specific, _explained(returns[first:], specific),
+        np.full((sessions - first, count + len(style_names)), np.nan), tuple(gaps),
     )  # fmt: skip
     return Cascade(found, exposures)
 

@@ -22,16 +22,19 @@ RENEWED = 63
 ABSENT = -1
 
 
-def rolling_betas(values: Floats, regressors: Floats, window: int, observations_min: int) -> tuple[Floats, Ints]:
+def rolling_betas(values: Floats, regressors: Floats, window: int, observations_min: int, first: int = 0) -> tuple[Floats, Ints]:
     """((T + 1, N, M) slopes, (T + 1, N) sessions used); values (T, N) on regressors (T, M), all together, intercept left out of the answer.
 
-    Slopes are NaN below observations_min sessions, 0 for a regressor that does not vary or is a combination of those before it.
+    first: rows before it are neither computed nor in the answer. Slopes are NaN below observations_min sessions, 0 for a regressor that
+    does not vary or is a combination of those before it.
     """
     _check(values, regressors, window, observations_min, regressors.shape[1] + 2)
     sessions, width = values.shape
-    slopes = np.full((width, sessions + 1, regressors.shape[1]), np.nan)
-    counts = np.zeros((width, sessions + 1), np.int64)
-    _together(np.ascontiguousarray(values.T), np.ascontiguousarray(regressors), window, observations_min, slopes, counts)
+    if not 0 <= first <= sessions:
+        raise Rejected(f"rolling regression: from row {first}, expected one from 0 to {sessions}")
+    slopes = np.full((width, sessions + 1 - first, regressors.shape[1]), np.nan)
+    counts = np.zeros((width, sessions + 1 - first), np.int64)
+    _together(np.ascontiguousarray(values.T), np.ascontiguousarray(regressors), window, observations_min, first, slopes, counts)
     return np.ascontiguousarray(slopes.transpose(1, 0, 2)), np.ascontiguousarray(counts.T)
 
 
@@ -102,20 +105,22 @@ def _count_one(value: float, regressor: float, sign: float, sums: Floats) -> Non
 
 
 @threaded
-def _together(values: Floats, regressors: Floats, window: int, observations_min: int, slopes: Floats, counts: Ints) -> None:
-    """values: (N, T). regressors: (T, M). slopes: (N, T + 1, M). counts: (N, T + 1)."""
+def _together(values: Floats, regressors: Floats, window: int, observations_min: int, first: int, slopes: Floats, counts: Ints) -> None:
+    """values: (N, T). regressors: (T, M). slopes: (N, T + 1 - first, M). counts: (N, T + 1 - first)."""
     for n in numba.prange(values.shape[0]):
-        _together_of_one(values[n], regressors, window, observations_min, slopes[n], counts[n])
+        _together_of_one(values[n], regressors, window, observations_min, first, slopes[n], counts[n])
 
 
 @compiled
-def _together_of_one(values: Floats, regressors: Floats, window: int, observations_min: int, slopes: Floats, counts: Ints) -> None:
+def _together_of_one(
+    values: Floats, regressors: Floats, window: int, observations_min: int, first: int, slopes: Floats, counts: Ints
+) -> None:
     count = regressors.shape[1]
     width = count + 2  # intercept, regressors, value
     gram, row = np.zeros((width, width)), np.zeros(width)
     lower, solution = np.zeros((count + 1, count + 1)), np.zeros(count + 1)
-    for t in range(slopes.shape[0]):
-        if t % RENEWED == 0:
+    for t in range(first, first + slopes.shape[0]):
+        if t == first or t % RENEWED == 0:
             gram[:] = 0.0
             for s in range(max(t - window, 0), t):
                 _count_row(values[s], regressors[s], 1.0, row, gram)
@@ -123,10 +128,10 @@ def _together_of_one(values: Floats, regressors: Floats, window: int, observatio
             _count_row(values[t - 1], regressors[t - 1], 1.0, row, gram)
             if t > window:
                 _count_row(values[t - 1 - window], regressors[t - 1 - window], -1.0, row, gram)
-        counts[t] = int(gram[0, 0] + 0.5)
-        if counts[t] >= observations_min:
+        counts[t - first] = int(gram[0, 0] + 0.5)
+        if counts[t - first] >= observations_min:
             _fit(gram, lower, solution)
-            slopes[t] = solution[1:]
+            slopes[t - first] = solution[1:]
 
 
 @compiled
