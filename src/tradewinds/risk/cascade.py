@@ -73,7 +73,7 @@ def cascaded(
     """returns: (T, N). sector_returns: (T, S) of each sector's fund. sectors: (N,) or (T + 1, N) its column, -1 where not known.
 
     styles: (T, N, Q) characteristics known before each session, in any unit, the higher the more of the style.
-    latest: only so many of the last sessions are in the answer, the others serve their windows; a night wants 1, of two windows and one session.
+    latest: only so many of the last sessions are in the answer, the others serve their windows; a night gives 2 windows + 1 and wants 1.
     """
     returns, gaps = _finite(np.asarray(returns, np.float64), tuple(instruments))
     sessions, width = returns.shape
