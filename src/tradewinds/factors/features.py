@@ -25,7 +25,7 @@ from tradewinds.factors.expression import parse
 from tradewinds.factors.factor import Factor
 from tradewinds.factors.gap import Gap, gaps_of
 from tradewinds.factors.steps import MONTH
-from tradewinds.factors.term import MEMBERS, evaluate, first_row
+from tradewinds.factors.term import MEMBERS, Term, evaluate, first_row
 from tradewinds.history.panel import UNKNOWN_NS, Panel
 
 if TYPE_CHECKING:
@@ -130,11 +130,12 @@ class FeatureSet:
         block = np.empty((len(self.factors), len(panel.times) - first, len(panel.instruments)))
         afresh = (edges - begin).tolist()
         groups = 1 if mapped is map else min(GROUPS, len(terms))
+        near = sorted(range(len(terms)), key=lambda at: _window(terms[at]))
         cuts = [len(terms) * number // groups for number in range(groups + 1)]
 
         def evaluated(number: int) -> None:
-            some = slice(cuts[number], cuts[number + 1])
-            evaluate(terms[some], fields, list(block[some]), edges=afresh, begin=first - begin)
+            some = near[cuts[number] : cuts[number + 1]]
+            evaluate([terms[at] for at in some], fields, [block[at] for at in some], edges=afresh, begin=first - begin)
 
         for _ in mapped(evaluated, range(groups)):
             pass
@@ -187,6 +188,13 @@ def punctual(panel: Panel, decided_ns: Ints) -> Panel:
     known = np.where(in_time, panel.known_ns, UNKNOWN_NS)
     fields = {name: np.where(in_time, values, np.nan) for name, values in panel.fields.items()}
     return Panel(panel.instruments, panel.times, panel.event_ns, known, fields, panel.view)
+
+
+def _window(term: Term) -> str:
+    """The window that a term is made of, so that features of one window come into one group."""
+    while term.reach == 0 and term.parts:
+        term = max(term.parts, key=lambda part: part.lookback)
+    return term.text
 
 
 def _edges(times: Ints) -> Ints:
