@@ -20,52 +20,9 @@ from tradewinds.jobs.research_tables import features_table, out_of_sample_table,
 from tradewinds.wiring.house import House, run_job
 
 NAMES = tuple(f"S{number:02d}.XNAS" for number in range(12))
-BOOK = """
-research:
-  us:
-    calendar: XNYS
-    since: 2023-01-03
-    instruments: [{names}]
-    features:
-      reversal: "zscore(-reversal(5))"
-      momentum: "zscore(winsorise(momentum(60, 5)))"
-      volatility: "volatility(20)"
-    signals: {{reversal: 1.0, momentum: 0.5}}
-    portfolio: {{weight_max: 0.2}}
-"""
 
 MakeHouse = Callable[..., House]
-
-
-def _bars(last: date, *, seed: int = 7, names: tuple[str, ...] = NAMES) -> pl.DataFrame:
-    sessions = calendar("XNYS")
-    days = sessions.sessions(date(2023, 1, 3), last)
-    draw = np.random.default_rng(seed)
-    frames = []
-    for name in NAMES:
-        closes = 50.0 * np.exp(np.cumsum(draw.normal(0.0003, 0.015, 500)))[: len(days)]
-        if name not in names:
-            continue
-        starts = [sessions.open_ns(day) for day in days]
-        ends = [sessions.close_ns(day) for day in days]
-        frames.append(
-            pl.DataFrame(
-                {
-                    "instrument": name, "start_ns": starts, "event_ns": ends, "known_ns": [end + 60_000_000_000 for end in ends],
-                    "open": closes * 0.999, "high": closes * 1.01, "low": closes * 0.99, "close": closes, "volume": 1e6,
-                }
-            )
-        )  # fmt: skip
-    empty = ("quote_volume", "trades", "taker_base", "taker_quote")
-    return pl.concat(frames).with_columns(*(pl.lit(None, pl.Int64 if one == "trades" else pl.Float64).alias(one) for one in empty))
-
-
-@pytest.fixture
-def house(make_house: MakeHouse) -> House:
-    """A house at the morning of 4 January 2024, with bars until the session before."""
-    made = make_house(BOOK.format(names=", ".join(NAMES)), now="2024-01-04T06:00:00Z")
-    publish(made.context("test", ""), Table(bars("1d")), _bars(date(2024, 1, 3)))
-    return made
+MakeBars = Callable[..., pl.DataFrame]
 
 
 def test_features_of_all_sessions_are_published_once(house: House) -> None:
@@ -78,11 +35,13 @@ def test_features_of_all_sessions_are_published_once(house: House) -> None:
     assert again["rows_published"] == 0
 
 
-def test_one_more_session_gives_the_values_of_a_computation_over_everything(house: House, make_house: MakeHouse) -> None:
+def test_one_more_session_gives_the_values_of_a_computation_over_everything(
+    house: House, make_house: MakeHouse, research_bars: MakeBars, book_yaml: str
+) -> None:
     run_job("research.features", "2024-01-03", house=house)
-    later = make_house(BOOK.format(names=", ".join(NAMES)), now="2024-01-06T06:00:00Z")
+    later = make_house(book_yaml, now="2024-01-06T06:00:00Z")
     context = later.context("test", "")
-    publish(context, Table(bars("1d")), _bars(date(2024, 1, 5)))
+    publish(context, Table(bars("1d")), research_bars(date(2024, 1, 5)))
 
     done = run_job("research.features", "2024-01-05", house=later)
 
@@ -94,10 +53,12 @@ def test_one_more_session_gives_the_values_of_a_computation_over_everything(hous
     assert (stored.known_ns[-1] == whole.known_ns[-1]).all()
 
 
-def test_an_instrument_without_a_bar_is_named_and_the_night_goes_on(house: House, make_house: MakeHouse) -> None:
-    later = make_house(BOOK.format(names=", ".join(NAMES)), now="2024-01-05T06:00:00Z")
+def test_an_instrument_without_a_bar_is_named_and_the_night_goes_on(
+    house: House, make_house: MakeHouse, research_bars: MakeBars, book_yaml: str
+) -> None:
+    later = make_house(book_yaml, now="2024-01-05T06:00:00Z")
     context = later.context("test", "")
-    publish(context, Table(bars("1d")), _bars(date(2024, 1, 4), names=NAMES[:-1]))
+    publish(context, Table(bars("1d")), research_bars(date(2024, 1, 4), names=NAMES[:-1]))
 
     done = run_job("research.features", "2024-01-04", house=later)
 
@@ -108,8 +69,8 @@ def test_an_instrument_without_a_bar_is_named_and_the_night_goes_on(house: House
     assert detail == {"session": "2024-01-04", "features": 3, "instruments": 12}
 
 
-def test_a_night_without_bars_ends_as_failed_with_its_reason(make_house: MakeHouse) -> None:
-    empty = make_house(BOOK.format(names=", ".join(NAMES)), now="2024-01-05T06:00:00Z")
+def test_a_night_without_bars_ends_as_failed_with_its_reason(make_house: MakeHouse, book_yaml: str) -> None:
+    empty = make_house(book_yaml, now="2024-01-05T06:00:00Z")
 
     done = run_job("research.features", "2024-01-04", house=empty)
 
@@ -117,24 +78,26 @@ def test_a_night_without_bars_ends_as_failed_with_its_reason(make_house: MakeHou
     assert done["failed"]["features"].startswith("Missing: research us: history/bars-1d holds no bar")
 
 
-def _corrected(last: date, name: str, day: date, close: float, known_ns: int) -> pl.DataFrame:
+def _corrected(bars_made: pl.DataFrame, name: str, day: date, close: float, known_ns: int) -> pl.DataFrame:
     """The bar of an instrument's session as its vendor tells it later."""
     start_ns = calendar("XNYS").open_ns(day)
-    bar = _bars(last).filter((pl.col("instrument") == name) & (pl.col("start_ns") == start_ns))
+    bar = bars_made.filter((pl.col("instrument") == name) & (pl.col("start_ns") == start_ns))
     return bar.with_columns(close=pl.lit(close), high=pl.lit(close * 1.01), known_ns=pl.lit(known_ns))
 
 
-def test_a_restated_bar_is_seen_from_the_next_session_on_and_changes_no_session_before(house: House, make_house: MakeHouse) -> None:
+def test_a_restated_bar_is_seen_from_the_next_session_on_and_changes_no_session_before(
+    house: House, make_house: MakeHouse, research_bars: MakeBars, book_yaml: str
+) -> None:
     run_job("research.features", "2024-01-03", house=house)
     table, name, day = Table(bars("1d")), NAMES[0], date(2024, 1, 2)
     before = house.lake.read(features_table("us", house.config.research["us"].features), as_of_ns=house.clock.now_ns())
     corrected_ns = calendar("XNYS").close_ns(date(2024, 1, 3)) + 8 * 3_600_000_000_000  # its decision was six hours after the close
-    later = make_house(BOOK.format(names=", ".join(NAMES)), now="2024-01-05T06:00:00Z")
+    later = make_house(book_yaml, now="2024-01-05T06:00:00Z")
     context = later.context("test", "")
-    publish(context, table, _corrected(date(2024, 1, 3), name, day, 500.0, corrected_ns))
+    publish(context, table, _corrected(research_bars(date(2024, 1, 3)), name, day, 500.0, corrected_ns))
 
     again = run_job("research.features", "2024-01-03", house=later)
-    publish(context, table, _bars(date(2024, 1, 4)).filter(pl.col("start_ns") > before["start_ns"].max()))
+    publish(context, table, research_bars(date(2024, 1, 4)).filter(pl.col("start_ns") > before["start_ns"].max()))
     next_one = run_job("research.features", "2024-01-04", house=later)
 
     after = later.lake.read(features_table("us", later.config.research["us"].features), as_of_ns=later.clock.now_ns())
@@ -145,18 +108,20 @@ def test_a_restated_bar_is_seen_from_the_next_session_on_and_changes_no_session_
     shown = after.filter(~known)
     assert shown.height == 12
     whole = pl.concat(
-        [_bars(date(2024, 1, 4)).filter((pl.col("instrument") == name) & (pl.col("start_ns") != calendar("XNYS").open_ns(day)))]
+        [research_bars(date(2024, 1, 4)).filter((pl.col("instrument") == name) & (pl.col("start_ns") != calendar("XNYS").open_ns(day)))]
     )
     closes = np.append(whole["close"].to_numpy()[:-2], [500.0, *whole["close"].to_numpy()[-2:]])
     expected = np.std((closes[1:] / closes[:-1] - 1.0)[-20:], ddof=1)
     assert shown.filter(pl.col("instrument") == name)["volatility"].item() == pytest.approx(expected, rel=1e-9)
 
 
-def test_a_bar_that_came_after_the_decision_is_named_and_is_seen_by_the_next_session(house: House, make_house: MakeHouse) -> None:
-    later = make_house(BOOK.format(names=", ".join(NAMES)), now="2024-01-06T06:00:00Z")
+def test_a_bar_that_came_after_the_decision_is_named_and_is_seen_by_the_next_session(
+    house: House, make_house: MakeHouse, research_bars: MakeBars, book_yaml: str
+) -> None:
+    later = make_house(book_yaml, now="2024-01-06T06:00:00Z")
     context = later.context("test", "")
     late_ns = calendar("XNYS").close_ns(date(2024, 1, 4)) + 7 * 3_600_000_000_000
-    rows = _bars(date(2024, 1, 5)).filter(pl.col("start_ns") >= calendar("XNYS").open_ns(date(2024, 1, 4)))
+    rows = research_bars(date(2024, 1, 5)).filter(pl.col("start_ns") >= calendar("XNYS").open_ns(date(2024, 1, 4)))
     is_late = (pl.col("instrument") == NAMES[0]) & (pl.col("start_ns") == calendar("XNYS").open_ns(date(2024, 1, 4)))
     publish(context, Table(bars("1d")), rows.with_columns(known_ns=pl.when(is_late).then(late_ns).otherwise("known_ns")))
 
@@ -216,11 +181,13 @@ def test_signals_without_a_risk_model_say_so_and_the_night_goes_on(house: House)
     assert "no risk model by 2024-01-03" in done["failed"]["signals"]
 
 
-def test_folds_of_a_model_are_foretold_without_having_been_seen(house: House, make_house: MakeHouse, tmp_path: Path) -> None:
+def test_folds_of_a_model_are_foretold_without_having_been_seen(
+    house: House, make_house: MakeHouse, tmp_path: Path, book_yaml: str
+) -> None:
     run_job("research.features", "2024-01-03", house=house)
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "trend.yaml").write_text("{research: us, train_sessions: 80, test_sessions: 40, label: {horizon: 5}}")
-    with_model = make_house(BOOK.format(names=", ".join(NAMES)), now="2024-01-04T06:00:00Z")
+    with_model = make_house(book_yaml, now="2024-01-04T06:00:00Z")
 
     shards = run_job("train.plan", "2024-01-03", house=with_model)["detail"]["shards"]
     done = [run_job("train.fold", "2024-01-03", shard["params"], house=with_model) for shard in shards]
@@ -230,21 +197,6 @@ def test_folds_of_a_model_are_foretold_without_having_been_seen(house: House, ma
     assert all(one["state"] == "done" for one in done)
     assert rows.height == sum(one["rows_published"] for one in done)
     assert (rows["label_start_ns"] > rows["start_ns"]).all()
-
-
-@pytest.fixture
-def trained(house: House, make_house: MakeHouse, tmp_path: Path) -> House:
-    """A house whose book has features, a risk model, and one model that was trained and promoted."""
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "trend.yaml").write_text("{research: us, train_sessions: 80, test_sessions: 60, label: {horizon: 5}}")
-    made = make_house(BOOK.format(names=", ".join(NAMES)), now="2024-01-04T06:00:00Z")
-    run_job("research.features", "2024-01-03", house=made)
-    for shard in run_job("train.plan", "2024-01-03", house=made)["detail"]["shards"]:
-        run_job("train.fold", "2024-01-03", shard["params"], house=made)
-    version = run_job("train.run", "2024-01-03", house=made)["detail"]["version"]
-    made.models.promote("trend", version, by="a person")
-    run_job("research.risk_model", "2024-01-03", house=made)
-    return made
 
 
 def test_a_trained_model_answers_and_its_answers_become_weights(trained: House) -> None:
@@ -258,16 +210,17 @@ def test_a_trained_model_answers_and_its_answers_become_weights(trained: House) 
     assert decided["rows_published"] == 13
 
 
-def test_a_model_that_nobody_promoted_is_a_gap_and_no_error(house: House, make_house: MakeHouse, tmp_path: Path) -> None:
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "trend.yaml").write_text("research: us")
-    made = make_house(BOOK.format(names=", ".join(NAMES)), now="2024-01-04T06:00:00Z")
-    run_job("research.features", "2024-01-03", house=made)
+def test_a_model_that_nobody_promoted_is_a_gap_and_the_others_answer(
+    trained: House, make_house: MakeHouse, tmp_path: Path, book_yaml: str
+) -> None:
+    (tmp_path / "models" / "other.yaml").write_text("research: us")
+    made = make_house(book_yaml, now="2024-01-04T06:00:00Z")
 
     done = run_job("research.predict", "2024-01-03", house=made)
 
     assert done["state"] == "done"
-    assert done["detail"]["gaps"][0].startswith("model trend: ")
+    assert done["detail"]["gaps"][0].startswith("model other: ")
+    assert list(done["detail"]["models"]) == ["trend"]
 
 
 def test_the_page_of_a_night_holds_every_part(trained: House) -> None:
