@@ -366,7 +366,7 @@ def test_a_target_that_waits_for_a_person_or_is_only_a_shadow_is_not_wanted_agai
     asking = Hand(hosted(always, bars))
     asking.engine.gate.limit(Limits(approval_above=Decimal(1)))
     shadow = Hand(hosted(always, bars))
-    shadow.engine.is_shadow = True
+    shadow.engine.ordering.is_shadow = True
     for hand in (asking, shadow):
         for row in range(5):
             price = Decimal(repr(float(bars.close[row, 0])))

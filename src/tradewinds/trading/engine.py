@@ -5,24 +5,23 @@
 3. Whoever runs it makes the step durable, then carries the commands out, and feeds what came of them back as inputs.
 
 Rules that hold for every path: an order is journalled before it is sent; a doubt makes it UNKNOWN and freezes its instrument for the
-whole account; UNKNOWN is settled by asking, never by sending again. `tracking.py` knows what news of an order means, `recovery.py` how
-the venue's truth is compared, `books.py` what is so.
+whole account; UNKNOWN is settled by asking, never by sending again. `ordering.py` knows how a wish becomes an order that is
+sent, `tracking.py` what news of an order means, `recovery.py` how the venue's truth is compared, `books.py` what is so.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
-from tradewinds.core.broker import BrokerCapability, Link, OrderRef, OrderReport, Told
+from tradewinds.core.broker import BrokerCapability, Link, OrderReport, Told
 from tradewinds.core.money import by_numbers
-from tradewinds.core.order import ApprovedOrder, Hold, Intent, OrderState, OrderTerms, Refusal
+from tradewinds.core.order import ApprovedOrder, Intent, OrderState
 from tradewinds.risk.limits import Gate
 from tradewinds.trading.answers import Answers
-from tradewinds.trading.books import Books, Order
+from tradewinds.trading.books import Books
 from tradewinds.trading.command import Command as Command
 from tradewinds.trading.command import CompareCommand as CompareCommand
 from tradewinds.trading.command import Outcome as Outcome
@@ -37,7 +36,6 @@ from tradewinds.trading.entry import (
     BarsClosed,
     Booked,
     Brought,
-    CancelAsked,
     CancelWanted,
     Changed,
     Claimed,
@@ -53,24 +51,20 @@ from tradewinds.trading.entry import (
     Linked,
     Overridden,
     Priced,
-    Refused,
-    ReplaceAsked,
     ReplaceWanted,
     Restarted,
     Started,
     TakenOver,
     Ticked,
-    Waiting,
     Wanted,
 )
-from tradewinds.trading.handing import hand_over, stale
+from tradewinds.trading.handing import stale
+from tradewinds.trading.ordering import Ordering
 from tradewinds.trading.recovery import Comparing
 from tradewinds.trading.step import Step
 from tradewinds.trading.tracking import Tracking
 from tradewinds.trading.worth import Worth
 
-SHADOW = "shadow: decided and never sent"
-NO_TRADING_LINKS = ("restarting", "locked out", "refused key")
 _LOUD_LINKS = {"locked out": "critical", "refused key": "critical", "question": "critical", "data lost": "warning", "restarting": "warning"}
 
 
@@ -104,6 +98,7 @@ class Engine:
     tracking: Tracking = field(init=False)
     answers: Answers = field(init=False)
     comparing: Comparing = field(init=False)
+    ordering: Ordering = field(init=False)
     _is_link_untold: bool = False  # since the last start
     _has_heard: bool = False  # of fills or endings elsewhere, in this step
 
@@ -112,6 +107,7 @@ class Engine:
         self.tracking = Tracking(self.step, self.capability)
         self.answers = Answers(self.tracking)
         self.comparing = Comparing(self.step, self.tracking, self.capability)
+        self.ordering = Ordering(self.step, self.tracking, self.comparing, self.capability, self.valid_ns, self.is_shadow)
 
     @by_numbers
     def handle(self, time_ns: int, given: Input) -> Outcome:
@@ -122,7 +118,7 @@ class Engine:
         if not isinstance(given, BarsClosed):
             self._react()
         for name in list(step.replacing):
-            self._follow(self.books.orders[name])
+            self.ordering.follow(self.books.orders[name])
         if self.tracking.is_compare_wanted:
             self.tracking.is_compare_wanted = False
             self.comparing.ask_soon()
@@ -190,13 +186,13 @@ class Engine:
             case BarsClosed():
                 self._on_bars(given)
             case Wanted(intents):
-                self._want(intents)
+                self.ordering.want(intents)
             case CancelWanted():
-                self._on_cancel_wanted(given)
+                self.ordering.take_cancel(given)
             case ReplaceWanted():
-                self._on_replace_wanted(given)
+                self.ordering.take_replace(given)
             case Approval():
-                self._on_approval(given)
+                self.ordering.take_approval(given)
             case Compared():
                 self.comparing.take(given)
             case Ticked():
@@ -236,8 +232,8 @@ class Engine:
             cancels = decided.cancels if isinstance(decided, Decided) else ()
             for one in cancels:
                 if one in self.books.open:
-                    self._cancel(self.books.open[one], "its strategy asked for it")
-            self._want(intents, [one for one in cancels if one not in self.books.orders])
+                    self.ordering.cancel(self.books.open[one], "its strategy asked for it")
+            self.ordering.want(intents, [one for one in cancels if one not in self.books.orders])
 
     def _on_told(self, told: Told) -> None:
         if isinstance(told, OrderReport):
@@ -265,7 +261,7 @@ class Engine:
             elif kind == "approval":
                 waiting = self.books.waiting.get(name)
                 if waiting is not None:
-                    self._refuse(waiting.intent, "approval", f"nobody allowed it in time: {waiting.why}")
+                    self.ordering.refuse(waiting.intent, "approval", f"nobody allowed it in time: {waiting.why}")
             else:
                 self.tracking.due(kind, name)
 
@@ -274,11 +270,11 @@ class Engine:
         if control.action != "halt":
             return
         for waiting in list(self.books.waiting.values()):
-            self._refuse(waiting.intent, "halt", f"trading was halted while it waited: {control.reason}")
+            self.ordering.refuse(waiting.intent, "halt", f"trading was halted while it waited: {control.reason}")
         for name in list(self.step.replacing):
-            self._stop_replacing(self.books.orders[name], "halted")
+            self.ordering.stop_replacing(self.books.orders[name], "halted")
         for order in list(self.books.open.values()):
-            self._cancel(order, control.reason)
+            self.ordering.cancel(order, control.reason)
 
     def _on_claimed(self, orders: Iterable[ApprovedOrder]) -> None:
         for one in orders:
@@ -287,82 +283,6 @@ class Engine:
                 order = self.books.orders[one.client_order_id]
                 self.tracking.doubt(order, "another process of ours perhaps sent it")
                 self.tracking.settle(order)
-
-    # Wanting
-
-    def _want(self, intents: Iterable[Intent], cancels: Iterable[str] = ()) -> None:
-        """cancels: of orders elsewhere."""
-        away: dict[tuple[str, str], list[Intent]] = {}
-        for intent in intents:
-            if intent.account != self.books.account:
-                away.setdefault((intent.account, intent.strategy), []).append(intent)
-            elif intent.client_order_id in self.books.waiting:
-                self._refuse_again(intent)
-            else:
-                self._place(intent, None, is_allowed=False)
-        if away or cancels:
-            hand_over(self.step, self.valid_ns, away, cancels)
-
-    def _place(self, intent: Intent, replaces: Order | None, *, is_allowed: bool) -> bool:
-        """Judge an intent and send what passes; whether it did."""
-        verdict = self._judged(intent, replaces, is_allowed=is_allowed)
-        if isinstance(verdict, Refusal):
-            self._refuse(intent, verdict.rule, verdict.reason)
-            return False
-        if isinstance(verdict, Hold) and replaces is not None:
-            self._refuse(intent, verdict.rule, f"{verdict.reason}; what replaces an order cannot wait for a person")
-            return False
-        if isinstance(verdict, Hold):
-            self.step.emit(Waiting(intent, verdict.rule, verdict.reason, verdict.until_ns))
-            self.step.timers.set("approval", intent.client_order_id, verdict.until_ns)
-            return False
-        self.step.timers.drop("approval", intent.client_order_id)
-        self.step.emit(Approved(verdict, None if replaces is None else replaces.client_order_id))
-        order = self.books.orders[intent.client_order_id]
-        if self.is_shadow:
-            self.step.emit(Changed(order.client_order_id, OrderState.CANCELLED, SHADOW))
-        elif replaces is None or replaces.has_ended:
-            self.step.command("submit", order, verdict)
-        else:
-            self.step.emit(Changed(replaces.client_order_id, OrderState.REPLACE_SENT))
-            self.step.command("replace", replaces, verdict)
-            self.step.under_way[order.client_order_id] = self.step.time_ns
-        return True
-
-    def _judged(self, intent: Intent, replaces: Order | None, *, is_allowed: bool) -> ApprovedOrder | Refusal | Hold:
-        books = self.books
-        if books.is_halted:
-            return Refusal(intent, "halt", "trading is halted; `tradewinds trade --resume` after the reason is gone")
-        if not self.is_ready:
-            return Refusal(intent, "starting", "the broker was not compared with since the start")
-        if intent.client_order_id in books.orders:
-            return Refusal(intent, "duplicate", f"decided before as {intent.client_order_id}")
-        if books.link in NO_TRADING_LINKS:
-            return Refusal(intent, "link", f"the broker's connection is {books.link}")
-        frozen = books.doubt(intent.terms.instrument)
-        if frozen is not None:
-            return Refusal(intent, "frozen", f"order {frozen} is in doubt; its instrument waits until the broker answered")
-        name = None if replaces is None else replaces.client_order_id
-        return self.gate.judge(intent, self.worth.standing, self.step.time_ns, is_allowed=is_allowed, replaces=name)
-
-    def _refuse(self, intent: Intent, rule: str, reason: str) -> None:
-        self.step.timers.drop("approval", intent.client_order_id)
-        self.step.emit(Refused(Refusal(intent, rule, reason)))
-
-    def _refuse_again(self, intent: Intent) -> None:
-        """An intent that waits for a person is wanted once more: it goes on waiting."""
-        self.step.alert("info", f"{intent.client_order_id} waits for a person already")
-
-    def _on_approval(self, approval: Approval) -> None:
-        waiting = self.books.waiting.get(approval.client_order_id)
-        if waiting is None:
-            self.step.alert("warning", f"approval of {approval.client_order_id} by {approval.by}: it does not wait for one")
-        elif not approval.is_given:
-            self._refuse(waiting.intent, "approval", f"{approval.by} said no: {approval.reason}")
-        elif self.step.time_ns > waiting.until_ns:
-            self._refuse(waiting.intent, "approval", f"{approval.by} allowed it too late: {waiting.why}")
-        else:
-            self._place(waiting.intent, None, is_allowed=True)
 
     # Other accounts
 
@@ -373,15 +293,15 @@ class Engine:
         self.step.emit(TakenOver(given.home, given.number, given.strategy, given.heard))
         for name in given.cancels:
             if name in self.books.open:
-                self._cancel(self.books.open[name], "its strategy asked for it")
+                self.ordering.cancel(self.books.open[name], "its strategy asked for it")
             elif name in self.books.waiting:
-                self._refuse(self.books.waiting[name].intent, "cancelled", "its strategy asked for it")
+                self.ordering.refuse(self.books.waiting[name].intent, "cancelled", "its strategy asked for it")
         why = stale(given, self.step.time_ns)
         if why is None:
-            self._want(given.intents)
+            self.ordering.want(given.intents)
             return
         for intent in given.intents:
-            self._refuse(intent, "stale", why)
+            self.ordering.refuse(intent, "stale", why)
 
     def _on_elsewhere(self, given: Elsewhere) -> None:
         self._has_heard = self.books.learn(given) and any(isinstance(one, Booked | Changed) for one in given.records)
@@ -396,99 +316,4 @@ class Engine:
             held = {name: (one.quantity, one.average_price or Decimal(0)) for name, one in part.positions.items()}
             self.step.emit(Brought(strategy, given.home, dict(part.cash), held))
             for order in [one for one in books.open.values() if one.strategy == strategy]:
-                self._cancel(order, f"its strategy decides on account {given.home} from now on")
-
-    # Cancelling and replacing
-
-    def _on_cancel_wanted(self, wanted: CancelWanted) -> None:
-        name = wanted.client_order_id
-        if name is not None and name not in self.books.orders:
-            self._cancel_other(name, wanted)
-            return
-        found = self.books.open.values() if name is None else [self.books.orders[name]]
-        for order in list(found):
-            if wanted.strategy in (None, order.strategy) and wanted.instrument in (None, order.instrument):
-                if order.replacement is not None:
-                    self._stop_replacing(order, wanted.reason)
-                self._cancel(order, wanted.reason)
-        for waiting in list(self.books.waiting.values()):
-            intent = waiting.intent
-            if name is None and wanted.strategy in (None, intent.strategy) and wanted.instrument in (None, intent.terms.instrument):
-                self._refuse(intent, "cancelled", f"no longer wanted by {wanted.by}: {wanted.reason}")
-
-    def _cancel_other(self, name: str, wanted: CancelWanted) -> None:
-        """Cancel what waits for a person, or, because a person named it, an order in quarantine or of other hands."""
-        if name in self.books.waiting:
-            self._refuse(self.books.waiting[name].intent, "cancelled", f"no longer wanted by {wanted.by}: {wanted.reason}")
-            return
-        report = self.books.quarantine.get(name) or self.books.foreign.get(name)
-        if report is None:
-            self.step.alert("warning", f"cancel of {name} by {wanted.by}: no such order works")
-            return
-        ref = OrderRef(report.client_order_id, report.venue_order_id, report.instrument)
-        self.step.commands.append(Command("cancel", name, None, ref))
-
-    def _cancel(self, order: Order, reason: str) -> None:
-        if not order.has_ended and not order.is_cancel_wanted:
-            self.step.emit(CancelAsked(order.client_order_id, reason))
-        self.tracking.cancel(order)
-
-    def _on_replace_wanted(self, wanted: ReplaceWanted) -> None:
-        order = self.books.orders.get(wanted.client_order_id)
-        old = None if order is None else order.approved.terms
-        new = wanted.terms
-        if order is None or old is None or order.has_ended or order.is_cancel_wanted or self._is_followed(order):
-            self.step.alert("warning", f"replacing {wanted.client_order_id} for {wanted.by}: it does not work, expected a working order")
-        elif (new.instrument, new.side) != (old.instrument, old.side):
-            self.step.alert(
-                "warning", f"replacing {wanted.client_order_id}: {new.side} {new.instrument}, expected {old.side} {old.instrument}"
-            )
-        elif self.capability.can_replace and order.client_order_id not in self.step.under_way and order.state in _WORKING:
-            intent = self._successor(order, new)
-            if intent is not None:
-                self._place(intent, order, is_allowed=False)
-        else:
-            self.step.emit(ReplaceAsked(order.client_order_id, new, wanted.reason))
-            self.step.replacing[order.client_order_id] = None
-            self._cancel(order, f"to be replaced: {wanted.reason}")
-
-    def _follow(self, order: Order) -> None:
-        """Send what replaces an order once it is confirmed cancelled and everything that it filled is known."""
-        terms = order.replacement
-        if terms is None:
-            self.step.replacing.pop(order.client_order_id, None)
-            return
-        if not order.has_ended or order.owed:
-            return
-        if order.told is None and order.filled == 0 and self.books.compared_ns <= order.since_ns and order.state is not OrderState.ABSENT:
-            if not self.step.timers.has("compare", ""):
-                self.comparing.ask()
-            return
-        intent = self._successor(order, terms)
-        if intent is None or order.state is OrderState.FILLED:
-            self._stop_replacing(order, "it filled before it could be replaced")
-            return
-        self.step.replacing.pop(order.client_order_id, None)
-        if not self._place(intent, order, is_allowed=False):
-            self.step.emit(ReplaceAsked(order.client_order_id, None, "what should have replaced it did not pass"))
-
-    def _stop_replacing(self, order: Order, reason: str) -> None:
-        self.step.replacing.pop(order.client_order_id, None)
-        self.step.emit(ReplaceAsked(order.client_order_id, None, reason))
-
-    def _is_followed(self, order: Order) -> bool:
-        """Whether another order took its place, or may have: one that certainly never came to be did not."""
-        return order.replaced_by is not None and self.books.orders[order.replaced_by].state not in _NEVER_THERE
-
-    def _successor(self, order: Order, terms: OrderTerms) -> Intent | None:
-        """The next revision of an order's intent with what is left of the new total; None where nothing is."""
-        left = terms.quantity - order.filled - order.owed
-        if left <= Decimal(0):
-            return None
-        last = self.books.orders.get(order.replaced_by or "", order).approved.intent  # a revision that failed keeps its number
-        before = order.approved.intent
-        return dataclasses.replace(before, terms=dataclasses.replace(terms, quantity=left), revision=last.revision + 1)
-
-
-_WORKING = (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
-_NEVER_THERE = (OrderState.ABSENT, OrderState.REJECTED)
+                self.ordering.cancel(order, f"its strategy decides on account {given.home} from now on")
