@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tradewinds import __version__
+from tradewinds.calendars.sessions import calendar
 from tradewinds.core.errors import Missing, Rejected
 from tradewinds.core.instant import NS_PER_HOUR
 from tradewinds.factors.features import Features
@@ -44,6 +46,7 @@ from tradewinds.models.train import OutOfSample, latest, train
 from tradewinds.models.uniqueness import weighed
 
 Ints = NDArray[np.int64]
+SESSIONS_OF_LABEL = 30  # of volatility before the first decision, and until the last label's entry
 
 
 def plan(context: Context, partition: str, params: Mapping[str, Any]) -> JobResult:
@@ -169,8 +172,9 @@ def training_sample(context: Context, partition: str, name: str, model: ModelCon
     """Rows of the book's features as they were known at each decision, with labels that began later. Raises Rejected for a label that does
     not lie in the future."""
     book = book_of(context, {"research": model.research})
-    panel = bars_panel(context, book, partition, view="first")
-    features = stored_features(context, book, end_ns=day_ns(partition) + 24 * NS_PER_HOUR)
+    since_ns = _since_ns(book, model, partition)
+    panel = bars_panel(context, book, partition, view="first", since_ns=since_ns)
+    features = stored_features(context, book, start_ns=since_ns, end_ns=day_ns(partition) + 24 * NS_PER_HOUR)
     decided = decision_ns(book, panel)
     label = label_of(_label_words(model), panel.event_ns, panel.close, decision_ns=decided)
     check_future(label, panel.close)
@@ -180,6 +184,17 @@ def training_sample(context: Context, partition: str, name: str, model: ModelCon
     if unknown:
         raise Rejected(f"model {name}: features {unknown}, expected some of {', '.join(features.names)}")
     return sample_of(features.names, panel.instruments, decided, values, label, known_ns=known).only(wanted)
+
+
+def _since_ns(book: Book, model: ModelConfig, partition: str) -> int | None:
+    """Where the sessions begin that a rolling walk reads; None: all of the book's, for an expanding one."""
+    if model.window == "expanding":
+        return None
+    walk = model.train_sessions + model.folds_max * model.test_sessions + model.embargo_sessions + model.label.horizon
+    sessions = calendar(book.config.calendar)
+    days = sessions.sessions(book.config.since, date.fromisoformat(partition[-10:]))
+    wanted = walk + SESSIONS_OF_LABEL
+    return sessions.open_ns(days[-wanted]) if wanted < len(days) else None
 
 
 def decision_ns(book: Book, panel: Panel) -> Ints:
