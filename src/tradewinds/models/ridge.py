@@ -20,10 +20,10 @@ import numpy as np
 from tradewinds.core.errors import DataFault, Rejected, Unreadable
 from tradewinds.models.learner import MODEL, Files, FittedModel, Learner, head_file, rows_to_ask
 from tradewinds.models.sample import Floats, Sample
-from tradewinds.models.standard import moments, standardised
+from tradewinds.models.standard import STILL, moments, standardised
 
 KIND = "ridge"
-ROWS_AT_ONCE = 65_536
+ROWS_AT_ONCE = 8_192
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +46,43 @@ class Ridge:
         if not len(sample) or weight <= 0:
             raise DataFault(f"ridge: {len(sample)} rows of weight {weight:g}, expected some")
         weights = sample.weight * (len(sample) / weight)
-        centre, scale = moments(sample.features, weights)
+        intercept = float(weights @ sample.label) / len(sample)
+        y = sample.label - intercept
+        if sample.features.shape[1] <= len(sample):
+            centre, scale, coefficients = self._by_features(sample.features, y, weights)
+        else:
+            centre, scale, coefficients = self._by_rows(sample.features, y, weights)
         if not bool((scale > 0).any()):
             raise DataFault(f"ridge: none of {len(scale)} features moves over {len(sample)} rows, expected one that does")
-        x = standardised(sample.features, centre, scale)
-        intercept = float(weights @ sample.label) / len(sample)
-        roots = np.sqrt(weights)
-        x *= roots[:, None]
-        y = (sample.label - intercept) * roots
-        if x.shape[1] <= x.shape[0]:
-            gram = x.T @ x
-            gram[np.diag_indices_from(gram)] += self.penalty
-            coefficients = np.asarray(np.linalg.solve(gram, x.T @ y), np.float64)
-        else:
-            kernel = x @ x.T
-            kernel[np.diag_indices_from(kernel)] += self.penalty
-            coefficients = np.asarray(x.T @ np.linalg.solve(kernel, y), np.float64)
         return FittedRidge(sample.names, centre, scale, coefficients, intercept)
+
+    def _by_features(self, features: Floats, y: Floats, weights: Floats) -> tuple[Floats, Floats, Floats]:
+        """(centre, scale, coefficients) by the features x features system, a few rows at a time."""
+        centre, mass, largest = _centre(features, weights)
+        gram, right = np.zeros((features.shape[1],) * 2), np.zeros(features.shape[1])
+        roots = np.sqrt(weights)
+        for first in range(0, len(features), ROWS_AT_ONCE):
+            some = slice(first, first + ROWS_AT_ONCE)
+            off = features[some] - centre
+            off[np.isnan(off)] = 0.0
+            off *= roots[some, None]
+            gram += off.T @ off
+            right += off.T @ (y[some] * roots[some])
+        scale = np.sqrt(np.diag(gram) / np.where(mass > 0, mass, 1.0))
+        scale = np.where(scale > STILL * largest, scale, 0.0)
+        inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
+        gram *= inverse[:, None] * inverse
+        gram[np.diag_indices_from(gram)] += self.penalty
+        return centre, scale, np.asarray(np.linalg.solve(gram, right * inverse), np.float64)
+
+    def _by_rows(self, features: Floats, y: Floats, weights: Floats) -> tuple[Floats, Floats, Floats]:
+        """(centre, scale, coefficients) by the rows x rows system."""
+        centre, scale = moments(features, weights)
+        roots = np.sqrt(weights)
+        x = standardised(features, centre, scale) * roots[:, None]
+        kernel = x @ x.T
+        kernel[np.diag_indices_from(kernel)] += self.penalty
+        return centre, scale, np.asarray(x.T @ np.linalg.solve(kernel, y * roots), np.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,3 +133,21 @@ def load(head: Mapping[str, Any], files: Files) -> FittedModel:
             f"model ridge: figures of shapes {[one.shape for one in figures]}, expected {len(names)} finite numbers each and an intercept"
         )
     return FittedRidge(names, figures[0], figures[1], figures[2], float(intercept))
+
+
+def _centre(features: Floats, weights: Floats) -> tuple[Floats, Floats, Floats]:
+    """(K,) weighed means over the rows where a column is known, their weight, and the largest size of each."""
+    total, mass, largest = (np.zeros(features.shape[1]) for _ in range(3))
+    for first in range(0, len(features), ROWS_AT_ONCE):
+        some = features[first : first + ROWS_AT_ONCE]
+        weight = weights[first : first + ROWS_AT_ONCE]
+        is_missing = np.isnan(some)
+        if is_missing.any():
+            filled = np.where(is_missing, 0.0, some)
+            mass += weight @ ~is_missing
+        else:
+            filled = some
+            mass += weight.sum()
+        total += weight @ filled
+        np.maximum(largest, np.maximum(filled.max(axis=0), -filled.min(axis=0)), out=largest)
+    return np.divide(total, mass, out=np.zeros_like(total), where=mass > 0), mass, largest
