@@ -22,6 +22,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tradewinds.calendars.sessions import calendar
 from tradewinds.core.errors import Missing, Rejected
 from tradewinds.core.instant import NS_PER_DAY, NS_PER_HOUR, parse, text, to_date
 from tradewinds.core.market import PRICES, bars
@@ -162,6 +163,14 @@ def last_session_ns(context: Context, table: Table, end_ns: int = FAR_FUTURE_NS)
 def session_name(start_ns: int) -> str:
     """The date of a session by where it starts, for people and for rows."""
     return to_date(start_ns).isoformat()
+
+
+def behind(book: Book, partition: str, start_ns: int, what: str) -> list[str]:
+    """A line where the partition's day is a session and what there is is of one before it."""
+    day, last = date.fromisoformat(partition[-10:]), to_date(start_ns)
+    if last >= day or not calendar(book.config.calendar).sessions(day, day):
+        return []
+    return [f"{what} of session {last}, expected of {day}"]
 
 
 def day_ns(partition: str, *, is_last: bool = True) -> int:

@@ -6,16 +6,14 @@ A bar that is corrected after that changes no value of the session: the sessions
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tradewinds.calendars.sessions import calendar
 from tradewinds.core.errors import Missing, Rejected
-from tradewinds.core.instant import text, to_date
+from tradewinds.core.instant import text
 from tradewinds.factors.features import Features, FeatureSet, feature_set
 from tradewinds.history.panel import Panel, panel_of_frame
 from tradewinds.jobs.context import Context
@@ -24,6 +22,7 @@ from tradewinds.jobs.research_book import (
     SESSIONS_REVISITED,
     Book,
     bar_versions,
+    behind,
     decisions_of,
     last_session_ns,
     panel_at,
@@ -71,7 +70,11 @@ def compute_features(context: Context, book: Book, partition: str) -> Ended:
         rows_in=int(np.isfinite(panel.close).sum()),
         rows_new=new,
         rows_restated=restated,
-        gaps=[*_session_lines(book, panel, partition), *_absent_lines(book, panel, versions), *(gap.line for gap in found.gaps)],
+        gaps=[
+            *behind(book, partition, int(panel.times[-1]), "the last bars known at the decision are"),
+            *_absent_lines(book, panel, versions),
+            *(gap.line for gap in found.gaps),
+        ],
         detail={"session": session_name(int(panel.times[-1])), "features": len(wanted.factors), "instruments": len(panel.instruments)},
     )
 
@@ -99,14 +102,6 @@ def stored_features(context: Context, book: Book, *, start_ns: int | None = None
     panel = panel_of_frame(rows, names, instruments=book.instruments)
     values = np.stack([panel.fields[name] for name in names], axis=2)
     return Features(names, panel.instruments, panel.times, panel.event_ns, np.array(panel.known_ns), values)
-
-
-def _session_lines(book: Book, panel: Panel, partition: str) -> list[str]:
-    """A line where the partition's day is a session and has no bar."""
-    day, last = date.fromisoformat(partition[-10:]), to_date(int(panel.times[-1]))
-    if last >= day or not calendar(book.config.calendar).sessions(day, day):
-        return []
-    return [f"session {day}: no bar of any instrument was known at its decision; the last session is {last}"]
 
 
 def _absent_lines(book: Book, panel: Panel, versions: pl.DataFrame) -> list[str]:

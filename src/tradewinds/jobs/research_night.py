@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import polars as pl
@@ -20,6 +20,8 @@ from tradewinds.jobs.research_book import Book, book_of, day_ns, publish
 from tradewinds.jobs.research_tables import night_table
 
 GAPS_MAX = 200
+GATHERED_FROM = 5  # more subjects that lack the same are one line
+NAMED = 3
 
 NightState = Literal["done", "partial", "failed"]
 
@@ -51,6 +53,7 @@ def run_step(context: Context, partition: str, params: Mapping[str, Any], *, ste
         state = "partial" if ended.gaps else "done"
     except TradewindsError as error:
         ended, state = Ended(gaps=(f"{type(error).__name__}: {error}",)), "failed"
+    ended = replace(ended, gaps=gathered(ended.gaps))
     for gap in ended.gaps[:GAPS_MAX]:
         context.progress(f"{step}: {gap}")
     told = publish_end(context, book, step, partition, ended, state)
@@ -63,6 +66,23 @@ def run_step(context: Context, partition: str, params: Mapping[str, Any], *, ste
         failed={step: ended.gaps[0]} if state == "failed" else {},
         detail={**ended.detail, "gaps": list(ended.gaps[:GAPS_MAX])},
     )
+
+
+def gathered(lines: Sequence[str]) -> list[str]:
+    """Lines `subject: reason`; many subjects of one reason are one line that names the first, where the first of them stood."""
+    subjects: dict[str, list[str]] = {}
+    for line in lines:
+        subject, colon, reason = line.partition(": ")
+        subjects.setdefault(reason if colon else line, []).append(subject)
+    return list(dict.fromkeys(_told(line, subjects) for line in lines))
+
+
+def _told(line: str, subjects: Mapping[str, Sequence[str]]) -> str:
+    _, colon, reason = line.partition(": ")
+    named = subjects[reason if colon else line]
+    if not colon or len(named) <= GATHERED_FROM:
+        return line
+    return f"{', '.join(named[:NAMED])} and {len(named) - NAMED} more: {reason}"
 
 
 def publish_end(context: Context, book: Book, step: str, partition: str, ended: Ended, state: NightState) -> int:

@@ -16,7 +16,7 @@ from tradewinds.history.panel import UNKNOWN_NS
 from tradewinds.jobs.context import Context
 from tradewinds.jobs.model_port import CHAMPION, Models
 from tradewinds.jobs.plan import JobResult
-from tradewinds.jobs.research_book import Book, day_ns, publish, session_name
+from tradewinds.jobs.research_book import Book, behind, day_ns, publish, session_name
 from tradewinds.jobs.research_features import stored_features
 from tradewinds.jobs.research_night import Ended, run_step
 from tradewinds.jobs.research_tables import predictions_table
@@ -46,7 +46,7 @@ def predict(context: Context, book: Book, partition: str) -> Ended:
     end_ns = day_ns(partition) + NS_PER_DAY
     features = stored_features(context, book, start_ns=end_ns - SESSIONS_BACK_DAYS * NS_PER_DAY, end_ns=end_ns)
     new = restated = 0
-    gaps: list[str] = []
+    gaps = behind(book, partition, int(features.times[-1]), "features are")
     answered: dict[str, str] = {}
     moved: dict[str, list[dict[str, Any]]] = {}
     for name in names:

@@ -20,7 +20,7 @@ from tradewinds.core.instant import NS_PER_DAY
 from tradewinds.factors.features import Features
 from tradewinds.jobs.context import Context
 from tradewinds.jobs.plan import JobResult
-from tradewinds.jobs.research_book import Book, day_ns, last_session_ns, publish, session_name
+from tradewinds.jobs.research_book import Book, behind, day_ns, last_session_ns, publish, session_name
 from tradewinds.jobs.research_features import stored_features
 from tradewinds.jobs.research_night import Ended, run_step
 from tradewinds.jobs.research_risk import stored_model
@@ -53,8 +53,8 @@ def run(context: Context, partition: str, params: Mapping[str, Any]) -> JobResul
 def decide(context: Context, book: Book, partition: str) -> Ended:
     scores = scores_of(context, book, partition)
     model = stored_model(context, book, partition)
-    gaps = list(scores.gaps)
     at_ns = int(scores.session.times[-1])
+    gaps = [*behind(book, partition, at_ns, "scores are"), *scores.gaps]
     if model.at_ns != at_ns:
         gaps.append(f"risk model of {session_name(model.at_ns)}, expected of {session_name(at_ns)}: the older one is used")
     before = weights_before(context, book, scores.session.instruments, at_ns)
