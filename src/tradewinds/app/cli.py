@@ -39,6 +39,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "backtest": ("tradewinds.app.backtest:backtest", "Simulate a strategy over history or files, and draw its tear sheet."),
     "check": ("tradewinds.app.check:check", "Say whether a strategy looks ahead, and where."),
     "sweep": ("tradewinds.app.sweep:sweep", "Try many parameters of a strategy, and say how much of the best result is luck."),
+    "research": ("tradewinds.app.research:research", "Run a night of research, see how nights ended, look at factors."),
+    "screen": ("tradewinds.app.screen:screen", "What screeners found, which waits for a person, and the person's answer."),
+    "alerts": ("tradewinds.app.alerts:alerts", "Alerts on crossings and levels, from a table of the workspace."),
+    "model": ("tradewinds.app.model:model", "Versions of models, their cards, and who is the champion."),
     "reconcile": ("tradewinds.app.reconcile:reconcile", "Reconcile folders of vendor files into one history."),
     "trade": ("tradewinds.app.trade:trade", "Trade strategies on paper or live, and speak to the service that does."),
     "parity": ("tradewinds.app.parity:parity", "Say whether what an account did is what its strategies do when replayed."),
@@ -60,6 +64,11 @@ EXTRA_OF = {
     "uvicorn": "sandbox",
     "starlette": "sandbox",
     "bokeh_sampledata": "demo",
+    "mlflow": "ml",
+    "sklearn": "ml",
+    "lightgbm": "ml",
+    "skops": "ml",
+    "gspread": "sheets",
 }
 
 
