@@ -14,9 +14,11 @@ from tradewinds.calendars.sessions import calendar
 from tradewinds.core.market import bars
 from tradewinds.core.observation import Table
 from tradewinds.jobs import research_features, research_risk
+from tradewinds.jobs.lineage import lineage_of
 from tradewinds.jobs.research_book import bars_panel, book_of, publish
 from tradewinds.jobs.research_night import ends_of
 from tradewinds.jobs.research_tables import features_table, out_of_sample_table, predictions_table, signals_table
+from tradewinds.jobs.tables import table_named, tables
 from tradewinds.wiring.house import House, run_job
 
 NAMES = tuple(f"S{number:02d}.XNAS" for number in range(12))
@@ -242,3 +244,23 @@ def test_a_page_is_made_of_a_night_that_could_do_nothing_but_features(house: Hou
 
     assert set(done["detail"]["absent"]) == {"factor_returns", "risk", "attribution", "models", "signals", "trades"}
     assert "signals: it has not run" in Path(done["detail"]["page"]).read_text(encoding="utf-8")
+
+
+def test_tables_of_research_are_known_by_name_and_a_feature_leads_to_the_bars_it_was_made_of(trained: House) -> None:
+    run_job("research.predict", "2024-01-03", house=trained)
+    context = trained.context("test", "")
+    held = {name for name in trained.lake.tables() if name != "history/bars-1d"}
+
+    known = {table.name for table in tables(context)}
+
+    features = features_table("us", trained.config.research["us"].features).dataset.name
+    at = {"instrument": "S03.XNAS", "start_ns": calendar("XNYS").open_ns(date(2024, 1, 3))}
+    step = lineage_of(context, "predictions-us", {**at, "model": "trend"}, trained.clock.now_ns())
+    assert held <= known
+    assert table_named(context, features).dataset.columns[0].name == "reversal"
+    assert [parent.title.split(" ")[0] for parent in step.parents] == [f"{features}"]
+    bar, before = step.parents[0].parents
+    assert bar.title.startswith("bars-1d")
+    assert "2024-01-03" in bar.title
+    assert before.title == "bars-1d of the 60 sessions before, from 2023-10-06T13:30:00Z"
+    assert before.facts["instruments"] == "all of the book"

@@ -102,6 +102,14 @@ def bar_versions(context: Context, book: Book, partition: str, *, since_ns: int 
     return known
 
 
+def known_bars(context: Context, book: Book, instrument: str, until_ns: int, as_of_ns: int) -> pl.DataFrame:
+    """The versions of an instrument's bars known at an instant, of the sessions until the one that starts at `until_ns`."""
+    table = Table(bars(book.config.bars.partition("-")[2]))
+    start_ns = day_ns(book.config.since.isoformat())
+    rows = context.lake.versions(table, instruments=[instrument], start_ns=start_ns, end_ns=until_ns + 1)
+    return latest_known(rows, as_of_ns)
+
+
 def decisions_of(book: Book, versions: pl.DataFrame) -> tuple[Ints, Ints]:
     """(sessions,) where each starts, and when its features are taken."""
     ends = versions.group_by("start_ns").agg(pl.col("event_ns").max()).sort("start_ns")

@@ -67,6 +67,12 @@ def styles_of(book: Book) -> Mapping[str, str]:
     return book.config.risk.styles or STYLES
 
 
+def factors_of(book: Book) -> tuple[str, ...]:
+    """The factors of the book's model: the market, its styles, and the sectors of its instruments."""
+    sectors = sectors_of(book)
+    return (MARKET, *styles_of(book), *sorted({sectors[one] for one in book.instruments if one in sectors}))
+
+
 def estimate(context: Context, book: Book, partition: str) -> Ended:
     panel = bars_panel(context, book, partition)
     exposed = exposures_of(book, panel)
@@ -242,7 +248,7 @@ class _Session:
 
 def stored_model(context: Context, book: Book, partition: str) -> RiskModel:
     """The last model published by the partition's day; its at_ns tells of which session. Raises Missing where there is none."""
-    factors = (MARKET, *styles_of(book), *sorted(set(sectors_of(book).values())))
+    factors = factors_of(book)
     end_ns = day_ns(partition) + NS_PER_DAY
     exposures = _last_session(context, exposures_table(book.name, factors), end_ns)
     if exposures is None:

@@ -72,6 +72,16 @@ def night_table(book: str, step: str) -> Table:
     return Table(Dataset(f"night-{step.replace('_', '-')}-{book}", columns, partitioning="year"))
 
 
+STEPS = ("features", "risk_model", "predict", "signals", "report")
+
+
+def tables_of_book(book: str, features: Mapping[str, str], factors: Sequence[str]) -> list[Table]:
+    """Every table of a book as it is configured now; those of other expressions or factors, before it was changed, are not among them."""
+    tables = [exposures_table(book, factors), covariance_table(book, factors), factor_returns_table(book), specific_table(book)]
+    tables += [predictions_table(book), out_of_sample_table(book), signals_table(book), *(night_table(book, step) for step in STEPS)]
+    return [features_table(book, features), *tables] if features else tables
+
+
 def book_table(step: str, book: str) -> str:
     """The name of the table whose publication says that a step of the night is over."""
     return night_table(book, step).name

@@ -52,9 +52,33 @@ def _dataset(context: Context, name: str, vendor: str | None) -> Dataset | None:
     for dataset in (TRADES, SAMPLED, TRIALS):
         if dataset.name == name:
             return dataset
+    found = _of_research(context, name) if vendor is None else None
+    if found is not None:
+        return found
     for dataset in _of_vendors(context, vendor):
         if dataset.name == name:
             return dataset
+    return None
+
+
+def _of_research(context: Context, name: str) -> Dataset | None:
+    """The dataset of a book of research; None where no book of the configuration has it."""
+    books = [book for book in context.config.research if f"-{book}" in name]
+    if not books:
+        return None
+    from tradewinds.jobs.research_book import book_of  # they look for the tables of facts here
+    from tradewinds.jobs.research_risk import factors_of
+    from tradewinds.jobs.research_tables import tables_of_book
+
+    for book in books:
+        try:
+            found = book_of(context, {"research": book})
+            datasets = [one.dataset for one in tables_of_book(book, found.config.features, factors_of(found))]
+        except TradewindsError:
+            continue  # a book that cannot be read has no tables to look at
+        for dataset in datasets:
+            if dataset.name == name:
+                return dataset
     return None
 
 
