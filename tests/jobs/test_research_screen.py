@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -11,6 +12,7 @@ from tradewinds.core.errors import Missing, Rejected
 from tradewinds.core.instant import NS_PER_DAY, NS_PER_MINUTE, parse
 from tradewinds.core.market import bars
 from tradewinds.core.observation import Table
+from tradewinds.jobs import research_sheet
 from tradewinds.jobs.research_book import publish
 from tradewinds.jobs.research_screen import end_of
 from tradewinds.wiring.house import House, run_job
@@ -154,3 +156,57 @@ def test_a_partition_ends_with_its_day_hour_or_minute() -> None:
     for wrong in ("2024-01-31Tea", "yesterday"):
         with pytest.raises(Rejected, match="expected"):
             end_of(wrong)
+
+
+class _Tab:
+    """A sheet in memory: what stands in it, and how often it was written."""
+
+    def __init__(self) -> None:
+        self.cells: list[list[str]] = []
+        self.writes = 0
+
+    def rows(self) -> list[list[str]]:
+        return [list(row) for row in self.cells]
+
+    def write(self, rows: Sequence[Sequence[str]]) -> None:
+        self.writes += 1
+        for at, row in enumerate(rows):
+            self.cells.extend([] for _ in range(at + 1 - len(self.cells)))
+            self.cells[at][: len(row)] = row
+
+
+def test_a_sheet_is_another_face_of_the_same_rows(make_house: MakeHouse) -> None:
+    config = BOOK.format(bars="bars-1d", where='["growth > 0.05"], sheet: 1aBcD')
+    made = make_house(config, now="2024-01-11T06:00:00Z")
+    publish(made.context("test", ""), Table(bars("1d")), _bars("2024-01-01T00:00:00Z", NS_PER_DAY))
+    run_job("research.screen", "2024-01-10", house=made)
+    tab, asked = _Tab(), []
+    context = replace(made.context("research.sheet", ""), sheet=lambda key, name: asked.append((key, name)) or tab)
+
+    first = research_sheet.run(context, "2024-01-10", {})
+    writes = tab.writes
+    again = research_sheet.run(context, "2024-01-10", {})
+    tab.cells[1] += ["Approve", "ada", "strong"]
+    tab.cells[2] += ["perhaps", "bob"]
+    answered = research_sheet.run(context, "2024-01-10", {})
+
+    assert asked[0] == ("1aBcD", "coins risers")
+    assert (first.state, first.rows_published, again.state, tab.writes - writes) == ("done", 2, "nothing", 1)
+    assert tab.cells[0] == ["id", "session", "instrument", "score", "values", "state", "said", "answer", "by", "note"]
+    assert answered.detail["answered"] == 1
+    said = {row[2]: (row[5], row[6]) for row in tab.cells[1:]}
+    (yes,) = made.ledger.candidates.candidates(state="approved")
+    assert (yes.answered_by, yes.note) == ("ada", "strong")
+    assert said[yes.instrument] == ("approved by ada", "")
+    (other,) = (name for name in said if name != yes.instrument)
+    assert said[other] == ("waiting", "answer 'perhaps', expected approve or deny")
+
+
+def test_a_tab_that_is_another_table_is_left_alone(make_house: MakeHouse) -> None:
+    made = make_house(BOOK.format(bars="bars-1d", where='["growth > 0.05"], sheet: 1aBcD'), now="2024-01-11T06:00:00Z")
+    tab = _Tab()
+    tab.cells = [["my", "budget"], ["1", "2"]]
+
+    with pytest.raises(Rejected, match="expected an empty tab"):
+        research_sheet.run(replace(made.context("research.sheet", ""), sheet=lambda key, name: tab), "2024-01-10", {})
+    assert tab.writes == 0

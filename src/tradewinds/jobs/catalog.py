@@ -45,6 +45,7 @@ JOBS: Mapping[str, str] = {
     "research.report": "tradewinds.jobs.research_report:run",
     "research.screen": "tradewinds.jobs.research_screen:run",
     "research.answer": "tradewinds.jobs.research_screen:answer",
+    "research.sheet": "tradewinds.jobs.research_sheet:run",
     "train.plan": "tradewinds.jobs.train:plan",
     "train.fold": "tradewinds.jobs.train:fold",
     "train.run": "tradewinds.jobs.train:run",

@@ -46,7 +46,7 @@ class Context:
     `job` and `partition` name the run, so that a job can write a row for each symbol of it. `pack(table, as_of_ns)` makes a new vintage
     of a table's pack and returns its name; `marts` and `warehouse` build and load what BI tools read and say what they wrote;
     `evening(account, day)` reconciles a day of trading with the broker's own statement. `models` keeps models; `page(name, text)` keeps a
-    page for people and says where.
+    page for people and says where; `sheet(key, tab)` is a tab of a Google Sheet, with `rows` and `write`.
     """
 
     config: Config
@@ -66,6 +66,7 @@ class Context:
     evening: Callable[[str, date], Evening] | None = None
     models: Models | None = None
     page: Callable[[str, str], str] | None = None
+    sheet: Callable[[str, str], Any] | None = None
     opened: dict[str | None, int] = field(default_factory=dict, repr=False, compare=False)  # rows of symbols that have no end yet
 
     def open_subjects(self, subjects: Iterable[str]) -> dict[str | None, int]:

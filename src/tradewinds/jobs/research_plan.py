@@ -9,12 +9,16 @@ try would no longer publish, and the chain would stop.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tradewinds.jobs.config import Config
 from tradewinds.jobs.plan import AfterTables, Cron, Plan, Step
+from tradewinds.jobs.research_config import ScreenerConfig
 from tradewinds.jobs.research_tables import book_table
 
 NIGHT_HOURS = 6
 TRAINING_HOURS = 24
+SHEET_RHYTHM = "*/5 * * * *"
 ANSWER_HOURS = 72  # a run that asks a person is not late before the question ends
 
 
@@ -46,12 +50,23 @@ def _night(config: Config, name: str) -> list[Plan]:
         plan("report", f"The morning's page of {name}", (signals,)),
     ]
     for screener, terms in book.screeners.items():
-        schedule = Cron(terms.schedule) if terms.schedule else AfterTables((features,))
-        steps = (Step("screen", "research.screen", {"research": name, "screener": screener}, approval="research.answer"),)
-        plans.append(
-            Plan(f"screener_{name}_{screener}", f"Candidates of {screener}, which wait for a person", schedule, steps, tags=("research",))
-        )
+        plans += _screening(name, screener, terms, features)
     return plans
+
+
+def _screening(name: str, screener: str, terms: ScreenerConfig, features: str) -> list[Plan]:
+    """After the features or by its own rhythm; a sheet shows what is new at once, and is asked for answers every few minutes."""
+    params = {"research": name, "screener": screener}
+    schedule = Cron(terms.schedule) if terms.schedule else AfterTables((features,))
+    title = f"Candidates of {screener}, which wait for a person"
+    screen = Step("screen", "research.screen", params, approval="research.answer")
+    if terms.sheet is None:
+        return [Plan(f"screener_{name}_{screener}", title, schedule, (screen,), tags=("research",))]
+    sheet = Step("sheet", "research.sheet", params)
+    return [
+        Plan(f"screener_{name}_{screener}", title, schedule, (screen, replace(sheet, after=("screen",))), tags=("research",)),
+        Plan(f"sheet_{name}_{screener}", f"Answers in the sheet of {screener}", Cron(SHEET_RHYTHM), (sheet,), tags=("research",)),
+    ]
 
 
 def _training(config: Config, name: str) -> Plan:

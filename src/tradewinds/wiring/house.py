@@ -131,6 +131,7 @@ class House:
             evening=self._evening,
             models=self.models,
             page=self._page,
+            sheet=self._sheet,
         )
 
     def _evening(self, account: str, day: date) -> Evening:
@@ -147,6 +148,13 @@ class House:
         fresh.write_text(text, encoding="utf-8")
         fresh.replace(place)
         return str(place)
+
+    def _sheet(self, key: str, tab: str) -> Any:
+        """A tab of a Google Sheet; nothing is asked of it before a job does."""
+        from tradewinds.stores.sheet import CREDENTIALS, GoogleSheet
+
+        named = os.environ.get(CREDENTIALS)
+        return GoogleSheet(key, tab, credentials=Path(named) if named else None)
 
     def _marts(self, as_of_ns: int) -> Mapping[str, int]:
         from tradewinds.stores.marts import build
