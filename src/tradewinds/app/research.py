@@ -149,7 +149,7 @@ def _opened(name: str | None) -> tuple[House, Book]:
 
     house = open_house()
     if not house.config.research:
-        raise Rejected("research: the configuration has no section research, expected a book of research; docs/screener.md has one")
+        raise Rejected("research: the configuration has no section research, expected a book of research; docs/research.md has one")
     return house, book_of(house.context("research", ""), {} if name is None else {"research": name})
 
 
