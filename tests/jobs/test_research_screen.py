@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from tradewinds.core.errors import Missing, Rejected
-from tradewinds.core.instant import NS_PER_DAY, NS_PER_MINUTE, parse
+from tradewinds.core.instant import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, parse
 from tradewinds.core.market import bars
 from tradewinds.core.observation import Table
 from tradewinds.jobs import research_sheet
@@ -210,3 +210,20 @@ def test_a_tab_that_is_another_table_is_left_alone(make_house: MakeHouse) -> Non
     with pytest.raises(Rejected, match="expected an empty tab"):
         research_sheet.run(replace(made.context("research.sheet", ""), sheet=lambda key, name: tab), "2024-01-10", {})
     assert tab.writes == 0
+
+
+def test_facts_count_from_when_they_were_known(make_house: MakeHouse) -> None:
+    fact = "facts: {worth: {dataset: bars-1h, column: quote_volume}}\n    screeners:"
+    config = BOOK.format(bars="bars-1d", where='["growth > 0.05", "worth < 10"]').replace("screeners:", fact)
+    made = make_house(config, now="2024-01-11T06:00:00Z")
+    context = made.context("test", "")
+    publish(context, Table(bars("1d")), _bars("2024-01-01T00:00:00Z", NS_PER_DAY))
+    worth = _bars("2024-01-05T00:00:00Z", NS_PER_HOUR, {"AAA.BINANCE": [1.0], "BBB.BINANCE": [1.0]})
+    known = worth.with_columns(quote_volume=pl.Series([5.0, 6.0]))
+    late = known.filter(pl.col("instrument") == "BBB.BINANCE").with_columns(known_ns=parse("2024-01-11T03:00:00Z"))  # after the session
+    publish(context, Table(bars("1h")), pl.concat([known.filter(pl.col("instrument") == "AAA.BINANCE"), late]))
+
+    run_job("research.screen", "2024-01-10", house=made)
+
+    (found,) = made.ledger.candidates.candidates()
+    assert (found.instrument, found.values["worth"]) == ("AAA.BINANCE", 5.0)
