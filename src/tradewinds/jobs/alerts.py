@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ ROWS_SPARE = 20
 ROWS_LOOKED_BACK_MAX = 10_000
 DAYS_A_ROW = 2  # calendar days that a daily bar takes at most, holidays and halts included
 MONTH_DAYS = 31
+EPOCH = date(1970, 1, 1)
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -143,7 +144,8 @@ def _book(context: Context, rule: Rule, lookback: int, since_ns: int | None, end
     kept = context.records.instrument(rule.instrument)
     length = Interval(rule.interval)
     days = lookback * (MONTH_DAYS if length.ns is None else max(1, length.ns // NS_PER_DAY) * DAYS_A_ROW)
-    since = to_date(min(since_ns or end_ns, end_ns)) - timedelta(days=days)
+    last = to_date(min(since_ns or end_ns, end_ns))
+    since = last - timedelta(days=min(days, (last - EPOCH).days))
     calendar = kept.calendar if kept is not None and kept.calendar else "XNYS"
     config = ResearchConfig(calendar=calendar, since=since, bars=f"bars-{rule.interval}", instruments=(rule.instrument,))
     return Book("alerts", config, (rule.instrument,), Path(context.config.workspace or "."))

@@ -19,15 +19,13 @@ from tradewinds.jobs.research_config import PromotionConfig
 from tradewinds.jobs.research_predict import registry_of
 from tradewinds.jobs.research_screen import answer_of
 from tradewinds.models.card import ModelCard
-from tradewinds.models.promotion import METRICS, Promotion, Rule, promotion
+from tradewinds.models.promotion import Promotion, Rule, promotion
 from tradewinds.models.train import OutOfSample
 
 SCORES_SHOWN = 12
 
 
-def proposal(
-    registry: Models, kept: KeptModel, found: OutOfSample, config: PromotionConfig, of_partition: Callable[[str], OutOfSample]
-) -> Promotion:
+def proposal(registry: Models, kept: KeptModel, found: OutOfSample, rule: Rule, of_partition: Callable[[str], OutOfSample]) -> Promotion:
     """What the rule says of a version that was just registered. found: what its folds foretold; of_partition: what those of another
     training run did, raising Missing where none is there.
 
@@ -36,7 +34,6 @@ def proposal(
     versions = registry.versions(kept.name)
     version = registry.aliases(kept.name).get(CHAMPION)
     trials = max(1, sum(version is None or int(one.version) > int(version) for one in versions))
-    rule = rule_of(config)
     alone = promotion(found, None, rule, trials=trials)
     if version is None:
         return alone
@@ -53,11 +50,8 @@ def proposal(
 
 
 def rule_of(config: PromotionConfig) -> Rule:
-    """Raises Rejected for a metric or numbers that the rule does not have."""
-    for metric in METRICS:
-        if metric == config.metric:
-            return Rule(metric, config.margin, config.sessions_min, config.level)
-    raise Rejected(f"promotion: metric {config.metric!r}, expected one of {', '.join(METRICS)}")
+    """Raises Rejected for numbers that the rule does not have."""
+    return Rule(config.metric, config.margin, config.sessions_min, config.level)
 
 
 def question(kept: KeptModel, said: Promotion, card: ModelCard) -> dict[str, Any]:

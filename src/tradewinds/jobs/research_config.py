@@ -137,7 +137,7 @@ class PromotionConfig:
     """
 
     __pydantic_config__: ClassVar[Any] = _STRICT
-    metric: str = "ic"
+    metric: Literal["ic", "portfolio"] = "ic"
     margin: float = 0.0
     sessions_min: int = 60
     level: float = 0.05

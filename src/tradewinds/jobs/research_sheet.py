@@ -43,8 +43,8 @@ def run(context: Context, partition: str, params: Mapping[str, Any]) -> JobResul
     sheet: Sheet = context.sheet(terms.sheet, f"{book.name} {name}")
     rows = sheet.rows()
     _check(name, rows)
-    said, answered = _answered(context, rows[1:])
-    kept = {one.id: one for one in context.records.candidates.candidates(book=book.name, screener=name)}
+    said, answered = _answered(context, rows[1:], _kept(context, book.name, name))
+    kept = _kept(context, book.name, name)
     there = [row[0] if row else "" for row in rows[1:]]
     fresh = [one for one in reversed(kept.values()) if one.state == "waiting" and one.id not in there]
     lines = [_line(kept[number], said.get(number, "")) if number in kept else _as_it_is(rows[at]) for at, number in enumerate(there, 1)]
@@ -65,11 +65,10 @@ def _check(name: str, rows: Sequence[Sequence[str]]) -> None:
         raise Rejected(f"sheet of {name}: columns {rows[0]}, expected an empty tab, or {', '.join((*OURS, *THEIRS))}")
 
 
-def _answered(context: Context, rows: Sequence[Sequence[str]]) -> tuple[dict[str, str], int]:
+def _answered(context: Context, rows: Sequence[Sequence[str]], known: Mapping[str, Candidate]) -> tuple[dict[str, str], int]:
     """(what is to be said about answers that were refused, by id; how many were news)."""
     said: dict[str, str] = {}
     answered = 0
-    known = {one.id: one for one in context.records.candidates.candidates()}
     for row in rows:
         number, word, by, note = _cell(row, 0), _cell(row, len(OURS)), _cell(row, len(OURS) + 1), _cell(row, len(OURS) + 2)
         if not number or not word or number not in known:
@@ -84,6 +83,10 @@ def _answered(context: Context, rows: Sequence[Sequence[str]]) -> tuple[dict[str
         except (Rejected, Missing) as error:
             said[number] = str(error)
     return said, answered
+
+
+def _kept(context: Context, book: str, screener: str) -> dict[str, Candidate]:
+    return {one.id: one for one in context.records.candidates.candidates(book=book, screener=screener)}
 
 
 def _line(one: Candidate, said: str) -> list[str]:

@@ -29,7 +29,7 @@ from tradewinds.jobs.context import Context
 from tradewinds.jobs.ingest import FAR_FUTURE_NS
 from tradewinds.jobs.model_port import CHALLENGER
 from tradewinds.jobs.plan import JobResult, Shard
-from tradewinds.jobs.promotion import proposal, question
+from tradewinds.jobs.promotion import proposal, question, rule_of
 from tradewinds.jobs.research_book import Book, bars_panel, book_of, day_ns, publish
 from tradewinds.jobs.research_config import ModelConfig
 from tradewinds.jobs.research_features import stored_features
@@ -82,6 +82,7 @@ def fold(context: Context, partition: str, params: Mapping[str, Any]) -> JobResu
 def run(context: Context, partition: str, params: Mapping[str, Any]) -> JobResult:
     """Score the folds, train on the latest window, register the model as the challenger, and say whether it should be the champion."""
     name, model = model_named(context, params)
+    rule = rule_of(model.promotion)  # before hours of work, not after
     registry = registry_of(context)
     sample = training_sample(context, partition, name, model)
     found = out_of_sample(context, name, model, partition, sample)
@@ -109,7 +110,7 @@ def run(context: Context, partition: str, params: Mapping[str, Any]) -> JobResul
     def of_partition(other: str) -> OutOfSample:
         return out_of_sample(context, name, model, other, sample)
 
-    said = proposal(registry, kept, found, model.promotion, of_partition)
+    said = proposal(registry, kept, found, rule, of_partition)
     context.progress(f"{name}: version {kept.version} {'may become' if said.is_proposed else 'does not become'} the champion: {said.why}")
     return JobResult(
         state="done",
