@@ -93,7 +93,7 @@ def _line(one: Candidate, said: str) -> list[str]:
     values = ", ".join(f"{name} {'not known' if value is None else f'{value:.6g}'}" for name, value in one.values.items())
     state = one.state if one.answered_by is None or one.state == "expired" else f"{one.state} by {one.answered_by}"
     score = "" if one.score is None else f"{one.score:.6g}"
-    return [_inert(text) for text in (one.id, one.session, one.instrument, score, values, state, said)]
+    return [one.id, one.session, one.instrument, score, values, state, said]
 
 
 def _as_it_is(row: Sequence[str]) -> list[str]:
@@ -102,8 +102,3 @@ def _as_it_is(row: Sequence[str]) -> list[str]:
 
 def _cell(row: Sequence[str], at: int) -> str:
     return row[at].strip() if at < len(row) else ""
-
-
-def _inert(text: str) -> str:
-    """Text that no sheet takes for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "@")) else text
