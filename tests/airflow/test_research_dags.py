@@ -1,135 +1,81 @@
-"""How the plans of research become DAGs that ask people, and what becomes of the answers."""
+"""How books of research and models are drawn: one DAG a step, chained by what each publishes."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk import PartitionedAssetTimetable
 from airflow.serialization.serialized_objects import DagSerialization
 
-from tradewinds.airflow import research_tasks, shipped
-from tradewinds.airflow.dag_factory import dag, draw
-from tradewinds.airflow.partitions import key_format
-from tradewinds.airflow.research_tasks import AnsweredTask, answer_of
-from tradewinds.core.errors import Rejected, Transient
-from tradewinds.jobs.plan import Manual, Plan, Step
+from tradewinds.airflow import shipped
+from tradewinds.core.errors import Rejected
 
 CONFIG = """
 home: {home}
 research:
-  us:
-    calendar: XNYS
-    since: 2020-01-02
-    instruments: [AAA.XNAS]
-    features: {{rsi: "rsi(14)"}}
-    screeners:
-      cheap: {{where: ["rsi < 30"]}}
-      brisk: {{where: ["value_traded > 1e6"], schedule: "*/5 14-20 * * 1-5"}}
+  us: {{calendar: XNYS, since: 2020-01-01, instruments: [AAPL.XNAS], features: {{rsi: rsi(14)}}}}
+  coins: {{calendar: 24/7, since: 2020-01-01, instruments: [BTCUSDT.BINANCE], features: {{rsi: rsi(14)}}}}
 """
-QUESTION = {"subject": "cheap: AAA.XNAS [abc]", "body": "- rsi 28", "params": {"candidate": "abc"}}
-ADA = {"chosen_options": ["Approve"], "responded_by_user": {"id": "1", "name": "ada"}}
+STEPS = ("features", "predict", "report", "risk_model", "signals")
+HOUSE = ["maintenance", "marts"]
 
 
 @pytest.fixture
-def drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The DAGs of a workspace with a book of research, two screeners and a model."""
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "trend.yaml").write_text("research: us")
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two books, and a model of each."""
     (tmp_path / "tradewinds.yaml").write_text(CONFIG.format(home=tmp_path / "home"))
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "slope.yaml").write_text("research: us")
+    (tmp_path / "models" / "trees.yaml").write_text("{research: coins, learner: {kind: lightgbm}}")
     monkeypatch.setenv("TRADEWINDS_CONFIG", str(tmp_path / "tradewinds.yaml"))
-    return shipped.drawing()
+    return tmp_path
 
 
-@pytest.mark.parametrize(
-    ("name", "tasks"),
-    [
-        ("screener_us_cheap", ["screen", "screen_approval", "screen_answered", "outcome"]),
-        ("train_trend", ["folds", "out_of_sample.fold", "train", "train_approval", "train_answered", "outcome"]),
-    ],
-)
-def test_what_people_decide_is_drawn_as_approvals_that_airflow_can_keep(drawn: Any, name: str, tasks: list[str]) -> None:
+def _waited_for(dag: Any) -> set[str]:
+    """The tables whose publication starts the DAG."""
+    return {asset.uri.removeprefix("tradewinds://").rpartition("/history/")[2] for _, asset in dag.timetable.asset_condition.iter_assets()}
+
+
+def _published(dag: Any) -> set[str]:
+    return {task.task_id.rpartition("history.")[2] for task in dag.tasks if task.task_id.startswith("published.")}
+
+
+def test_each_step_of_a_book_and_each_model_is_a_dag(workspace: Path) -> None:
+    drawn = shipped.drawing()
+
+    nights = [f"{step}_{book}" for book in ("coins", "us") for step in STEPS]
+    assert sorted(drawn.dags) == sorted([*nights, "train_slope", "train_trees", *HOUSE])
     assert drawn.problems == {}
-    one = drawn.dags[name]
-    assert [task.task_id for task in one.topological_sort()] == tasks
-    assert one.get_task("outcome").upstream_task_ids >= {tasks[-4], tasks[-2]}
-    assert one.max_active_runs == 64  # a run that waits for a person holds up none that has nothing to ask
-    json.dumps(DagSerialization.to_dict(one))
+    for one in drawn.dags.values():
+        json.dumps(DagSerialization.to_dict(one))
 
 
-def test_a_screener_follows_the_features_or_its_own_rhythm(drawn: Any) -> None:
-    assert isinstance(drawn.dags["screener_us_cheap"].timetable, PartitionedAssetTimetable)
-    assert key_format("*/5 14-20 * * 1-5") == "%Y-%m-%dT%H:%M"  # so that each run of it has a partition of its own
-    assert drawn.dags["features_us"].max_active_runs == 1
+def test_a_night_is_chained_by_what_each_step_publishes(workspace: Path) -> None:
+    dags = shipped.drawing().dags
+
+    assert _waited_for(dags["features_us"]) == {"bars-1d"}
+    assert _published(dags["features_us"]) == {"night-features-us"}
+    assert _waited_for(dags["risk_model_us"]) == _waited_for(dags["predict_us"]) == {"night-features-us"}
+    assert _waited_for(dags["signals_us"]) == {"night-risk-model-us", "night-predict-us"}
+    assert _waited_for(dags["report_us"]) == {"night-signals-us"}
 
 
-def test_a_step_that_asks_people_is_not_mapped() -> None:
-    steps = (Step("plan", "p"), Step("ask", "a", after=("plan",), over="plan", group="each", approval="b"))
+def test_training_is_mapped_over_its_folds(workspace: Path) -> None:
+    (fold,) = [task for task in shipped.drawing().dags["train_slope"].tasks if task.task_id == "out_of_sample.fold"]
 
-    found = draw([Plan("one", "One", Manual(), steps)])
-
-    assert "asks people and is mapped" in found.problems["one"]
+    assert fold.is_mapped or fold.task_group.__class__.__name__ == "MappedTaskGroup"
 
 
-def test_a_plan_without_questions_is_drawn_as_before() -> None:
-    one = dag(Plan("one", "One", Manual(), (Step("only", "p"),)))
+@pytest.mark.parametrize("text", ["{research: us, colour: red}", "[1, 2", "{research: us, label: {kind: past_return}}"])
+def test_a_broken_model_disables_only_itself_and_is_named(workspace: Path, text: str) -> None:
+    (workspace / "models" / "trees.yaml").write_text(text)
 
-    assert [task.task_id for task in one.tasks] == ["only"]
+    drawn = shipped.drawing()
 
-
-@pytest.mark.parametrize(
-    ("response", "expected"),
-    [
-        (ADA, {"answer": "approve", "by": "ada", "face": "airflow"}),
-        ({**ADA, "chosen_options": ["Deny"]}, {"answer": "deny", "by": "ada", "face": "airflow"}),
-        ({"chosen_options": ["Deny"], "responded_by_user": None}, None),
-        (None, None),
-    ],
-)
-def test_an_answer_is_a_persons_and_what_time_decided_is_none(response: Any, expected: Any) -> None:
-    assert answer_of(response) == expected
-
-
-def _context(responses: list[Any]) -> Any:
-    """What a task is given after a step with one question for each response."""
-    result = {"partition": "2024-01-31", "detail": {"questions": [QUESTION] * len(responses)}}
-
-    def pull(*, task_ids: str, key: str | None = None, map_indexes: int | None = None) -> Any:
-        return result if task_ids == "screen" else responses[map_indexes or 0]
-
-    return {"ti": SimpleNamespace(xcom_pull=pull, dag_id="d", run_id="r", log_url="")}
-
-
-def test_each_answer_is_handed_to_the_job_and_a_refused_one_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[dict[str, Any]] = []
-
-    def run_job(name: str, partition: str, params: Any, *, airflow_run: str, log_link: str) -> dict[str, Any]:
-        told.append({"job": name, "partition": partition, **params})
-        if params["answer"] == "deny":
-            raise Rejected("candidate abc: approved by ada")
-        return {"detail": {"state": "approved"}}
-
-    monkeypatch.setattr(research_tasks, "run_job", run_job)
-    task = AnsweredTask(task_id="answered", job="research.answer", asked="screen", approval="screen_approval")
-
-    done = task.execute(_context([{**ADA, "chosen_options": ["Deny"]}, None, ADA]))
-
-    assert [(one["job"], one["partition"], one["candidate"], one["answer"], one["by"]) for one in told] == [
-        ("research.answer", "2024-01-31", "abc", "deny", "ada"),
-        ("research.answer", "2024-01-31", "abc", "approve", "ada"),
-    ]
-    assert [one.get("refused", one.get("state")) for one in done] == ["candidate abc: approved by ada", "approved"]
-
-
-def test_an_answer_that_cannot_be_written_now_fails_the_task_so_that_it_tries_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run_job(*_: Any, **__: Any) -> dict[str, Any]:
-        raise Transient("ledger away")
-
-    monkeypatch.setattr(research_tasks, "run_job", run_job)
-    task = AnsweredTask(task_id="answered", job="research.answer", asked="screen", approval="screen_approval")
-
-    with pytest.raises(Transient):
-        task.execute(_context([ADA]))
+    assert "train_slope" in drawn.dags
+    assert "train_trees" not in drawn.dags
+    assert len(drawn.dags) == 2 * len(STEPS) + 1 + len(HOUSE)
+    with pytest.raises(Rejected, match=r"models\.trees: "):
+        shipped.complain(drawn)
