@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -208,3 +210,11 @@ def test_a_wrong_name_is_answered_with_the_right_ones(files: Files) -> None:
         run("SELEC 1", files, None, AFTER)
     with pytest.raises(Rejected, match="no table yet"):
         run("SELECT * FROM x", MemoryFiles(), None, AFTER)
+
+
+def test_every_table_of_the_ledger_can_be_asked_whoever_was_imported_before() -> None:
+    code = "from tradewinds.stores.query_ledger import TABLES; print(' '.join(TABLES))"
+
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+
+    assert {"finding", "limit_change", "trade_fill", "research_candidate", "research_answer", "condition_alert"} <= set(told)

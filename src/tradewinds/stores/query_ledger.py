@@ -10,12 +10,15 @@ import sqlalchemy as sa
 
 from tradewinds.core.errors import DataFault
 from tradewinds.core.instant import NS_PER_US
+from tradewinds.stores import ledger_schema_research, ledger_schema_trading
 from tradewinds.stores.ledger_schema import ExactDecimal, corporate_action, metadata, universe_member, universe_snapshot
 
 if TYPE_CHECKING:
     from tradewinds.stores.ledger import Ledger
 
-TABLES = tuple(sorted(metadata.tables))
+# Each schema declares its tables when it is imported: naming them makes the list the same, whoever else was there before.
+_DECLARED = (ledger_schema_trading.trade_order, ledger_schema_research.research_candidate)
+TABLES = tuple(sorted({name for table in _DECLARED for name in table.metadata.tables}))
 _DECIMAL = pa.decimal128(38, 18)
 
 
