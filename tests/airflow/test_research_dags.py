@@ -35,7 +35,8 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def _waited_for(dag: Any) -> set[str]:
     """The tables whose publication starts the DAG."""
-    return {asset.uri.removeprefix("tradewinds://").rpartition("/history/")[2] for _, asset in dag.timetable.asset_condition.iter_assets()}
+    condition = dag.timetable.asset_condition
+    return {asset.uri.rpartition("/history/")[2] for asset in getattr(condition, "objects", (condition,))}
 
 
 def _published(dag: Any) -> set[str]:

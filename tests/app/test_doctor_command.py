@@ -55,6 +55,21 @@ def test_a_missing_secret_is_wrong_and_the_setting_is_named(command: Any, worksp
     assert "s3cr3t-t0ken" not in with_key.out
 
 
+def test_a_book_whose_last_night_has_no_page_is_a_warning(command: Any, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    book = "{calendar: XNYS, since: 2023-01-03, instruments: [AAPL.XNAS], features: {rsi: rsi(14)}}"
+    (workspace / "tradewinds.yaml").write_text(f"research: {{us: {book}}}\n")
+
+    # The session of Friday the 5th closed at 21:00 UTC, was decided six hours later, and its night may take six more.
+    monkeypatch.setenv("TRADEWINDS_CLOCK", "2024-01-06T08:59:00Z")
+    soon = _checks(command("doctor", "--json"))["research us"]
+    monkeypatch.setenv("TRADEWINDS_CLOCK", "2024-01-06T09:00:00Z")
+    late = _checks(command("doctor", "--json"))["research us"]
+
+    assert soon["detail"] == "session 2024-01-04 has no page yet"
+    assert (late["state"], late["detail"]) == ("warning", "session 2024-01-05 has no page yet")
+    assert late["advice"] == "tradewinds research run us --session 2024-01-05"
+
+
 @pytest.mark.parametrize("home", ["taken/home", "/proc/home"])
 def test_a_home_that_cannot_be_written_is_wrong(command: Any, workspace: Path, home: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (workspace / "taken").write_text("")

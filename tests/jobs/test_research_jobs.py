@@ -20,6 +20,7 @@ from tradewinds.jobs.research_night import ends_of
 from tradewinds.jobs.research_tables import features_table, out_of_sample_table, predictions_table, signals_table
 from tradewinds.jobs.tables import table_named, tables
 from tradewinds.wiring.house import House, run_job
+from tradewinds.wiring.research_files import risk_model
 
 NAMES = tuple(f"S{number:02d}.XNAS" for number in range(12))
 
@@ -153,8 +154,42 @@ def test_the_risk_model_of_a_night_is_read_back_as_it_was_made(house: House) -> 
     assert again["state"] == "nothing"
     assert again["rows_published"] == 0
     assert model.factors == ("market", "size", "reversal", "volatility")
+    assert done["detail"]["files"] == again["detail"]["files"] == "us/2024-01-03/1"
+    assert risk_model(house.published, "us").factor_covariance.tolist() == model.factor_covariance.tolist()
     assert len(model.instruments) == 12
     assert model.volatility(np.full(12, 1 / 12)) == pytest.approx(0.015 * (252 / 12) ** 0.5, rel=0.35)
+
+
+def test_a_cascade_explains_by_sectors_first_and_is_read_back(
+    make_house: MakeHouse, research_bars: MakeBars, book_yaml: str, tmp_path: Path
+) -> None:
+    lines = [f"{name},{'tech' if number % 2 else 'energy'}" for number, name in enumerate(NAMES)]
+    (tmp_path / "sectors.csv").write_text("\n".join(["instrument,sector", *lines, "OTHER.XNAS,gold"]) + "\n")
+    risk = "    risk: {kind: cascade, sessions: 100, sectors: sectors.csv, styles: {reversal: reversal(5)}}\n"
+    made = make_house(book_yaml + risk, now="2024-01-04T06:00:00Z")
+    context = made.context("test", "")
+    publish(context, Table(bars("1d")), research_bars(date(2024, 1, 3)))
+
+    done = run_job("research.risk_model", "2024-01-03", house=made)
+
+    model = research_risk.stored_model(context, book_of(context, {}), "2024-01-03")
+    assert done["failed"] == {}
+    assert (model.kind, model.factors) == ("cascaded", ("energy", "tech", "reversal"))
+    assert (model.exposures[::2, 1] == 0.0).all()
+    assert (model.exposures[1::2, 1] > 0.2).all()  # each moves with the sector that it is a sixth of
+    # variance of the mean by sectors, and again 5/6 of it by specifics, which so few members share with their sector
+    assert model.volatility(np.full(12, 1 / 12)) == pytest.approx(0.015 * (252 * (1 + 5 / 6) / 12) ** 0.5, rel=0.2)
+
+
+def test_a_cascade_without_sectors_is_refused_in_the_rows_of_the_night(
+    make_house: MakeHouse, research_bars: MakeBars, book_yaml: str
+) -> None:
+    made = make_house(book_yaml + "    risk: {kind: cascade}\n", now="2024-01-04T06:00:00Z")
+    publish(made.context("test", ""), Table(bars("1d")), research_bars(date(2024, 1, 3)))
+
+    done = run_job("research.risk_model", "2024-01-03", house=made)
+
+    assert "risk of kind cascade without sectors" in done["failed"]["risk_model"]
 
 
 def test_signals_are_target_weights_within_the_limits_and_made_once(house: House) -> None:

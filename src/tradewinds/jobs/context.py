@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tradewinds.core.observation import Table
 from tradewinds.core.ports import Clock, Lake, RawStore, Vendor
@@ -14,6 +14,9 @@ from tradewinds.core.record import RunResult
 from tradewinds.jobs.config import Config
 from tradewinds.jobs.model_port import Models
 from tradewinds.jobs.records import Records
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 def _silent(message: str) -> None:
@@ -66,6 +69,7 @@ class Context:
     evening: Callable[[str, date], Evening] | None = None
     models: Models | None = None
     page: Callable[[str, str], str] | None = None
+    publish_files: Callable[[str, str, Mapping[str, pl.DataFrame], Mapping[str, Any]], str] | None = None
     sheet: Callable[[str, str], Any] | None = None
     opened: dict[str | None, int] = field(default_factory=dict, repr=False, compare=False)  # rows of symbols that have no end yet
 

@@ -27,7 +27,8 @@ from tradewinds.jobs.plan import JobResult
 from tradewinds.jobs.research_book import Book, bars_panel, day_ns, last_session_ns, session_name
 from tradewinds.jobs.research_night import Ended, ends_of, run_step
 from tradewinds.jobs.research_predict import models_of, registry_of
-from tradewinds.jobs.research_risk import factor_id, stored_model
+from tradewinds.jobs.research_risk import stored_model
+from tradewinds.jobs.research_risk_rows import factor_id
 from tradewinds.jobs.research_tables import factor_returns_table, out_of_sample_table, signals_table
 from tradewinds.models.drift import MOVED_MAX
 from tradewinds.models.score import information_coefficients

@@ -1,7 +1,8 @@
 """The risk model of a book after each session: exposures, factor returns, covariance of factors, specific risk.
 
 1. Styles are features of the panel, sectors columns of ones and zeros, and every instrument is exposed to the market.
-2. A session's returns are explained by the exposures of the session before (`risk.cross_section`).
+2. A session's returns are explained by the exposures of the session before (`risk.cross_section`), or, for the kind `cascade`, first by
+   those of its sector and then by styles, over a window of sessions (`risk.cascade`).
 3. `RiskState` walks the sessions; the model after the last one is what the night publishes.
 """
 
@@ -16,6 +17,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tradewinds import __version__
 from tradewinds.core.errors import DataFault, Missing
 from tradewinds.core.instant import NS_PER_DAY
 from tradewinds.core.observation import Table
@@ -24,7 +26,9 @@ from tradewinds.history.panel import UNKNOWN_NS, Panel
 from tradewinds.jobs.context import Context
 from tradewinds.jobs.plan import JobResult
 from tradewinds.jobs.research_book import SESSIONS_REVISITED, Book, bars_panel, day_ns, last_session_ns, publish, sectors_of, session_name
+from tradewinds.jobs.research_cascade import cascade_of
 from tradewinds.jobs.research_night import Ended, run_step
+from tradewinds.jobs.research_risk_rows import SessionRows, factor_id, frames_of, returns_rows
 from tradewinds.jobs.research_tables import covariance_table, exposures_table, factor_returns_table, specific_table
 from tradewinds.risk.covariance import CovarianceSettings
 from tradewinds.risk.cross_section import Design, cross_sectional
@@ -43,7 +47,7 @@ STYLES = {
     "reversal": "zscore(winsorise(-reversal(14)))",
     "volatility": "zscore(winsorise(volatility(126)))",
 }
-KIND = "cross_sectional"
+KINDS = {"cross_section": "cross_sectional", "cascade": "cascaded"}
 _SESSION = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -68,9 +72,12 @@ def styles_of(book: Book) -> Mapping[str, str]:
 
 
 def factors_of(book: Book) -> tuple[str, ...]:
-    """The factors of the book's model: the market, its styles, and the sectors of its instruments."""
-    sectors = sectors_of(book)
-    return (MARKET, *styles_of(book), *sorted({sectors[one] for one in book.instruments if one in sectors}))
+    """The factors of the book's model: the market (not in a cascade), its styles, and the sectors of its instruments."""
+    by_name = sectors_of(book)
+    sectors = tuple(sorted({by_name[one] for one in book.instruments if one in by_name}))
+    if book.config.risk.kind == "cascade":
+        return (*sectors, *styles_of(book))
+    return (MARKET, *styles_of(book), *sectors)
 
 
 def estimate(context: Context, book: Book, partition: str) -> Ended:
@@ -80,6 +87,7 @@ def estimate(context: Context, book: Book, partition: str) -> Ended:
     rows_new = rows_restated = 0
     for new, restated in _published(context, book, panel, found, model):
         rows_new, rows_restated = rows_new + new, rows_restated + restated
+    files = {} if context.publish_files is None else {"files": _as_files(context, book, found, model)}
     return Ended(
         rows_in=int(np.isfinite(panel.close).sum()),
         rows_new=rows_new,
@@ -90,6 +98,7 @@ def estimate(context: Context, book: Book, partition: str) -> Ended:
             "factors": len(model.factors),
             "instruments": len(model.instruments),
             "r_squared": _rounded(found.r_squared[-1]),
+            **files,
         },
     )
 
@@ -131,17 +140,7 @@ def model_of(book: Book, panel: Panel, exposed: Exposed) -> tuple[FactorReturns,
     if len(panel.times) < 2:
         raise Missing(f"research {book.name}: {len(panel.times)} session, expected at least 2 for a return")
     terms = book.config.risk
-    weights = np.sqrt(_value_traded(panel))
-    found = cross_sectional(
-        panel.returns()[1:],
-        exposed.values[:-1],
-        weights[:-1],
-        factors=exposed.factors,
-        instruments=panel.instruments,
-        times=panel.times[1:],
-        design=Design(market=MARKET, industries=exposed.sectors),
-        capitals=weights[:-1] ** 2,
-    )
+    found, last = _explained(book, panel, exposed)
     state = no_risk_state(
         found.factors,
         found.instruments,
@@ -154,10 +153,31 @@ def model_of(book: Book, panel: Panel, exposed: Exposed) -> tuple[FactorReturns,
         SpecificSettings(half_life=terms.specific_half_life, lags=terms.newey_west_lags),
     ).followed_by(found)
     known = panel.known_ns[panel.known_ns != UNKNOWN_NS]
-    model = state.model(exposed.values[-1], known_ns=int(known.max()), kind=KIND, periods_a_year=book.sessions_a_year)
+    model = state.model(last, known_ns=int(known.max()), kind=KINDS[terms.kind], periods_a_year=book.sessions_a_year)
     if not model.instruments:
         raise DataFault(f"research {book.name}: no instrument is in the risk model, expected some with all exposures")
     return found, model
+
+
+def _explained(book: Book, panel: Panel, exposed: Exposed) -> tuple[FactorReturns, Floats]:
+    """Factor returns, and the exposures (instruments, factors) after the last session."""
+    if book.config.risk.kind == "cascade":
+        width = len(exposed.factors) - len(exposed.sectors)
+        styles, members = exposed.values[:, :, :width], exposed.values[0, :, width:]
+        made = cascade_of(book, panel, styles, exposed.factors[:width], members, exposed.sectors)
+        return made.returns, made.exposures[-1]
+    weights = np.sqrt(_value_traded(panel))
+    found = cross_sectional(
+        panel.returns()[1:],
+        exposed.values[:-1],
+        weights[:-1],
+        factors=exposed.factors,
+        instruments=panel.instruments,
+        times=panel.times[1:],
+        design=Design(market=MARKET, industries=exposed.sectors),
+        capitals=weights[:-1] ** 2,
+    )
+    return found, exposed.values[-1]
 
 
 def _value_traded(panel: Panel) -> Floats:
@@ -170,80 +190,21 @@ def _published(context: Context, book: Book, panel: Panel, found: FactorReturns,
     name = book.name
     last_ns = last_session_ns(context, factor_returns_table(name))
     since = 0 if last_ns is None else max(0, int(np.searchsorted(found.times, last_ns)) - SESSIONS_REVISITED)
-    session = _Session(found.factors, model, panel)
+    session = SessionRows(found.factors, model, panel)
     return [
-        publish(context, factor_returns_table(name), _returns_rows(found, panel, since)),
+        publish(context, factor_returns_table(name), returns_rows(found, panel, since)),
         publish(context, exposures_table(name, found.factors), session.exposures()),
         publish(context, covariance_table(name, found.factors), session.covariance()),
         publish(context, specific_table(name), session.specific(found)),
     ]
 
 
-def factor_id(factor: str) -> str:
-    """The instrument id of a factor's rows."""
-    return f"{factor.upper().replace(' ', '_')}.RISK"
-
-
-def _returns_rows(found: FactorReturns, panel: Panel, since: int) -> pl.DataFrame:
-    rows = slice(since, None)
-    count = len(found.times[rows])
-    known = _known_by_session(panel)[1:][rows]
-    return pl.concat(
-        pl.DataFrame(
-            {
-                "instrument": [factor_id(factor)] * count,
-                "start_ns": found.times[rows],
-                "event_ns": panel.event_ns[1:][rows],
-                "known_ns": known,
-                "value": found.values[rows, column],
-                "t_statistic": found.t_stats[rows, column],
-            }
-        ).with_columns(pl.col("value", "t_statistic").fill_nan(None))
-        for column, factor in enumerate(found.factors)
-    )
-
-
-def _known_by_session(panel: Panel) -> NDArray[np.int64]:
-    """When the last cell of a session, or of one before it, was known."""
-    known = np.where(panel.known_ns == UNKNOWN_NS, 0, panel.known_ns).max(axis=1)
-    return np.maximum.accumulate(known)
-
-
-@dataclass(frozen=True, slots=True)
-class _Session:
-    """The rows of the model's session. A factor that the model could not have is a null in its columns."""
-
-    factors: tuple[str, ...]
-    model: RiskModel
-    panel: Panel
-
-    def exposures(self) -> pl.DataFrame:
-        return self._wide(self.model.instruments, self.model.exposures)
-
-    def covariance(self) -> pl.DataFrame:
-        return self._wide([factor_id(name) for name in self.model.factors], self.model.factor_covariance)
-
-    def specific(self, found: FactorReturns) -> pl.DataFrame:
-        place = [found.instruments.index(name) for name in self.model.instruments]
-        columns = {"specific_return": found.specific[-1][place], "specific_variance": self.model.specific_variance}
-        return self._rows(self.model.instruments, columns)
-
-    def _wide(self, names: Sequence[str], values: Floats) -> pl.DataFrame:
-        nothing = np.full(len(names), np.nan)
-        place = {name: k for k, name in enumerate(self.model.factors)}
-        return self._rows(names, {name: values[:, place[name]] if name in place else nothing for name in self.factors})
-
-    def _rows(self, names: Sequence[str], columns: Mapping[str, Floats]) -> pl.DataFrame:
-        row = len(self.panel.times) - 1
-        return pl.DataFrame(
-            {
-                "instrument": list(names),
-                "start_ns": [int(self.panel.times[row])] * len(names),
-                "event_ns": [int(self.panel.event_ns[row])] * len(names),
-                "known_ns": [self.model.known_ns] * len(names),
-                **{name: np.ascontiguousarray(values) for name, values in columns.items()},
-            }
-        ).with_columns(pl.col(*columns).fill_nan(None))
+def _as_files(context: Context, book: Book, found: FactorReturns, model: RiskModel) -> str:
+    """Keep the model and all factor returns as a version of files for people; which one."""
+    assert context.publish_files is not None
+    about = {"at_ns": model.at_ns, "known_ns": model.known_ns, "kind": model.kind, "periods_a_year": model.periods_a_year}
+    frames = frames_of(found, model)
+    return context.publish_files(book.name, session_name(model.at_ns), frames, {**about, "code": __version__})
 
 
 def stored_model(context: Context, book: Book, partition: str) -> RiskModel:
@@ -264,7 +225,7 @@ def stored_model(context: Context, book: Book, partition: str) -> RiskModel:
     variance = dict(zip(specific["instrument"], specific["specific_variance"], strict=True))
     order = [known[factor_id(name)] for name in kept]
     return RiskModel(
-        start_ns, int(exposures["known_ns"][0]), KIND, tuple(names), tuple(kept),
+        start_ns, int(exposures["known_ns"][0]), KINDS[book.config.risk.kind], tuple(names), tuple(kept),
         exposures.select(kept).to_numpy().astype(np.float64), covariance.select(kept).to_numpy().astype(np.float64)[order],
         np.array([variance[name] for name in names]), book.sessions_a_year,
     )  # fmt: skip

@@ -58,6 +58,11 @@ class House:
     def home(self) -> Path:
         return Path(self.config.home)
 
+    @property
+    def published(self) -> Path:
+        """Where versions of files for people are kept: see `wiring.research_files`."""
+        return self.home / "published"
+
     @cached_property
     def raw(self) -> RawStore:
         from tradewinds.stores.raw import FileRawStore
@@ -131,6 +136,7 @@ class House:
             evening=self._evening,
             models=self.models,
             page=self._page,
+            publish_files=self._publish_files,
             sheet=self._sheet,
         )
 
@@ -155,6 +161,11 @@ class House:
 
         named = os.environ.get(CREDENTIALS)
         return GoogleSheet(key, tab, credentials=Path(named) if named else None)
+
+    def _publish_files(self, book: str, session: str, frames: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+        from tradewinds.wiring.research_files import write
+
+        return write(self.published, book, session, frames, about)
 
     def _marts(self, as_of_ns: int) -> Mapping[str, int]:
         from tradewinds.stores.marts import build
