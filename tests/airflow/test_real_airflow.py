@@ -102,12 +102,23 @@ def after(context, partition, params):
     return JobResult(state="nothing")
 
 
+def ask(context, partition, params):
+    questions = [{"subject": f"buy {name}? [{name}]", "body": "A question.", "params": {"name": name}} for name in ("A", "B")]
+    return JobResult(state="done", detail={"questions": questions})
+
+
+def answer(context, partition, params):
+    (PLACE / f"answer-{params['name']}").write_text(f"{params['answer']} {partition} {params['face']} {bool(params['by'])}")
+    return JobResult(state="done", detail={"answered": params["answer"]})
+
+
 def is_ready(context, partition, params):
     return Readiness((PLACE / f"ready-{params['name']}").exists(), (PLACE / f"limit-{params['name']}").exists(), "the file is not there")
 
 
 HERE = __name__
-catalog.JOBS = MappingProxyType({**catalog.JOBS, **{f"probe.{name}": f"{HERE}:{name}" for name in ("plan", "ingest", "after")}})
+NAMES = ("plan", "ingest", "after", "ask", "answer")
+catalog.JOBS = MappingProxyType({**catalog.JOBS, **{f"probe.{name}": f"{HERE}:{name}" for name in NAMES}})
 catalog.READY = MappingProxyType({**catalog.READY, "probe": f"{HERE}:is_ready"})
 '''
 PROBE_DAGS = '''
@@ -121,6 +132,7 @@ PLANS = [
     Plan("probe_shards", "Shards", Manual(), (Step("plan", "probe.plan"), Step("ingest", "probe.ingest", **SHARDS, produces=("probe/t",)),
         Step("report", "probe.after", after=("ingest",), run_even_if_some_failed=True))),
     Plan("probe_wait", "Wait", Manual(), (Step("plan", "probe.plan"), Step("go", "probe.after", **SHARDS, ready="probe"))),
+    Plan("probe_ask", "Ask", Manual(), (Step("ask", "probe.ask", approval="probe.answer"),)),
     Plan("probe_chained", "Chained", AfterTables(("probe/t",)), (Step("go", "probe.after"),)),
 ]
 globals().update(draw(PLANS, is_replay=True).dags)
@@ -205,10 +217,12 @@ def test_airflow_found_no_import_error_and_knows_every_dag(airflow: Airflow) -> 
     shipped = ["cot", "crypto_backfill", "crypto_incremental", "crypto_trades", "equities_nightly_xnys"]
     shipped += ["evening_main", "fx", "maintenance", "marts"]
 
-    _until(lambda: len(airflow.client.dags()) == 15)
+    _until(lambda: len(airflow.client.dags()) == 16)
 
     assert airflow.client.import_errors() == []
-    assert airflow.client.dags() == [*shipped, "probe_chained", "probe_shards", "probe_wait", "rates", "strategy_hold", "universe"]
+    assert airflow.client.dags() == [
+        *(*shipped, "probe_ask", "probe_chained", "probe_shards", "probe_wait", "rates", "strategy_hold", "universe"),
+    ]
     assert airflow.client.health() == dict.fromkeys(("metadatabase", "scheduler", "triggerer", "dag_processor"), "healthy")
 
 
@@ -307,6 +321,20 @@ def test_a_strategys_dag_asks_the_service_to_decide_and_a_person_to_approve(
 
     assert again.state == "success", _tasks(airflow, again)
     assert len(ask(place / "home", "orders", {"all": True})["orders"]) == 1
+
+
+def test_what_a_job_asks_is_put_to_people_and_their_answers_are_handed_to_another(airflow: Airflow, place: Path) -> None:
+    run_id = airflow.trigger("probe_ask", {"partition": "2025-01-08"})
+
+    _until(lambda: len([one for one in airflow.tasks("probe_ask", run_id) if one.state == "awaiting_input"]) == 2)
+    for number, option in enumerate(("Approve", "Deny")):
+        asked = f"/api/v2/dags/probe_ask/dagRuns/{run_id}/taskInstances/ask_approval/{number}/hitlDetails"
+        airflow.client._ask("PATCH", asked, {"chosen_options": [option]})
+    run = airflow.wait("probe_ask", run_id, timeout_s=240)
+
+    assert run.state == "success", _tasks(airflow, run)
+    assert (place / "answer-A").read_text() == "approve 2025-01-08 airflow True"
+    assert (place / "answer-B").read_text() == "deny 2025-01-08 airflow True"
 
 
 def test_a_shard_fails_alone_is_listed_and_is_tried_again(airflow: Airflow, place: Path) -> None:
