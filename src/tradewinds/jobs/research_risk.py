@@ -136,7 +136,7 @@ def exposures_of(book: Book, panel: Panel) -> Exposed:
 
 
 def model_of(book: Book, panel: Panel, exposed: Exposed) -> tuple[FactorReturns, RiskModel]:
-    """Factor returns of every session after the first, and the model after the last. Raises Missing where there is only one session."""
+    """Factor returns of every session after the first with weights, and the model after the last. Raises Missing for a single session."""
     if len(panel.times) < 2:
         raise Missing(f"research {book.name}: {len(panel.times)} session, expected at least 2 for a return")
     terms = book.config.risk
@@ -167,15 +167,17 @@ def _explained(book: Book, panel: Panel, exposed: Exposed) -> tuple[FactorReturn
         made = cascade_of(book, panel, styles, exposed.factors[:width], members, exposed.sectors)
         return made.returns, made.exposures[-1]
     weights = np.sqrt(_value_traded(panel))
+    # sessions before anybody has a weight explain nothing
+    begin = min(int(np.argmax(np.isfinite(weights).any(axis=1))), len(weights) - 2)
     found = cross_sectional(
-        panel.returns()[1:],
-        exposed.values[:-1],
-        weights[:-1],
+        panel.returns()[begin + 1 :],
+        exposed.values[begin:-1],
+        weights[begin:-1],
         factors=exposed.factors,
         instruments=panel.instruments,
-        times=panel.times[1:],
+        times=panel.times[begin + 1 :],
         design=Design(market=MARKET, industries=exposed.sectors),
-        capitals=weights[:-1] ** 2,
+        capitals=weights[begin:-1] ** 2,
     )
     return found, exposed.values[-1]
 

@@ -25,13 +25,13 @@ def factor_id(factor: str) -> str:
 def returns_rows(found: FactorReturns, panel: Panel, since: int) -> pl.DataFrame:
     rows = slice(since, None)
     count = len(found.times[rows])
-    known = _known_by_session(panel)[1:][rows]
+    known = _known_by_session(panel)[-len(found.times) :][rows]
     return pl.concat(
         pl.DataFrame(
             {
                 "instrument": [factor_id(factor)] * count,
                 "start_ns": found.times[rows],
-                "event_ns": panel.event_ns[1:][rows],
+                "event_ns": panel.event_ns[-len(found.times) :][rows],
                 "known_ns": known,
                 "value": found.values[rows, column],
                 "t_statistic": found.t_stats[rows, column],
