@@ -36,7 +36,7 @@ PATIENCE = Patience(connect_s=2.0, question_s=2.0, order_s=2.0, heartbeat_s=10.0
 HEAD = 4
 MORE_SHARES = ("MSFT", "NVDA", "AMZN", "META", "TSLA", "COST")
 NIGHTS = 0.15  # of the seeds live through a midnight
-BEFORE_MIDNIGHT_S = (60.0, 90.0)
+BEFORE_MIDNIGHT_S = (140.0, 170.0)
 MIDNIGHT_NS = 1_800_075_600_000_000_000  # 2027-01-16 00:00 in New York, behind the restart of 23:45
 IDS_FALL = 0.3  # of the restarts
 IDS_BACK_MAX = 20

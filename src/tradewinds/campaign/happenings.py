@@ -17,7 +17,7 @@ HALTS = 0.25  # of the seeds have one
 HALT_S = 14.0
 HALT_GRACE_S = 9.0  # what read the epoch before the halt may arrive so late
 NIGHT_AFTER = 12  # orders
-EVENING_S = 40.0  # at least: so long may it take until the last doubt is settled
+EVENING_S = 120.0  # at least: a doubt is asked about every half minute by then, and two answers must say the same
 AT_WORK = (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
 
 
