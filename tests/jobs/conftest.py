@@ -63,9 +63,9 @@ def make_house(tmp_path: Path) -> Iterator[MakeHouse]:
 
     made: list[House] = []
 
-    def make(text: str, environment: dict[str, str] | None = None, now: str = NOW) -> House:
+    def make(text: str, environment: dict[str, str] | None = None, now: str = NOW, home: str = "home") -> House:
         (tmp_path / "tradewinds.yaml").write_text(text)
-        config = load_config(tmp_path / "tradewinds.yaml", {"TRADEWINDS_HOME": str(tmp_path / "home"), **(environment or {})})
+        config = load_config(tmp_path / "tradewinds.yaml", {"TRADEWINDS_HOME": str(tmp_path / home), **(environment or {})})
         made.append(House(config, clock=ReplayClock(parse(now))))
         return made[-1]
 

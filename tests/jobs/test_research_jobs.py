@@ -118,6 +118,28 @@ def test_a_restated_bar_is_seen_from_the_next_session_on_and_changes_no_session_
     assert shown.filter(pl.col("instrument") == name)["volatility"].item() == pytest.approx(expected, rel=1e-9)
 
 
+def test_of_too_many_corrections_the_oldest_sessions_read_first_prints(
+    house: House, make_house: MakeHouse, research_bars: MakeBars, book_yaml: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_job("research.features", "2024-01-03", house=house)
+    table = features_table("us", house.config.research["us"].features)
+    plain = house.lake.read(table, as_of_ns=house.clock.now_ns()).drop("captured_ns", "source")
+    corrected = make_house(book_yaml, now="2024-01-04T06:00:00Z", home="corrected")
+    context = corrected.context("test", "")
+    rows = research_bars(date(2024, 1, 3))
+    publish(context, Table(bars("1d")), rows)
+    for wrong, told in ((date(2023, 11, 1), date(2023, 11, 8)), (date(2023, 12, 1), date(2023, 12, 8))):
+        publish(context, Table(bars("1d")), _corrected(rows, NAMES[0], wrong, 500.0, calendar("XNYS").close_ns(told)))
+    monkeypatch.setattr(research_features, "STRETCHES_MAX", 1)
+
+    run_job("research.features", "2024-01-03", house=corrected)
+
+    found = corrected.lake.read(table, as_of_ns=corrected.clock.now_ns()).drop("captured_ns", "source")
+    before = pl.col("start_ns") < calendar("XNYS").open_ns(date(2023, 12, 8))
+    assert found.filter(before).drop("known_ns").equals(plain.filter(before).drop("known_ns"))
+    assert not found.filter(~before)["volatility"].equals(plain.filter(~before)["volatility"])
+
+
 def test_a_bar_that_came_after_the_decision_is_named_and_is_seen_by_the_next_session(
     house: House, make_house: MakeHouse, research_bars: MakeBars, book_yaml: str
 ) -> None:

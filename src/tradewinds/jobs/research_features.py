@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from tradewinds.core.errors import Missing, Rejected
 from tradewinds.core.instant import text
-from tradewinds.factors.features import Features, FeatureSet, feature_set
+from tradewinds.factors.features import Features, FeatureSet, feature_set, punctual
+from tradewinds.history.asof import first_known
 from tradewinds.history.panel import Panel, panel_of_frame
 from tradewinds.jobs.context import Context
 from tradewinds.jobs.plan import JobResult
@@ -58,9 +59,12 @@ def compute_features(context: Context, book: Book, partition: str) -> Ended:
     since = 0 if last_ns is None else max(0, int(np.searchsorted(times, last_ns)) - SESSIONS_REVISITED)
     rows = []
     panel, found = None, None
-    for first, last in stretches(versions, times, decided, since):
+    for first, last, is_mixed in stretches(versions, times, decided, since):
         as_of_ns = min(int(decided[last]), context.clock.now_ns())
-        panel = panel_at(context, book, versions.filter(pl.col("start_ns") <= int(times[last])), as_of_ns)
+        seen = versions.filter(pl.col("start_ns") <= int(times[last]))
+        panel = panel_at(context, book, first_known(seen) if is_mixed else seen, as_of_ns)
+        if is_mixed:
+            panel = punctual(panel, decided[np.searchsorted(times, panel.times)])
         found = wanted.compute(panel, since_ns=int(times[first]))
         rows.append(found.to_polars())
     assert panel is not None
@@ -79,17 +83,21 @@ def compute_features(context: Context, book: Book, partition: str) -> Ended:
     )
 
 
-def stretches(versions: pl.DataFrame, times: Ints, decided: Ints, since: int) -> list[tuple[int, int]]:
-    """(first, last) rows of the sessions from `since` on, in stretches that see the same versions of everything before them.
+def stretches(versions: pl.DataFrame, times: Ints, decided: Ints, since: int) -> list[tuple[int, int, bool]]:
+    """(first, last, is mixed) rows of the sessions from `since` on, in stretches that see the same versions of everything before them.
 
     A version that became known after the decision of its own session divides them: those that decided before it must not see it, those
-    after it must. Of more than STRETCHES_MAX the oldest are one, which sees what was known at its last decision.
+    after it must. Of more than STRETCHES_MAX the oldest are one that is mixed: it is computed of first prints that came in time, which
+    leaks nothing and sees no correction.
     """
     own = decided[np.searchsorted(times, versions["start_ns"].to_numpy())]
     known = versions["known_ns"].to_numpy()
     group = np.searchsorted(np.unique(known[known > own]), decided[since:], side="right")
-    edges = (np.flatnonzero(np.diff(group)) + 1 + since).tolist()[-(STRETCHES_MAX - 1) :]
-    return [(first, last - 1) for first, last in zip([since, *edges], [*edges, len(times)], strict=True)]
+    all_edges = (np.flatnonzero(np.diff(group)) + 1 + since).tolist()
+    edges = all_edges[-STRETCHES_MAX:]
+    is_mixed = len(edges) < len(all_edges)
+    pairs = zip([since, *edges], [*edges, len(times)], strict=True)
+    return [(first, last - 1, is_mixed and number == 0) for number, (first, last) in enumerate(pairs)]
 
 
 def stored_features(context: Context, book: Book, *, start_ns: int | None = None, end_ns: int | None = None) -> Features:
