@@ -77,7 +77,7 @@ def facts_of_night(house: House, session: str) -> dict[str, Any]:
     context = house.context("demo", session)
     book = book_of(context, {"research": BOOK})
     ends = ends_of(context, book, session, ("features", "risk_model", "predict", "signals", "report"))
-    details = {step: {"state": state, "gaps": gaps, **detail} for step, (state, gaps, detail) in ends.items()}
+    details = {step: {**detail, "state": state, "gaps": gaps} for step, (state, gaps, detail) in ends.items()}
     page = details.get("report", {}).get("page")
     card = house.models.card(house.models.resolve(f"models:/{MODEL}@champion"))
     is_good = len(ends) == 5 and not any(state == "failed" for state, _, _ in ends.values()) and page is not None and Path(page).is_file()
