@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tradewinds.app.demo_report import show
+
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(900)]
 
 
@@ -22,7 +24,12 @@ def test_the_demo_runs_the_whole_chain_and_leaves_nothing_running(tmp_path: Path
 
     assert done.returncode == 0, done.stderr[-4000:]
     report = json.loads(done.stdout)
-    assert [run["state"] for run in report["airflow"]["runs"]] == ["success"] * 7
+    assert [run["state"] for run in report["airflow"]["runs"]] == ["success"] * 12
+    assert [run["dag"] for run in report["airflow"]["runs"]].count("report_us") == 3
+    assert {step: one["state"] for step, one in report["night"]["steps"].items() if one["state"] == "failed"} == {}
+    assert report["night"]["session"] == "2013-02-28"
+    assert "AAPL.XNAS" in Path(report["night"]["page"]).read_text(encoding="utf-8")
+    show(report)  # what people see of it, whatever it holds
     assert report["planted"]["found"] == report["planted"]["planted"] == 12
     assert report["as_of"]["before"]["close"] != report["as_of"]["after"]["close"]
     assert report["as_of"]["before"]["status"] in ("provisional", "held")
