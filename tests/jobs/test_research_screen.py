@@ -83,6 +83,15 @@ def test_a_screener_that_runs_again_finds_and_asks_nothing_new(house: House) -> 
     assert again["detail"]["questions"] == []
 
 
+def test_a_run_of_airflow_that_tries_again_asks_again_and_another_run_does_not(house: House) -> None:
+    asked = [
+        len(run_job("research.screen", "2024-01-10", house=house, airflow_run=name)["detail"]["questions"])
+        for name in ("d/1", "d/1", "d/2")
+    ]
+
+    assert asked == [2, 2, 0]
+
+
 def test_what_waits_is_not_asked_twice_and_expires(house: House, make_house: MakeHouse) -> None:
     run_job("research.screen", "2024-01-10", house=house)
     config = BOOK.format(bars="bars-1d", where='["growth > 0.05"]')

@@ -21,6 +21,7 @@ from tradewinds.core.candidate import ANSWERS, Answer, Candidate
 from tradewinds.core.errors import Missing, Rejected
 from tradewinds.core.instant import NS_PER_DAY, NS_PER_HOUR, parse, text, to_date
 from tradewinds.core.market import interval_of
+from tradewinds.core.record import Bookmark
 from tradewinds.factors.condition import Condition, expand, parse_condition
 from tradewinds.factors.expression import parse_term
 from tradewinds.factors.factor import Factor, factor_of
@@ -32,6 +33,7 @@ from tradewinds.jobs.plan import JobResult
 from tradewinds.jobs.research_book import Book, bars_panel, book_of, day_ns, session_name
 from tradewinds.jobs.research_config import ScreenerConfig
 
+JOB = "research.screen"
 RANK = "rank"
 ROWS_SPARE = 20
 CALENDAR_SPARE = 6  # bars of a market that closes at night and at weekends take so many times their length
@@ -74,6 +76,7 @@ def run(context: Context, partition: str, params: Mapping[str, Any]) -> JobResul
     kept = context.records.candidates
     expired = kept.expire(now_ns)
     waiting = {one.instrument for one in kept.candidates(book=book.name, screener=name, state="waiting")}
+    is_again = _noted(context, f"{book.name}/{name}", now_ns)
     expires_ns = now_ns + int(terms.expires_hours * NS_PER_HOUR)
     new = kept.add(
         [
@@ -84,6 +87,7 @@ def run(context: Context, partition: str, params: Mapping[str, Any]) -> JobResul
     )
     for one in new:
         context.progress(f"{name}: {one.instrument} waits for a person [{one.id}]")
+    asked = kept.candidates(book=book.name, screener=name, state="waiting", session=found.session) if is_again else new
     return JobResult(
         state="done" if new else "nothing",
         rows_in=found.looked_at,
@@ -94,7 +98,7 @@ def run(context: Context, partition: str, params: Mapping[str, Any]) -> JobResul
             "candidates": [one.id for one in new],
             "waited_already": sorted(waiting & {instrument for instrument, _, _ in found.rows}),
             "expired": expired,
-            "questions": [question(one) for one in new],
+            "questions": [question(one) for one in asked],
         },
     )
 
@@ -197,6 +201,15 @@ def question(one: Candidate) -> dict[str, Any]:
         "body": "\n".join([*lines, "", expires]),
         "params": {"candidate": one.id},
     }
+
+
+def _noted(context: Context, screener: str, now_ns: int) -> bool:
+    """Note which of Airflow's runs this is; whether it was here before: then its first try may have died before anybody was asked."""
+    mark = context.records.bookmarks(JOB, [screener]).get(screener)
+    if context.airflow_run is None:
+        return False
+    context.records.set_bookmarks(JOB, {screener: Bookmark(now_ns, context.airflow_run)}, force=True)
+    return mark is not None and mark.text == context.airflow_run
 
 
 def _evaluated(query: Query, panel: Panel) -> tuple[Floats, dict[str, Floats], Floats]:
