@@ -29,7 +29,7 @@ from tradewinds.wiring.settings import default_home, load_config
 
 MARK = "made by tradewinds demo; removed when it runs again\n"
 RUN_S_MAX = 300.0
-NIGHTS = 3  # the history, a quiet night and a late one; its morning after corrects a bar, and research reads what was known first
+NIGHTS = 3  # the history, a quiet night and a late one; the correction of its morning counts from the next night on
 STRATEGY = "moving_average.py"
 EQUITIES = """\
 equities:
