@@ -84,9 +84,7 @@ class Estimator:
                     )
             except (ValueError, TypeError) as error:
                 raise Rejected(f"learner {self.name}: {str(error).splitlines()[0]}, expected parameters and rows that it accepts") from None
-        import skops.io
-
-        return FittedEstimator(sample.names, self.name, centre, scale, estimator, _canonical(skops.io.dumps(estimator)))
+        return FittedEstimator(sample.names, self.name, centre, scale, estimator, _canonical(_skops().dumps(estimator)))
 
     def _estimator(self) -> Any:
         made = _class(self.name)
@@ -140,21 +138,27 @@ def learner(words: Mapping[str, Any]) -> Learner:
 
 def load(head: Mapping[str, Any], files: Files) -> FittedModel:
     """The model of `estimator.skops`. Raises Unreadable for a type that is not trusted, or another estimator than `model.json` names."""
-    import skops.io
-
+    skops = _skops()
     content, name, names = files.get(ESTIMATOR), head.get("estimator"), tuple(head["features"])
     if content is None or name not in ALLOWED:
         raise Unreadable(f"model sklearn: {name!r} in files {', '.join(sorted(files))}, expected a listed estimator in {ESTIMATOR}")
-    strange = sorted(set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED))
+    strange = sorted(set(skops.get_untrusted_types(data=content)) - set(TRUSTED))
     if strange:
         raise Unreadable(f"model sklearn: {ESTIMATOR} wants to build {', '.join(strange[:3])}, expected types of the trusted list")
-    estimator = skops.io.loads(content, trusted=list(TRUSTED))
+    estimator = skops.loads(content, trusted=list(TRUSTED))
     if type(estimator) is not _class(name):
         raise Unreadable(f"model sklearn: {ESTIMATOR} holds {type(estimator).__name__}, expected {name}")
     centre, scale = (np.asarray(head.get(part), np.float64) for part in ("centre", "scale"))
     if centre.shape != (len(names),) or scale.shape != (len(names),) or estimator.n_features_in_ != len(names):
         raise Unreadable(f"model sklearn: {centre.shape}, {scale.shape} and {estimator.n_features_in_} features, expected {len(names)}")
     return FittedEstimator(names, name, centre, scale, estimator, content)
+
+
+def _skops() -> Any:
+    """`skops.io`. When first imported it asks every module of the process for its names, and some warn when they are asked."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return import_module("skops.io")
 
 
 def _class(name: str) -> Any:
