@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks import night_house as made
 from benchmarks.market_data import reach
 from tradewinds.core.instant import parse
-from tradewinds.jobs.research_book import book_of
+from tradewinds.jobs.book import book_of
 from tradewinds.jobs.research_night import ends_of
 from tradewinds.wiring.clock import ReplayClock
 from tradewinds.wiring.house import House, run_job

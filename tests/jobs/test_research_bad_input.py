@@ -15,7 +15,8 @@ import pytest
 from tradewinds.calendars.sessions import calendar
 from tradewinds.core.market import bars
 from tradewinds.core.observation import Table
-from tradewinds.jobs.research_book import book_of, publish
+from tradewinds.jobs.book import book_of
+from tradewinds.jobs.research_book import publish
 from tradewinds.jobs.research_night import ends_of, gathered
 from tradewinds.jobs.research_tables import signals_table
 from tradewinds.wiring.house import House, run_job

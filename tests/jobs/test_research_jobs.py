@@ -14,8 +14,9 @@ from tradewinds.calendars.sessions import calendar
 from tradewinds.core.market import bars
 from tradewinds.core.observation import Table
 from tradewinds.jobs import research_features, research_risk
+from tradewinds.jobs.book import book_of
 from tradewinds.jobs.lineage import lineage_of
-from tradewinds.jobs.research_book import bars_panel, book_of, publish
+from tradewinds.jobs.research_book import bars_panel, publish
 from tradewinds.jobs.research_night import ends_of
 from tradewinds.jobs.research_tables import features_table, out_of_sample_table, predictions_table, signals_table
 from tradewinds.jobs.tables import table_named, tables

@@ -71,7 +71,7 @@ def promote(house: House) -> str:
 
 def facts_of_night(house: House, session: str) -> dict[str, Any]:
     """What the last night says of itself, read back from the lake."""
-    from tradewinds.jobs.research_book import book_of
+    from tradewinds.jobs.book import book_of
     from tradewinds.jobs.research_night import ends_of
 
     context = house.context("demo", session)

@@ -190,7 +190,7 @@ def _nights(config: Config) -> Iterator[Check]:
 
     from tradewinds.calendars.sessions import calendar
     from tradewinds.core.instant import NS_PER_HOUR, to_date
-    from tradewinds.jobs.research_book import book_of
+    from tradewinds.jobs.book import book_of
     from tradewinds.jobs.research_night import ends_of
     from tradewinds.jobs.research_plan import NIGHT_HOURS
     from tradewinds.wiring.house import House

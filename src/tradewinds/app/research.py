@@ -12,7 +12,7 @@ from tradewinds.app.output import log, print_json, print_table
 from tradewinds.core.errors import ANSWER_IS_NO, NOTHING_TO_DO, DataFault, Rejected, TradewindsError
 
 if TYPE_CHECKING:
-    from tradewinds.jobs.research_book import Book
+    from tradewinds.jobs.book import Book
     from tradewinds.wiring.house import House
 
 STEPS = ("features", "risk_model", "predict", "signals", "report")
@@ -144,7 +144,7 @@ def sheet(book: str, feature: str, session: str | None, *, as_json: bool) -> Non
 
 
 def _opened(name: str | None) -> tuple[House, Book]:
-    from tradewinds.jobs.research_book import book_of
+    from tradewinds.jobs.book import book_of
     from tradewinds.wiring.house import open_house
 
     house = open_house()

@@ -12,7 +12,8 @@ from tradewinds.factors.condition import expand
 from tradewinds.factors.evaluate import HORIZONS, Evaluation, evaluate
 from tradewinds.factors.expression import parse
 from tradewinds.factors.features import FeatureSet
-from tradewinds.jobs.research_book import Book, bars_panel, sectors_of
+from tradewinds.jobs.book import Book, sectors_of
+from tradewinds.jobs.research_book import bars_panel
 from tradewinds.report.factor_sheet import FactorNotes, factor_sheet
 from tradewinds.wiring.house import House
 

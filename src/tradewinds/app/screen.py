@@ -80,7 +80,7 @@ def run(book: str | None, screener: str | None, partition: str | None, *, as_jso
     tradewinds screen run us cheap --partition 2024-01-31
     """
     from tradewinds.core.instant import to_date
-    from tradewinds.jobs.research_book import book_of
+    from tradewinds.jobs.book import book_of
     from tradewinds.jobs.research_screen import screener_of
     from tradewinds.wiring.house import open_house, run_job
 

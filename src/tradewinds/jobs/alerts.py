@@ -28,10 +28,10 @@ from tradewinds.factors.factor import factor_of
 from tradewinds.factors.features import FeatureSet
 from tradewinds.history.panel import Panel
 from tradewinds.jobs.alerts_table import Rule, Rules, rules_of
+from tradewinds.jobs.book import Book
 from tradewinds.jobs.config import AlertsConfig, Config
 from tradewinds.jobs.context import Context
 from tradewinds.jobs.plan import JobResult
-from tradewinds.jobs.research_book import Book
 from tradewinds.jobs.research_config import ResearchConfig
 from tradewinds.jobs.research_screen import end_of, panel_until
 

@@ -70,7 +70,8 @@ def lineage_of(context: Context, dataset: str, identity: Mapping[str, Any], as_o
 
 
 def _made_of(context: Context, book: str, dataset: str, identity: Mapping[str, Any], as_of_ns: int) -> Iterator[LineageStep]:
-    from tradewinds.jobs.research_book import book_of, decisions_of, known_bars
+    from tradewinds.jobs.book import book_of
+    from tradewinds.jobs.research_book import decisions_of, known_bars
     from tradewinds.jobs.research_features import features_of
     from tradewinds.jobs.research_tables import features_table
 

@@ -1,4 +1,4 @@
-"""A book of research as jobs see it: its instruments, its sessions, and the panel that a night computes from.
+"""The panel that a night of research computes from, and the publication of what it made.
 
 The panel holds what was known at the decision of its last session: first prints, and what had been corrected by then. Its fields:
 
@@ -11,12 +11,8 @@ The panel holds what was known at the decision of its last session: first prints
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import date
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -32,9 +28,10 @@ from tradewinds.history.adjust import factors
 from tradewinds.history.asof import first_known, latest_known
 from tradewinds.history.panel import Panel, View, panel_of_frame
 from tradewinds.history.point_in_time import columns_known
+from tradewinds.jobs.book import Book
 from tradewinds.jobs.context import Context
 from tradewinds.jobs.ingest import FAR_FUTURE_NS, changes, split_by_partition
-from tradewinds.jobs.research_config import FactConfig, ResearchConfig
+from tradewinds.jobs.research_config import FactConfig
 from tradewinds.jobs.tables import table_named
 
 Floats = NDArray[np.float64]
@@ -42,39 +39,7 @@ Ints = NDArray[np.int64]
 
 BAR_FIELDS = (*PRICES, "volume")
 OF_US = "tradewinds"  # the source of rows that we computed
-SESSIONS_A_YEAR = {"24/7": 365.0, "FX": 260.0}
 SESSIONS_REVISITED = 20  # how far back a night looks for what has changed since
-
-
-@dataclass(frozen=True, slots=True)
-class Book:
-    """One book of research by name."""
-
-    name: str
-    config: ResearchConfig
-    instruments: tuple[str, ...]
-    workspace: Path
-
-    @property
-    def sessions_a_year(self) -> float:
-        return SESSIONS_A_YEAR.get(self.config.calendar, 252.0)
-
-
-def book_of(context: Context, params: Mapping[str, Any]) -> Book:
-    """The book that params name. Raises Rejected where there is none, or where it has no instruments."""
-    books = context.config.research
-    name = params.get("research") or (next(iter(books)) if len(books) == 1 else None)
-    if name not in books:
-        raise Rejected(f"{context.job}: research {name!r}, expected one of {sorted(books)} in the configuration's research section")
-    config = books[str(name)]
-    instruments = config.instruments
-    if not instruments and config.market is not None:
-        if config.market not in context.config.equities:
-            raise Rejected(f"research {name}: market {config.market!r}, expected one of {sorted(context.config.equities)}")
-        instruments = context.config.equities[config.market].instruments
-    if not instruments:
-        raise Rejected(f"research {name}: no instruments, expected `instruments` or the `market` of an equities section")
-    return Book(str(name), config, instruments, Path(context.config.workspace or "."))
 
 
 def bars_panel(context: Context, book: Book, partition: str, *, view: View = "latest", since_ns: int | None = None) -> Panel:
@@ -123,20 +88,6 @@ def panel_at(context: Context, book: Book, versions: pl.DataFrame, as_of_ns: int
         raise Missing(f"research {book.name}: no bar was known at {text(as_of_ns)}, expected some by the decision of their session")
     raw = panel_of_frame(known, BAR_FIELDS, instruments=book.instruments)
     return _with_facts(context, book, _adjusted(context, book, raw, as_of_ns), as_of_ns)
-
-
-def sectors_of(book: Book) -> dict[str, str]:
-    """instrument -> sector from the book's CSV file; empty where it names none."""
-    if book.config.risk.sectors is None:
-        return {}
-    path = book.workspace / book.config.risk.sectors
-    try:
-        rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
-    except OSError as error:
-        raise Rejected(f"research {book.name}: sectors {path}, expected a readable file ({error.strerror})") from None
-    if rows and not {"instrument", "sector"} <= set(rows[0]):
-        raise Rejected(f"research {book.name}: sectors {path} has columns {list(rows[0])}, expected instrument and sector")
-    return {row["instrument"]: row["sector"] for row in rows if row["sector"]}
 
 
 def publish(context: Context, table: Table, rows: pl.DataFrame, compared: Sequence[str] | None = None) -> tuple[int, int]:

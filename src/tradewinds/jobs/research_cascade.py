@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tradewinds.core.errors import Rejected
 from tradewinds.history.panel import Panel
-from tradewinds.jobs.research_book import Book
+from tradewinds.jobs.book import Book
 from tradewinds.risk.cascade import Cascade, CascadeSettings, cascaded
 
 Floats = NDArray[np.float64]

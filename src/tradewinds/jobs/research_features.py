@@ -17,11 +17,11 @@ from tradewinds.core.instant import text
 from tradewinds.factors.features import Features, FeatureSet, feature_set, punctual
 from tradewinds.history.asof import first_known
 from tradewinds.history.panel import Panel, panel_of_frame
+from tradewinds.jobs.book import Book
 from tradewinds.jobs.context import Context
 from tradewinds.jobs.plan import JobResult
 from tradewinds.jobs.research_book import (
     SESSIONS_REVISITED,
-    Book,
     bar_versions,
     behind,
     decisions_of,

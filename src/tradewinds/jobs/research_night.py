@@ -14,9 +14,10 @@ import polars as pl
 
 from tradewinds.core.errors import TradewindsError
 from tradewinds.core.instant import NS_PER_DAY
+from tradewinds.jobs.book import Book, book_of
 from tradewinds.jobs.context import Context
 from tradewinds.jobs.plan import JobResult
-from tradewinds.jobs.research_book import Book, book_of, day_ns, publish
+from tradewinds.jobs.research_book import day_ns, publish
 from tradewinds.jobs.research_tables import night_table
 
 GAPS_MAX = 200

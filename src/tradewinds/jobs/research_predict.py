@@ -13,10 +13,11 @@ from tradewinds.core.errors import Missing, Rejected, TradewindsError
 from tradewinds.core.instant import NS_PER_DAY
 from tradewinds.factors.features import Features
 from tradewinds.history.panel import UNKNOWN_NS
+from tradewinds.jobs.book import Book
 from tradewinds.jobs.context import Context
 from tradewinds.jobs.model_port import CHAMPION, Models
 from tradewinds.jobs.plan import JobResult
-from tradewinds.jobs.research_book import Book, behind, day_ns, publish, session_name
+from tradewinds.jobs.research_book import behind, day_ns, publish, session_name
 from tradewinds.jobs.research_features import stored_features
 from tradewinds.jobs.research_night import Ended, run_step
 from tradewinds.jobs.research_tables import predictions_table

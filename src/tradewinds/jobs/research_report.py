@@ -20,11 +20,12 @@ from tradewinds.calendars.sessions import calendar
 from tradewinds.core.errors import Missing, Rejected, TradewindsError
 from tradewinds.core.instant import NS_PER_DAY, to_date
 from tradewinds.history.panel import Panel
+from tradewinds.jobs.book import Book
 from tradewinds.jobs.context import Context
 from tradewinds.jobs.ingest import FAR_FUTURE_NS
 from tradewinds.jobs.model_port import CHALLENGER, CHAMPION, KeptModel
 from tradewinds.jobs.plan import JobResult
-from tradewinds.jobs.research_book import Book, bars_panel, day_ns, last_session_ns, session_name
+from tradewinds.jobs.research_book import bars_panel, day_ns, last_session_ns, session_name
 from tradewinds.jobs.research_night import Ended, ends_of, run_step
 from tradewinds.jobs.research_predict import models_of, registry_of
 from tradewinds.jobs.research_risk import stored_model

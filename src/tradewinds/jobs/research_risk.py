@@ -23,9 +23,10 @@ from tradewinds.core.instant import NS_PER_DAY
 from tradewinds.core.observation import Table
 from tradewinds.factors.features import feature_set
 from tradewinds.history.panel import UNKNOWN_NS, Panel
+from tradewinds.jobs.book import MARKET, Book, factors_of, sectors_of, styles_of
 from tradewinds.jobs.context import Context
 from tradewinds.jobs.plan import JobResult
-from tradewinds.jobs.research_book import SESSIONS_REVISITED, Book, bars_panel, day_ns, last_session_ns, publish, sectors_of, session_name
+from tradewinds.jobs.research_book import SESSIONS_REVISITED, bars_panel, day_ns, last_session_ns, publish, session_name
 from tradewinds.jobs.research_cascade import cascade_of
 from tradewinds.jobs.research_night import Ended, run_step
 from tradewinds.jobs.research_risk_rows import SessionRows, factor_id, frames_of, returns_rows
@@ -40,13 +41,6 @@ from tradewinds.risk.specific import SpecificSettings
 
 Floats = NDArray[np.float64]
 
-MARKET = "market"
-STYLES = {
-    "momentum": "zscore(winsorise(momentum(252, 21)))",
-    "size": "zscore(winsorise(log(mean(value_traded, 63))))",
-    "reversal": "zscore(winsorise(-reversal(14)))",
-    "volatility": "zscore(winsorise(volatility(126)))",
-}
 KINDS = {"cross_section": "cross_sectional", "cascade": "cascaded"}
 _SESSION = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -64,20 +58,6 @@ class Exposed:
 def run(context: Context, partition: str, params: Mapping[str, Any]) -> JobResult:
     """Estimate and publish the book's risk model as of the partition's day."""
     return run_step(context, partition, params, step="risk_model", work=estimate)
-
-
-def styles_of(book: Book) -> Mapping[str, str]:
-    """factor -> expression; the usual four where the book names none."""
-    return book.config.risk.styles or STYLES
-
-
-def factors_of(book: Book) -> tuple[str, ...]:
-    """The factors of the book's model: the market (not in a cascade), its styles, and the sectors of its instruments."""
-    by_name = sectors_of(book)
-    sectors = tuple(sorted({by_name[one] for one in book.instruments if one in by_name}))
-    if book.config.risk.kind == "cascade":
-        return (*sectors, *styles_of(book))
-    return (MARKET, *styles_of(book), *sectors)
 
 
 def estimate(context: Context, book: Book, partition: str) -> Ended:

@@ -28,9 +28,10 @@ from tradewinds.factors.factor import Factor, factor_of
 from tradewinds.factors.features import FeatureSet
 from tradewinds.factors.term import Term
 from tradewinds.history.panel import Panel
+from tradewinds.jobs.book import Book, book_of
 from tradewinds.jobs.context import Context
 from tradewinds.jobs.plan import JobResult
-from tradewinds.jobs.research_book import Book, bars_panel, book_of, day_ns, session_name
+from tradewinds.jobs.research_book import bars_panel, day_ns, session_name
 from tradewinds.jobs.research_config import ScreenerConfig
 
 JOB = "research.screen"

@@ -15,9 +15,9 @@ from typing import Any, Protocol
 
 from tradewinds.core.candidate import Candidate
 from tradewinds.core.errors import Missing, Rejected
+from tradewinds.jobs.book import book_of
 from tradewinds.jobs.context import Context
 from tradewinds.jobs.plan import JobResult
-from tradewinds.jobs.research_book import book_of
 from tradewinds.jobs.research_screen import answer_of, screener_of
 
 OURS = ("id", "session", "instrument", "score", "values", "state", "said")

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from tradewinds.core.errors import Missing, Rejected
 from tradewinds.core.instant import NS_PER_DAY
 from tradewinds.factors.features import Features
+from tradewinds.jobs.book import Book
 from tradewinds.jobs.context import Context
 from tradewinds.jobs.plan import JobResult
-from tradewinds.jobs.research_book import Book, behind, day_ns, last_session_ns, publish, session_name
+from tradewinds.jobs.research_book import behind, day_ns, last_session_ns, publish, session_name
 from tradewinds.jobs.research_features import stored_features
 from tradewinds.jobs.research_night import Ended, run_step
 from tradewinds.jobs.research_risk import stored_model

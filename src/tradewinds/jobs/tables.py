@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from tradewinds.core.errors import Rejected, TradewindsError
 from tradewinds.core.market import TRADES, bars, interval_of, quotes
 from tradewinds.core.observation import Dataset, Table
+from tradewinds.jobs.book import book_of, factors_of
 from tradewinds.jobs.context import Context
 from tradewinds.jobs.crypto_trades import SAMPLED
 from tradewinds.jobs.equities import STAGED
+from tradewinds.jobs.research_tables import tables_of_book
 from tradewinds.simulation.sweep_table import TRIALS
 
 
@@ -66,10 +68,6 @@ def _of_research(context: Context, name: str) -> Dataset | None:
     books = [book for book in context.config.research if f"-{book}" in name]
     if not books:
         return None
-    from tradewinds.jobs.research_book import book_of  # they look for the tables of facts here
-    from tradewinds.jobs.research_risk import factors_of
-    from tradewinds.jobs.research_tables import tables_of_book
-
     for book in books:
         try:
             found = book_of(context, {"research": book})

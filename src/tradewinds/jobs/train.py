@@ -25,12 +25,13 @@ from tradewinds.core.errors import Missing, Rejected
 from tradewinds.core.instant import NS_PER_HOUR
 from tradewinds.factors.features import Features
 from tradewinds.history.panel import Panel
+from tradewinds.jobs.book import Book, book_of
 from tradewinds.jobs.context import Context
 from tradewinds.jobs.ingest import FAR_FUTURE_NS
 from tradewinds.jobs.model_port import CHALLENGER
 from tradewinds.jobs.plan import JobResult, Shard
 from tradewinds.jobs.promotion import proposal, question, rule_of
-from tradewinds.jobs.research_book import Book, bars_panel, book_of, day_ns, publish
+from tradewinds.jobs.research_book import bars_panel, day_ns, publish
 from tradewinds.jobs.research_config import ModelConfig
 from tradewinds.jobs.research_features import stored_features
 from tradewinds.jobs.research_predict import registry_of
