@@ -10,7 +10,7 @@ compile() {
 }
 echo uv | compile - -o locks/boot.lock
 compile pyproject.toml --extra all --extra build -o locks/main.lock
-compile pyproject.toml --extra all --extra build --extra dev -c locks/main.lock -o locks/dev.lock
+compile pyproject.toml --extra all --extra build --extra dev --extra celery -c locks/main.lock -o locks/dev.lock
 if grep -n '://' locks/*.lock; then
     echo "lock: an address stands in a lock" >&2
     exit 1
