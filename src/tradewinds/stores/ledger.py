@@ -14,10 +14,12 @@ from tradewinds.core.instrument import CorporateAction, Instrument, InstrumentKi
 from tradewinds.core.observation import Capability, Finding
 from tradewinds.core.record import DECISIONS, Bookmark, Decision, Exchange, Hold, JobRun, Member, RunResult, Universe
 from tradewinds.stores import ledger_backtests, ledger_findings, ledger_instruments, ledger_migration, ledger_runs
+from tradewinds.stores.ledger_acts import ActLedger
 from tradewinds.stores.ledger_backtests import BacktestFilter, BacktestRun, BacktestTable, StoredBacktest
 from tradewinds.stores.ledger_candidates import AlertLedger, CandidateLedger
 from tradewinds.stores.ledger_database import Database
 from tradewinds.stores.ledger_findings import FindingFilter
+from tradewinds.stores.ledger_people import PeopleLedger
 from tradewinds.stores.ledger_runs import RunFilter
 from tradewinds.stores.ledger_schema import HEAD
 from tradewinds.stores.ledger_trading import TradingLedger
@@ -73,6 +75,16 @@ class Ledger:
     def alerts(self) -> AlertLedger:
         """Alerts on conditions."""
         return AlertLedger(self.database)
+
+    @property
+    def people(self) -> PeopleLedger:
+        """Who may enter, and by what."""
+        return PeopleLedger(self.database)
+
+    @property
+    def acts(self) -> ActLedger:
+        """What people did, and what waits for a second person."""
+        return ActLedger(self.database)
 
     def migrate(self) -> bool:
         """Bring the tables to this version's schema; True when something changed. Any number of processes may call it at once."""

@@ -17,7 +17,7 @@ from sqlalchemy.types import TypeEngine
 from tradewinds.core.money import plain
 
 VERSION_TABLE = "ledger_version"  # not Alembic's own name: Airflow's tables may share the database
-HEAD = "0005"
+HEAD = "0006"
 
 metadata = sa.MetaData(
     naming_convention={
@@ -53,7 +53,7 @@ def json_type() -> sa.JSON:
     return sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
-def _number() -> sa.types.TypeEngine[int]:
+def counted_key() -> sa.types.TypeEngine[int]:
     """A key that counts by itself; SQLite does that for INTEGER only, which holds 64 bits there."""
     return sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
@@ -124,7 +124,7 @@ corporate_action = sa.Table(
 universe_snapshot = sa.Table(
     "universe_snapshot",
     metadata,
-    sa.Column("id", _number(), primary_key=True, autoincrement=True),
+    sa.Column("id", counted_key(), primary_key=True, autoincrement=True),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("day", sa.Date, nullable=False),
     sa.Column("known_ns", sa.BigInteger, nullable=False),
@@ -143,7 +143,7 @@ universe_member = sa.Table(
 job_run = sa.Table(
     "job_run",
     metadata,
-    sa.Column("id", _number(), primary_key=True, autoincrement=True),
+    sa.Column("id", counted_key(), primary_key=True, autoincrement=True),
     sa.Column("job", sa.Text, nullable=False),
     sa.Column("partition", sa.Text, nullable=False),
     sa.Column("subject", sa.Text),
@@ -177,7 +177,7 @@ bookmark = sa.Table(
 finding = sa.Table(
     "finding",
     metadata,
-    sa.Column("id", _number(), primary_key=True, autoincrement=True),
+    sa.Column("id", counted_key(), primary_key=True, autoincrement=True),
     sa.Column("vendor", sa.Text, nullable=False),
     sa.Column("instrument", sa.Text, nullable=False),
     sa.Column("dataset", sa.Text, nullable=False),
@@ -204,7 +204,7 @@ sa.Index("ix_finding_cell", finding.c.instrument, finding.c.dataset, finding.c.s
 hold = sa.Table(
     "hold",
     metadata,
-    sa.Column("id", _number(), primary_key=True, autoincrement=True),
+    sa.Column("id", counted_key(), primary_key=True, autoincrement=True),
     sa.Column("instrument", sa.Text, nullable=False),
     sa.Column("dataset", sa.Text, nullable=False),
     sa.Column("start_ns", sa.BigInteger, nullable=False),
@@ -228,7 +228,7 @@ BACKTEST_FIGURES = (
 backtest_run = sa.Table(
     "backtest_run",
     metadata,
-    sa.Column("id", _number(), primary_key=True, autoincrement=True),
+    sa.Column("id", counted_key(), primary_key=True, autoincrement=True),
     sa.Column("fingerprint", sa.Text, nullable=False),
     sa.Column("strategy", sa.Text, nullable=False),
     sa.Column("parameters", json_type(), nullable=False),
@@ -299,7 +299,7 @@ backtest_performance = sa.Table(
 limit_change = sa.Table(
     "limit_change",
     metadata,
-    sa.Column("id", _number(), primary_key=True, autoincrement=True),
+    sa.Column("id", counted_key(), primary_key=True, autoincrement=True),
     sa.Column("account", sa.Text, nullable=False),
     sa.Column("scope", sa.Text, nullable=False),
     sa.Column("name", sa.Text, nullable=False),
