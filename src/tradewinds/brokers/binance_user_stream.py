@@ -150,8 +150,10 @@ class BinanceUserStream:
             raise Transient(f"user stream {shown}: {type(error).__name__} {error}, expected it to go on") from None
         finally:
             keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
-            await socket.close()
+            try:
+                await asyncio.gather(keeping, return_exceptions=True)
+            finally:  # also where the stream is stopped in this very moment
+                await socket.close()
 
     async def _listen(self, socket: aiohttp.ClientWebSocketResponse, keeping: asyncio.Task[None]) -> bool:
         loop = asyncio.get_running_loop()
