@@ -1,7 +1,7 @@
 """Scores become target weights: the models' answers and chosen features, one score an instrument, one portfolio a book.
 
 1. Each source is made comparable across instruments (mean 0, deviation 1) and weighted; what no source knows has no view.
-2. Expected return of a session = information coefficient x volatility x score (Grinold & Kahn, Active Portfolio Management, ch. 10).
+2. Expected return of a session = information coefficient x volatility x score (`portfolio.signal`).
 3. `portfolio.construct` answers weights and the rung of its ladder; without a risk model the weights of the session before are kept.
 """
 
@@ -30,6 +30,7 @@ from tradewinds.portfolio.construct import construct
 from tradewinds.portfolio.costs import flat_costs
 from tradewinds.portfolio.problem import Between, FactorRisk, Limits, Method, Problem
 from tradewinds.portfolio.rebalance import Trade, rebalance
+from tradewinds.portfolio.signal import combined, expected_returns, zscores
 from tradewinds.portfolio.solution import Solution
 from tradewinds.risk.risk_model import RiskModel
 
@@ -94,21 +95,18 @@ def scores_of(context: Context, book: Book, partition: str) -> Scores:
     at_ns = int(session.times[-1])
     foretold = context.lake.read(predictions_table(book.name), as_of_ns=context.clock.now_ns(), start_ns=at_ns, end_ns=at_ns + 1)
     wanted = book.config.signals or dict.fromkeys(sorted(foretold["model"].unique()), 1.0)
-    total, weight = np.zeros(len(session.instruments)), np.zeros(len(session.instruments))
     used: dict[str, float] = {}
-    gaps = []
+    rows, gaps = [], []
     for name, share in wanted.items():
         values = _source(name, session, foretold)
         if values is None or not np.isfinite(values).any():
             gaps.append(f"{name}: no score in session {session_name(at_ns)}; the signal goes without it")
             continue
-        comparable = _comparable(values)
-        total += share * np.where(np.isnan(comparable), 0.0, comparable)
-        weight += np.where(np.isnan(comparable), 0.0, abs(share))
+        rows.append(zscores(values, most=np.inf))
         used[name] = share
     if not used:
         raise Missing(f"research {book.name}: no score in session {session_name(at_ns)}, expected one of {', '.join(wanted) or 'a model'}")
-    return Scores(session, np.where(weight > 0, total / np.where(weight > 0, weight, 1.0), np.nan), used, tuple(gaps))
+    return Scores(session, combined(np.array(rows), np.array(list(used.values()))), used, tuple(gaps))
 
 
 def problem_of(book: Book, scores: Scores, model: RiskModel, before: Floats) -> Problem:
@@ -117,7 +115,7 @@ def problem_of(book: Book, scores: Scores, model: RiskModel, before: Floats) -> 
     place = [scores.session.instruments.index(name) for name in model.instruments]
     width = len(place)
     risk = FactorRisk(model.exposures, model.factor_covariance, model.specific_variance)
-    expected = terms.information_coefficient * np.sqrt(risk.variances()) * scores.values[place]
+    expected = expected_returns(scores.values[place], np.sqrt(risk.variances()), terms.information_coefficient)
     unknown = sorted(set(terms.factor_max) - set(model.factors))
     if unknown:
         raise Rejected(f"research {book.name}: factor_max of {unknown}, expected factors among {', '.join(model.factors)}")
@@ -164,14 +162,6 @@ def _source(name: str, session: Features, foretold: pl.DataFrame) -> Floats | No
         answers = dict(zip(rows["instrument"], rows["score"], strict=True))
         return np.array([np.nan if answers.get(one) is None else answers[one] for one in session.instruments], np.float64)
     return session.values[-1, :, session.names.index(name)] if name in session.names else None
-
-
-def _comparable(values: Floats) -> Floats:
-    """Mean 0 and deviation 1 over what is known; zeros where all are alike."""
-    known = values[np.isfinite(values)]
-    deviation = float(known.std())
-    centred = np.where(np.isfinite(values), values - known.mean(), np.nan)
-    return centred / deviation if deviation > 0 else centred * 0.0
 
 
 def _rounded_trade(trade: Trade) -> dict[str, Any]:
