@@ -5,11 +5,11 @@ A part that cannot be had is absent with its reason, and the page is made all th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,33 +17,29 @@ from numpy.typing import NDArray
 
 from tradewinds import __version__
 from tradewinds.calendars.sessions import calendar
-from tradewinds.core.errors import Missing, Rejected, TradewindsError
+from tradewinds.core.errors import Missing, Rejected
 from tradewinds.core.instant import NS_PER_DAY, to_date
 from tradewinds.history.panel import Panel
 from tradewinds.jobs.book import Book
 from tradewinds.jobs.context import Context
-from tradewinds.jobs.ingest import FAR_FUTURE_NS
-from tradewinds.jobs.model_port import CHALLENGER, CHAMPION, KeptModel
 from tradewinds.jobs.plan import JobResult
 from tradewinds.jobs.research_book import bars_panel, day_ns, last_session_ns, session_name
+from tradewinds.jobs.research_models import models_night
 from tradewinds.jobs.research_night import Ended, ends_of, run_step
-from tradewinds.jobs.research_predict import models_of, registry_of
 from tradewinds.jobs.research_risk import stored_model
 from tradewinds.jobs.research_risk_rows import factor_id
-from tradewinds.jobs.research_tables import factor_returns_table, out_of_sample_table, signals_table
-from tradewinds.models.drift import MOVED_MAX
-from tradewinds.models.score import information_coefficients
+from tradewinds.jobs.research_tables import factor_returns_table, signals_table
 from tradewinds.performance.factor_attribution import factor_attribution
 from tradewinds.portfolio.solution import Rung
 from tradewinds.report import night_data as page
 from tradewinds.report.night import night_page
+from tradewinds.report.night_parts import had, risk_night
 from tradewinds.risk.liquidity import liquidity
-from tradewinds.risk.measures import concentration, history_of, tail_risk
+from tradewinds.risk.measures import history_of, tail_risk
 from tradewinds.risk.risk_model import RiskModel
-from tradewinds.risk.stress import factor_stress
+from tradewinds.risk.stress import Stress, factor_stress
 
 Floats = NDArray[np.float64]
-Part = TypeVar("Part")
 
 STEPS = ("features", "risk_model", "predict", "signals")
 SESSIONS_SHOWN = 250
@@ -51,7 +47,6 @@ CONFIDENCE = 0.95
 HOLDINGS_SHOWN = 20
 PARTICIPATION = 0.1
 SHOCK_DEVIATIONS = 3.0
-SCORES_SHOWN = ("ic", "ic_t", "p", "sharpe")
 
 
 def run(context: Context, partition: str, params: Mapping[str, Any]) -> JobResult:
@@ -84,26 +79,18 @@ def night_of(context: Context, book: Book, partition: str) -> page.Night:
         as_of_ns=context.clock.now_ns(),
         currency=_currency(context, book),
         periods_a_year=book.sessions_a_year,
-        health=_had(reading.health),
-        universe=_had(reading.universe),
-        factor_returns=_had(reading.factor_returns),
-        risk=_had(reading.risk),
-        attribution=_had(reading.attribution),
-        models=_had(lambda: reading.models(predicted.get("drift", {}))),
-        signals=_had(lambda: reading.signals(signals)),
-        trades=_had(lambda: reading.trades(signals)),
+        health=had(reading.health),
+        universe=had(reading.universe),
+        factor_returns=had(reading.factor_returns),
+        risk=had(reading.risk),
+        attribution=had(reading.attribution),
+        models=had(models_night, context, book, predicted.get("drift", {})),
+        signals=had(reading.signals, signals),
+        trades=had(reading.trades, signals),
         gaps=tuple(gaps),
         code_version=__version__,
         hashes=tuple(sorted(predicted.get("models", {}).items())),
     )
-
-
-def _had(make: Callable[[], Part]) -> Part | page.Absent:
-    """The part, or why it is absent."""
-    try:
-        return make()
-    except TradewindsError as error:
-        return page.Absent(str(error))
 
 
 @dataclass(frozen=True)
@@ -166,39 +153,14 @@ class _Reading:
     def risk(self) -> page.RiskNight:
         """Of the target weights, by the night's model."""
         model, weights = self._model_and_weights()
-        contributions, specific_part = model.factor_component(weights, 1.0)
-        exposure = model.exposure(weights)
-        common = float(exposure @ model.factor_covariance @ exposure)
-        own = float((weights**2 * model.specific_variance).sum())
         past = history_of(self._returns(model), weights)
         tail = tail_risk(model, weights, past, CONFIDENCE)
-        spread = concentration(weights)
-        capital = self.book.config.portfolio.capital
-        exits = liquidity(weights * capital, self._value_traded(model), model.instruments, PARTICIPATION)
-        share = model.component(weights, 1.0) / max(model.volatility(weights, 1.0), 1e-300)
-        order = np.argsort(-np.abs(weights), kind="stable")[:HOLDINGS_SHOWN]
-        days = [float(one) if np.isfinite(one) else None for one in exits.days]
-        holdings = tuple(page.Holding(model.instruments[n], float(weights[n]), float(share[n]), days[n]) for n in order if weights[n])
-        return page.RiskNight(
-            volatility=model.volatility(weights, 1.0),
-            factor_volatility=common**0.5,
-            specific_volatility=own**0.5,
-            factors=model.factors,
-            exposures=exposure,
-            contributions=contributions,
-            specific_contribution=specific_part,
-            value_at_risk=tail.parametric if tail.historical is None else tail.historical,
-            expected_shortfall=tail.shortfall if tail.historical_shortfall is None else tail.historical_shortfall,
-            level=CONFIDENCE,
-            method="parametric" if tail.historical is None else f"historical, {len(past)} sessions of today's weights",
-            gross=spread.gross,
-            net=spread.net,
-            effective_positions=spread.effective,
-            holdings=holdings,
-            stresses=self._stresses(model, weights),
-            liquid_share=exits.share_within,
-            participation=PARTICIPATION,
-        )
+        value = weights * self.book.config.portfolio.capital
+        exits = liquidity(value, self._value_traded(model), model.instruments, PARTICIPATION)
+        made = risk_night(model, weights, tail=tail, stresses=stresses_of(model, weights), liquidity=exits)
+        largest = sorted(made.holdings, key=lambda one: -abs(one.weight))[:HOLDINGS_SHOWN]
+        method = "parametric" if tail.historical is None else f"historical, {len(past)} sessions of today's weights"
+        return replace(made, holdings=tuple(largest), method=method)
 
     def attribution(self) -> page.Attribution:
         """Of the last session's result of the weights that were the target before it: factors, specific, costs; and by instrument."""
@@ -230,24 +192,6 @@ class _Reading:
             instruments=(*before.instruments, "costs"),
             by_instrument=np.append(by_instrument, costs),
         )
-
-    def models(self, moved: Mapping[str, Sequence[Mapping[str, Any]]]) -> tuple[page.ModelNight, ...]:
-        """Champion and challenger of each model of the book, with what they did out of sample, and how far its input moved."""
-        names = models_of(self.context, self.book)
-        if not names:
-            raise Missing("the book has no models, expected files in the workspace's models folder")
-        registry = registry_of(self.context)
-        found = []
-        for name in names:
-            aliases = _had(lambda name=name: registry.aliases(name))  # type: ignore[misc]  # the loop's value of that time
-            if isinstance(aliases, page.Absent):
-                found.append(page.ModelNight(name, aliases))
-                continue
-            challenger = _had(lambda name=name: self._scored(name, CHALLENGER)) if CHALLENGER in aliases else None  # type: ignore[misc]
-            champion = _had(lambda name=name: self._scored(name, CHAMPION))  # type: ignore[misc]
-            far = tuple(page.Drift(one["name"], "psi", one["psi"], MOVED_MAX) for one in moved.get(name, ()) if one["psi"] is not None)
-            found.append(page.ModelNight(name, champion, challenger, drift=far))
-        return tuple(found)
 
     def signals(self, ended: Mapping[str, Any]) -> tuple[page.SignalNight, ...]:
         rows = self._signals()
@@ -293,39 +237,17 @@ class _Reading:
         count = np.isfinite(values).sum(axis=0)
         return np.where(count > 0, np.nansum(values, axis=0) / np.maximum(count, 1), np.nan)
 
-    def _stresses(self, model: RiskModel, weights: Floats) -> tuple[page.Stress, ...]:
-        """Each factor against the portfolio by so many of its deviations, the others as the covariances let expect."""
-        found = []
-        for k, name in enumerate(model.factors):
-            deviation = float(model.factor_covariance[k, k]) ** 0.5
-            side = -1.0 if float(model.exposure(weights)[k]) >= 0 else 1.0
-            made = factor_stress(name, model, weights, {name: side * SHOCK_DEVIATIONS * deviation}, is_conditional=True)
-            found.append(page.Stress(f"{name} {'falls' if side < 0 else 'rises'} by {SHOCK_DEVIATIONS:g} deviations", made.total))
-        return tuple(found)
 
-    def _scored(self, name: str, alias: str) -> page.Scored:
-        registry = registry_of(self.context)
-        kept: KeptModel = registry.resolve(f"models:/{name}@{alias}")
-        card = registry.card(kept)
-        trained = session_name(card.as_of_ns)
-        table = out_of_sample_table(self.book.name)
-        rows = self.context.lake.read(table, as_of_ns=FAR_FUTURE_NS).filter(pl.col("model") == name)
-        last = rows["trained"].max()
-        times, ic = _coefficients(rows.filter(pl.col("trained") == last)) if not rows.is_empty() else (np.empty(0, np.int64), np.empty(0))
-        figures = tuple((figure, float(card.scores[figure])) for figure in SCORES_SHOWN if isinstance(card.scores.get(figure), int | float))
-        return page.Scored(alias, kept.version, kept.sha256, times, ic, day_ns(trained), figures)
-
-
-def _coefficients(rows: pl.DataFrame) -> tuple[NDArray[np.int64], Floats]:
-    """(sessions, information coefficient of each) of out-of-sample rows."""
-    times = np.unique(rows["start_ns"].to_numpy())
-    names = sorted(rows["instrument"].unique())
-    said, came = np.full((len(times), len(names)), np.nan), np.full((len(times), len(names)), np.nan)
-    place = {name: n for n, name in enumerate(names)}
-    at = np.searchsorted(times, rows["start_ns"].to_numpy()), np.array([place[name] for name in rows["instrument"]])
-    said[at] = rows["score"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
-    came[at] = rows["label"].to_numpy()
-    return times, information_coefficients(said, came)
+def stresses_of(model: RiskModel, weights: Floats) -> list[Stress]:
+    """Each factor against the portfolio by so many of its deviations, the others as the covariances let expect."""
+    found = []
+    exposure = model.exposure(weights)
+    for k, name in enumerate(model.factors):
+        deviation = float(model.factor_covariance[k, k]) ** 0.5
+        side = -1.0 if float(exposure[k]) >= 0 else 1.0
+        words = f"{name} {'falls' if side < 0 else 'rises'} by {SHOCK_DEVIATIONS:g} deviations"
+        found.append(factor_stress(words, model, weights, {name: side * SHOCK_DEVIATIONS * deviation}, is_conditional=True))
+    return found
 
 
 def _factor_name(instrument: str) -> str:

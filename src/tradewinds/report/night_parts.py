@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 
+from tradewinds.core.errors import TradewindsError
 from tradewinds.portfolio.problem import Problem
 from tradewinds.portfolio.rebalance import Rebalance
 from tradewinds.portfolio.solution import Rung, Solution, Standing
-from tradewinds.report.night_data import FactorNight, Floats, Holding, PlannedTrade, RiskNight, Stress, TradeNight
+from tradewinds.report.night_data import Absent, FactorNight, Floats, Holding, PlannedTrade, RiskNight, Stress, TradeNight
 from tradewinds.report.number import decimal, percent
 from tradewinds.risk.factor_returns import FactorReturns
 from tradewinds.risk.liquidity import Liquidity
@@ -17,9 +19,20 @@ from tradewinds.risk.measures import TailRisk, concentration
 from tradewinds.risk.risk_model import RiskModel
 from tradewinds.risk.stress import Stress as RiskStress
 
+Part = TypeVar("Part")
+Args = ParamSpec("Args")
+
 SESSIONS = 252  # of factor returns: a year of them is enough for the page
 NAMED = 8  # limits named before the rest is counted
 IN_UNITS = frozenset({"factor"})  # kinds of limits that are no fractions of capital
+
+
+def had(make: Callable[Args, Part], *args: Args.args, **named: Args.kwargs) -> Part | Absent:
+    """What `make` answers, or why it is absent."""
+    try:
+        return make(*args, **named)
+    except TradewindsError as error:
+        return Absent(str(error))
 
 
 def factor_night(returns: FactorReturns, sessions: int = SESSIONS) -> FactorNight:
