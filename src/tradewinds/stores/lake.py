@@ -10,7 +10,7 @@ the race reads the winner's entry, compares again and takes the next number. A c
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -128,6 +128,15 @@ class FileLake:
             for partition in self.partitions(table)
             for file in self._state(table, partition).files
         ]
+
+    def index(self, table: Table) -> Iterator[tuple[str, str, int, int, int]]:
+        """(instrument, partition, rows of every version, first start, last start), from the indexes of the partitions alone."""
+        for partition in self.partitions(table):
+            state = self._state(table, partition)
+            for name in sorted(state.by_instrument):
+                groups = [state.files[file].groups[position] for file, position in state.by_instrument[name]]
+                low, high = min(one.start_min_ns for one in groups), max(one.start_max_ns for one in groups)
+                yield name, partition, sum(one.rows for one in groups), low, high
 
     def digests(self, table: Table, *, as_of_ns: int, start_ns: int | None = None) -> dict[str, str]:
         """For each instrument a digest of where its facts known at as_of_ns are stored: equal digests, equal facts."""

@@ -1,4 +1,5 @@
-"""What people see and do: reads of ledger, lake and journals as plain values, and `acts.py`, the one place where anything is changed.
+"""What people see and do, as plain functions on a house: the API, the console and the telephone are thin faces of these.
 
-The API's routes, the console's pages and the messengers are thin faces on these functions.
+Read: `market.py`, `research.py`, `trade.py`, `overview.py`. Do: `acts.py`, which checks who may, writes the audit log, and asks for a
+second person where one is not enough. Enter: `sign_in.py`. Imports what `wiring` may.
 """
