@@ -49,6 +49,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "campaign": ("tradewinds.app.campaign:campaign", "Try to break order handling, by seeded faults against local venues."),
     "halt": ("tradewinds.app.halt_command:halt", "Stop all trading now: cancel every order, and flatten when asked."),
     "guard": ("tradewinds.app.guard:guard", "Watch over the trade process, and halt when it hangs."),
+    "backup": ("tradewinds.app.backup:backup", "Back up ledger, journals, lake, models and configuration, while everything runs."),
+    "restore": ("tradewinds.app.restore:restore", "Check a backup, and bring it back."),
     "doctor": ("tradewinds.app.doctor:doctor", "Say in words what is wrong and what to do."),
     "sandbox": ("tradewinds.app.sandbox:sandbox", "Run the local venues: Binance, CoinGecko, OANDA and others on this machine."),
 }
