@@ -132,7 +132,7 @@ def test_alerts_are_tried_and_listed(firm: Any, workspace: Path) -> None:
 
     tried = firm("alerts", "test", "--partition", LAST, "--json")
     ran = firm("job", "run", "alerts", "--partition", LAST, "--json")
-    listed = firm("alerts", "list", "--json")
+    listed = firm("alerts", "list", "--crossings", "--json")
 
     assert tried.code == 65
     assert [(one["instrument"], one["holds"]) for one in tried.json["lines"]] == [("C11.BINANCE", True), ("C00.BINANCE", False)]
@@ -141,7 +141,7 @@ def test_alerts_are_tried_and_listed(firm: Any, workspace: Path) -> None:
     assert [(one["instrument"], one["note"], one["event"]) for one in listed.json["alerts"]] == [
         ("C11.BINANCE", "up", "2025-01-03T00:00:00Z")
     ]
-    assert "C11.BINANCE" in firm("alerts", "list").out
+    assert "C11.BINANCE" in firm("alerts", "list", "--crossings").out
     assert firm("alerts", "list", "--instrument", "C00.BINANCE").code == 1
 
 

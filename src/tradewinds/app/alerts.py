@@ -1,90 +1,126 @@
-"""`tradewinds alerts list|test`: what came true of the workspace's table of conditions, and what each line says now."""
+"""`tradewinds alerts run|list|ack|test`: bring alerts to people, say which are open, take one in hand, try a route."""
 
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from tradewinds.app.arguments import JSON
-from tradewinds.app.output import print_json, print_table, when
-from tradewinds.core.errors import ANSWER_IS_NO, DataFault, TradewindsError
+from tradewinds.core.errors import ANSWER_IS_NO, Rejected
+
+if TYPE_CHECKING:
+    from tradewinds.people.alert import RaisedAlert
+    from tradewinds.stores.ledger_alerts import AlertOutbox
 
 
 @click.group("alerts", context_settings={"help_option_names": ["-h", "--help"]})
 def alerts() -> None:
-    """Alerts on crossings and levels, from the table `alerts.csv` of the workspace."""
+    """What people have to know: brought to them by routes, listed, taken in hand; and the table of conditions `alerts.csv`."""
+
+
+@alerts.command("run")
+@click.option("--once", is_flag=True, help="Look, send what is due, and end; for a cron job.")
+def run_(*, once: bool) -> None:
+    """Bring alerts to people until told to stop: look at the ledger and the heartbeats, send, try again, escalate; answer on Telegram.
+
+    Routes stand under `alerts: routes:` of tradewinds.yaml, their addresses in TRADEWINDS_ALERTS__ROUTES__<NAME>__URL (or ..._FILE).
+    """
+    from tradewinds.app.alerts_run import run_once, run_until_told
+
+    if once:
+        run_once()
+    else:
+        run_until_told()
 
 
 @alerts.command("list")
-@click.option("--instrument", help="Only this instrument.")
+@click.option("--all", "is_every", is_flag=True, help="Those that somebody has in hand, and mere news, too.")
+@click.option("--source", help="Only of this source, such as jobs, data, risk, breaks, dead-man.")
+@click.option("--crossings", is_flag=True, help="Conditions of the table alerts.csv that came true, instead.")
+@click.option("--instrument", help="With --crossings: only this instrument.")
 @click.option("--limit", default=40, show_default=True, type=click.IntRange(1), help="At most so many, newest first.")
 @JSON
-def list_(instrument: str | None, limit: int, *, as_json: bool) -> None:
-    """What came true, newest first. None ends with exit code 1."""
+def list_(*, is_every: bool, source: str | None, crossings: bool, instrument: str | None, limit: int, as_json: bool) -> None:
+    """What nobody has in hand yet, newest first, with the next command. None ends with exit code 1."""
+    from tradewinds.app.alerts_table import print_crossings
+    from tradewinds.app.output import print_json, print_table, when
     from tradewinds.wiring.house import open_house
 
-    found = open_house().ledger.alerts.alerts(instrument=instrument, limit=limit)
+    if crossings or instrument is not None:
+        print_crossings(instrument, limit, as_json=as_json)
+        return
+    outbox = open_house().ledger.outbox
+    found = outbox.alerts(is_open=None if is_every else True, source=source, limit=limit)
+    found = found if is_every else [one for one in found if one.alert.severity != "info"]
     if as_json:
-        print_json({"alerts": [{"id": one.id, **_plain(one)} for one in found]})
+        print_json({"alerts": [_told(one, outbox) for one in found]})
     else:
         rows = [
-            (one.instrument, one.interval, when(one.event_ns), one.condition, _figures(one.values), one.note, when(one.raised_ns))
+            (one.id, one.alert.severity, one.alert.source, one.alert.subject, one.alert.text, one.alert.next_command, when(one.raised_ns))
             for one in found
         ]
-        columns = ("instrument", "interval", "bar's end", "condition", "values", "note", "raised")
-        print_table("Alerts", columns, rows, spare=("raised", "note", "interval"))
+        print_table("Alerts", ("id", "severity", "source", "subject", "text", "next", "raised"), rows, spare=("raised", "source"))
     if not found:
         sys.exit(ANSWER_IS_NO)
 
 
-@alerts.command("test")
-@click.option("--partition", help="As of this day, hour or minute, such as 2024-01-31T05:30; today (UTC) when left out.")
+@alerts.command("ack")
+@click.argument("ids", nargs=-1, required=True)
+@click.option("--by", help="Who has it in hand; the user of this machine when left out.")
+@click.option("--note", default="", help="What you are doing about it.")
 @JSON
-def test(partition: str | None, *, as_json: bool) -> None:
-    """Whether each line of the table can be read and holds in the last bar. Nothing is written; a line that is wrong ends with 65."""
-    from tradewinds.core.instant import to_date
-    from tradewinds.jobs.alerts import checked, table_of
+def ack(ids: tuple[str, ...], by: str | None, note: str, *, as_json: bool) -> None:
+    """Take alerts in hand: nothing more is sent about them, and nothing escalates. IDS: as they stand in the messages."""
+    import getpass
+
+    from tradewinds.app.output import print_json
     from tradewinds.wiring.house import open_house
 
     house = open_house()
-    context = house.context("alerts", "")
-    chosen = partition or to_date(house.clock.now_ns()).isoformat()
-    table = table_of(house.config)
-    wrong = dict(table.wrong)
-    told: list[dict[str, Any]] = []
-    for rule in table.rules:
-        try:
-            holds, seen = checked(context, rule, chosen)
-        except TradewindsError as error:
-            wrong[f"{rule.place} {rule.instrument}"] = str(error)
-            continue
-        told.append(
-            {
-                "place": rule.place, "instrument": rule.instrument, "condition": rule.condition.text, "interval": rule.interval,
-                "holds": holds, "values": seen.values(-1), "bar_ns": int(seen.event_ns[-1]),
-            }
-        )  # fmt: skip
+    name = by or getpass.getuser()
+    told = [house.ledger.outbox.acknowledge(one, by=name, at_ns=house.clock.now_ns(), face="command", note=note) for one in ids]
     if as_json:
-        print_json({"lines": [{**one, "bar_ns": when(one["bar_ns"])} for one in told], "wrong": wrong})
+        print_json({"acknowledged": [_told(one, house.ledger.outbox) for one in told]})
+        return
+    for one in told:
+        click.echo(f"{one.id} {one.alert.source} {one.alert.subject}: in the hands of {one.acknowledged_by}")
+
+
+@alerts.command("test")
+@click.argument("route", required=False)
+@click.option("--partition", help="Of the table: as of this day, hour or minute; today (UTC) when left out.")
+@JSON
+def test(route: str | None, partition: str | None, *, as_json: bool) -> None:
+    """Send a test message by ROUTE and say what came of it; without ROUTE look at each line of the table alerts.csv.
+
+    A route that did not take the message ends with exit code 1; of the table a wrong line ends with 65, and nothing is written.
+    """
+    from tradewinds.app.alerts_table import print_lines
+    from tradewinds.app.output import print_json
+    from tradewinds.wiring.alerting import send_test
+    from tradewinds.wiring.house import open_house
+
+    if route is None:
+        print_lines(partition, as_json=as_json)
+        return
+    if partition is not None:
+        raise Rejected(f"alerts test {route}: --partition {partition}, expected it without a route alone")
+    outcome = send_test(open_house(), route)
+    if as_json:
+        print_json({"route": route, "outcome": outcome.kind, "error": outcome.error or None})
     else:
-        rows = [
-            (one["place"], one["instrument"], one["interval"], one["condition"], one["holds"], _figures(one["values"]), when(one["bar_ns"]))
-            for one in told
-        ]
-        columns = ("line", "instrument", "interval", "condition", "holds", "values", "bar's end")
-        print_table("Lines", columns, rows, spare=("bar's end", "interval"))
-        for place, reason in wrong.items():
-            click.echo(f"{place}: {reason}")
-    sys.exit(DataFault.exit_code if wrong else 0)
+        click.echo(f"{route}: {'told' if outcome.kind == 'told' else f'not told: {outcome.error}'}")
+    if outcome.kind != "told":
+        sys.exit(ANSWER_IS_NO)
 
 
-def _figures(values: Any) -> str:
-    return ", ".join(f"{name} {'-' if value is None else f'{value:.6g}'}" for name, value in values.items())
+def _told(one: RaisedAlert, outbox: AlertOutbox) -> dict[str, object]:
+    from tradewinds.app.output import when
 
-
-def _plain(one: object) -> Any:
-    from tradewinds.app.output import plain
-
-    return plain(one)
+    return {
+        "id": one.id, "severity": one.alert.severity, "source": one.alert.source, "subject": one.alert.subject, "text": one.alert.text,
+        "next": one.alert.next_command, "raised": when(one.raised_ns), "acknowledged_by": one.acknowledged_by,
+        "routes": {found.route: found.state for found in outbox.deliveries(one.id)},
+    }  # fmt: skip

@@ -84,9 +84,12 @@ def run(context: Context, partition: str, params: Mapping[str, Any]) -> JobResul
 
 
 def table_of(config: Config) -> Rules:
-    """The workspace's table; raises Rejected where there is none or it cannot be read."""
+    """The workspace's table; raises Rejected where it cannot be read, or there is none and nothing but it is configured."""
     settings = config.alerts or AlertsConfig()
-    return rules_of(Path(config.workspace or ".") / settings.file)
+    place = Path(config.workspace or ".") / settings.file
+    if settings.routes and settings.file == AlertsConfig().file and not place.exists():  # routes alone: nobody wrote a table
+        return Rules((), {})
+    return rules_of(place)
 
 
 def look(context: Context, rule: Rule, partition: str, *, since_ns: int | None = None) -> Look:

@@ -140,16 +140,86 @@ class AccountConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RouteConfig:
+    """Where alerts go. Its address is a secret: TRADEWINDS_ALERTS__ROUTES__<NAME>__URL, or `..._FILE` naming a file.
+
+    severities, sources: what it takes; no sources are all. summary: whether it gets the summary of the day. quiet_hours: such as
+    22:00-07:00 by the clocks of `zone`. escalate_to: the route that is told when nobody acknowledged within `escalate_minutes`.
+    messages_max: within `window_minutes`; what is beyond becomes a digest.
+    """
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+    severities: tuple[Literal["info", "warning", "critical"], ...] = ("info", "warning", "critical")
+    sources: tuple[str, ...] = ()
+    summary: bool = False
+    quiet_hours: str | None = None
+    zone: str | None = None
+    escalate_to: str | None = None
+    escalate_minutes: float = 15.0
+    escalate_severities: tuple[Literal["info", "warning", "critical"], ...] = ("critical",)
+    messages_max: int = 10
+    window_minutes: float = 10.0
+    attempts_max: int = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchConfig:
+    """What is told. refusals, refusal_minutes: so many orders refused by one rule of an account in that time. late_hours: a run that has
+    not ended by then. expected: job -> hours within which a run of it has to end well. silent_s: without a heartbeat of a process.
+    """
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+    refusals: int = 5
+    refusal_minutes: float = 10.0
+    late_hours: float = 6.0
+    expected: Mapping[str, float] = field(default_factory=dict)
+    silent_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TelegramConfig:
+    """The bot that answers people. Its token is a secret: TRADEWINDS_ALERTS__TELEGRAM__TOKEN, or `..._FILE` naming a file.
+
+    users: Telegram's id of a person -> name of a user of Tradewinds, whose role says what the person may do. api: address of the Bot API.
+    """
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+    users: Mapping[int, str] = field(default_factory=dict)
+    api: str = "https://api.telegram.org"
+    confirm_within_s: float = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AlertsConfig:
     """Alerts on conditions: the table of the workspace, and when it is looked at: after bars were published, or by a cron expression.
 
-    hook: `module:function`, which is called with each new alert.
+    hook: `module:function`, which is called with each new alert. routes: where alerts of every kind go, by name. watch: what is one.
+    summary: the time of the summary of the day by the clocks of `zone`, such as 07:30.
     """
 
     __pydantic_config__: ClassVar[Any] = _STRICT
     file: str = "alerts.csv"
     schedule: str | None = None
     hook: str | None = None
+    routes: Mapping[str, RouteConfig] = field(default_factory=dict)
+    watch: WatchConfig = WatchConfig()
+    summary: str | int | None = None
+    zone: str = "UTC"
+    telegram: TelegramConfig | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AirflowConfig:
+    """Where Airflow's tasks run: in processes of the scheduler (`local`), or on `celery_workers` workers that share `slots` tasks at once.
+
+    broker_url: a Redis of your own for Celery, by environment where it holds a password; None starts one on this machine.
+    """
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+    executor: Literal["local", "celery"] = "local"
+    slots: int = 4
+    celery_workers: int = 2
+    broker_url: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +258,7 @@ class Config:
     research: Mapping[str, ResearchConfig] = field(default_factory=dict)
     models: Mapping[str, ModelConfig] = field(default_factory=dict)
     alerts: AlertsConfig | None = None
+    airflow: AirflowConfig = AirflowConfig()
     schedules: Mapping[str, str] = field(default_factory=dict)
     calendars: tuple[str, ...] = ()
     retention_days: int = 30

@@ -111,11 +111,12 @@ def batches(due: Sequence[Delivery], route: Route, spent: Spent) -> list[tuple[D
     Deliveries that were in one message before stay in it, and cost no further message.
     """
     begun: dict[str, list[Delivery]] = {}
+    due = sorted(due, key=lambda one: (-rank(one.raised.alert.severity), one.first_ns, one.raised.id))
     for one in due:
         if one.message:
             begun.setdefault(one.message, []).append(one)
     found = [tuple(rows) for rows in begun.values()]
-    fresh = sorted((one for one in due if not one.message), key=lambda one: (-rank(one.raised.alert.severity), one.first_ns, one.raised.id))
+    fresh = [one for one in due if not one.message]
     for is_critical, used in ((True, spent.critical), (False, spent.other)):
         found += _within([one for one in fresh if one.is_critical is is_critical], route.messages_max - used)
     return found

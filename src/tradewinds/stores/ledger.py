@@ -15,6 +15,7 @@ from tradewinds.core.observation import Capability, Finding
 from tradewinds.core.record import DECISIONS, Bookmark, Decision, Exchange, Hold, JobRun, Member, RunResult, Universe
 from tradewinds.stores import ledger_backtests, ledger_findings, ledger_instruments, ledger_migration, ledger_runs
 from tradewinds.stores.ledger_acts import ActLedger
+from tradewinds.stores.ledger_alerts import AlertOutbox
 from tradewinds.stores.ledger_backtests import BacktestFilter, BacktestRun, BacktestTable, StoredBacktest
 from tradewinds.stores.ledger_candidates import AlertLedger, CandidateLedger
 from tradewinds.stores.ledger_database import Database
@@ -75,6 +76,11 @@ class Ledger:
     def alerts(self) -> AlertLedger:
         """Alerts on conditions."""
         return AlertLedger(self.database)
+
+    @property
+    def outbox(self) -> AlertOutbox:
+        """Alerts for people, on their way to them."""
+        return AlertOutbox(self.database)
 
     @property
     def people(self) -> PeopleLedger:

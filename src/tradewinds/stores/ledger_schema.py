@@ -17,7 +17,7 @@ from sqlalchemy.types import TypeEngine
 from tradewinds.core.money import plain
 
 VERSION_TABLE = "ledger_version"  # not Alembic's own name: Airflow's tables may share the database
-HEAD = "0006"
+HEAD = "0007"
 
 metadata = sa.MetaData(
     naming_convention={

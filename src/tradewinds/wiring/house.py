@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from tradewinds.stores.ledger import Ledger
     from tradewinds.stores.model_registry import ModelRegistry
     from tradewinds.wire.http import HttpClient
+    from tradewinds.wiring.alerting import Alarm
 
 __all__ = ["House", "check_ready", "load_config", "open_house", "run_job", "vendor_of_file"]
 
@@ -86,6 +87,13 @@ class House:
         ledger = Ledger(url)
         ledger.migrate()
         return ledger
+
+    @cached_property
+    def alerts(self) -> Alarm:
+        """Raises alerts for people into the ledger's outbox."""
+        from tradewinds.wiring.alerting import Alarm
+
+        return Alarm(lambda: self.ledger.outbox, self.clock)
 
     @cached_property
     def http(self) -> HttpClient:

@@ -28,7 +28,9 @@ PREFIX = "TRADEWINDS_"
 _PLAIN = ("HOME", "CONFIG", "SHARED_DATA")
 # Sections whose entries stand alone; vendors first, because the others ask them.
 _APART = ("vendors", "crypto", "equities", "datasets", "accounts", "research", "models")
-_SECRETS = {"accounts": ("key", "secret", "password"), "guard": ("key", "secret", "password")}  # in other sections `secret` alone
+_SECRETS = {
+    "accounts": ("key", "secret", "password"), "guard": ("key", "secret", "password"), "alerts": ("url", "token")
+}  # fmt: skip # in other sections `secret` alone
 _VENDOR_KEYS = ("vendor", "archive", "rest", "funding", "source")
 _URL_ALIASES = {"binance": "binance_rest"}
 
@@ -214,6 +216,8 @@ def _complaint(first: Mapping[str, Any], place: Path | None) -> str:
 
 def _unknown(place: Sequence[object]) -> str:
     """`unknown key`, with the nearest that is one where some is near."""
+    if place[0] == "alerts" and place[-1] in _SECRETS["alerts"]:
+        return f"unknown key; a secret comes from {PREFIX}{'__'.join(str(part).upper() for part in place)} or its _FILE"
     near = difflib.get_close_matches(str(place[-1]), _keys_at(place[:-1]), n=1)
     if place[0] == "accounts" and place[-1] in _SECRETS["accounts"]:
         return f"unknown key; a secret comes from {PREFIX}ACCOUNTS__{str(place[1]).upper()}__{str(place[-1]).upper()} or its _FILE"

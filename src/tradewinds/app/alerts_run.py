@@ -1,0 +1,87 @@
+"""The process of `tradewinds alerts run`: one step of the alert desk each second, and its heartbeat.
+
+A second process for the same home is refused. It ends on SIGTERM or SIGINT, after what is on its way to a receiver has ended.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tradewinds.app.output import log
+from tradewinds.core.errors import Rejected
+from tradewinds.core.instant import text
+
+if TYPE_CHECKING:
+    from tradewinds.wiring.house import House
+
+STEP_EVERY_S = 1.0
+
+
+def alerts_beat(home: Path) -> Path:
+    """Where the process says that it lives."""
+    return home / "up" / "alerts.json"
+
+
+def run_once() -> None:
+    """One step, and the end of what it sent."""
+    from tradewinds.wiring.alerting import alert_desk
+    from tradewinds.wiring.house import open_house
+
+    house = open_house()
+    with _alone(house):
+        desk = alert_desk(house, say=log)
+        desk.step()
+        desk.close()
+
+
+def run_until_told() -> None:
+    """Steps until SIGTERM or SIGINT."""
+    from tradewinds.wiring.house import open_house
+
+    house = open_house()
+    ending = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ending.set())
+    with _alone(house):
+        serve(house, ending)
+
+
+def serve(house: House, ending: threading.Event, *, every_s: float = STEP_EVERY_S) -> None:
+    """Steps until `ending` is set."""
+    from tradewinds.live.guard_process import Heartbeat
+    from tradewinds.wiring.alerting import alert_desk
+
+    desk = alert_desk(house, say=log)
+    heartbeat = Heartbeat(alerts_beat(house.home))
+    log(f"alerts: {len(desk.senders)} of {len(desk.routes)} routes have an address: {', '.join(sorted(desk.senders)) or 'none'}")
+    try:
+        while True:
+            desk.step()
+            heartbeat.beat({"routes": sorted(desk.senders)})
+            if ending.wait(every_s):
+                return
+    finally:
+        desk.close()
+        heartbeat.rest()
+
+
+@contextmanager
+def _alone(house: House) -> Iterator[None]:
+    """Hold the lease of this home's alerts; raises Rejected while another process does."""
+    from tradewinds.live.lease import Leases
+
+    leases = Leases(house.home / "up" / "leases", {"pid": os.getpid(), "since": text(house.clock.now_ns())})
+    try:
+        leases.take("alerts", ["of this home"])
+    except Rejected:
+        raise Rejected(f"alerts run: another process brings the alerts of {house.home} to people already, expected one") from None
+    try:
+        yield
+    finally:
+        leases.release()
