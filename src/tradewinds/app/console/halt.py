@@ -6,7 +6,6 @@ from typing import Any
 
 from nicegui import ui
 
-from tradewinds.app.console import deeds
 from tradewinds.app.console.markup import tag
 from tradewinds.app.console.visit import Visit, button, show
 
@@ -25,7 +24,8 @@ def halt_button(visit: Visit) -> None:
         flatten = ui.checkbox("Close every position too, at the market")
 
         async def halt() -> None:
-            await visit.act(lambda: deeds.halt(visit, str(reason.value or ""), flatten=bool(flatten.value)), _said)
+            words = {"reason": str(reason.value or "").strip() or "no reason given", "flatten": bool(flatten.value)}
+            await visit.do("halt", words, done=_said)
             dialog.close()
 
         with ui.element("div").classes("row-of"):
@@ -42,5 +42,7 @@ def halt_button(visit: Visit) -> None:
         pressed.props("disabled")
 
 
-def _said(told: Any) -> str:
-    return str(told) if isinstance(told, str) else "Halted."
+def _said(told: dict[str, Any]) -> str:
+    return (
+        "Halted; no order is open." if told.get("is_clear") else "Halted, but ORDERS MAY BE OPEN. Halt again, or cancel them at the broker."
+    )

@@ -1,6 +1,6 @@
 """One console in one process: its pages, and the way in.
 
-1. `make_console` remembers house and door, registers the pages once, and mounts NiceGUI into the application it is given.
+1. `make_console` remembers the house, registers the pages once, and mounts NiceGUI into the application it is given.
 2. A page without a session leads to `/sign-in`, a plain form that needs no script; a session is a cookie that scripts cannot read and
    other sites cannot make a browser send.
 3. Scripts, styles, fonts and charts come from this process.
@@ -19,8 +19,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from nicegui import app as nicegui_app
 from nicegui import ui
 
-from tradewinds.app.console import pages
-from tradewinds.app.console.door import COOKIE, Door
+from tradewinds.app.console import door, pages
+from tradewinds.app.console.door import COOKIE
 from tradewinds.app.console.frame import PAGES, Page, frame
 from tradewinds.app.console.sign_in import sign_in_page
 from tradewinds.app.console.visit import TROUBLE, Console, Visit, show, trouble
@@ -40,14 +40,14 @@ _standing: dict[str, Console] = {}
 
 
 def make_console(
-    app: FastAPI, house: House, *, door: Door, links: Mapping[str, str] | None = None, is_secure: bool = False, with_sign_in: bool = True
+    app: FastAPI, house: House, *, links: Mapping[str, str] | None = None, is_secure: bool = False, with_sign_in: bool = True
 ) -> Console:
     """Mount the console under / of this application; call it after every other route is there.
 
     links: pages elsewhere (Airflow, MLflow, Superset, Jupyter), name -> address. is_secure: the address people use is https, so that the
     cookie never travels without it. with_sign_in: False where the application has /sign-in and /sign-out itself.
     """
-    console = Console(house, door, dict(links or {}))
+    console = Console(house, dict(links or {}))
     _standing["console"] = console
     house.ledger  # noqa: B018 - opened and migrated once, before threads ask for it
     assert pages.ALL
@@ -69,7 +69,7 @@ def _asked_for(one: Page) -> Any:
         console = _standing["console"]
         token = request.cookies.get(COOKIE, "")
         address = request.client.host if request.client else ""
-        visitor = await asyncio.to_thread(console.door.visitor, token, address=address) if token else None
+        visitor = await asyncio.to_thread(door.visitor, console.house, token, address=address) if token else None
         if visitor is None:
             place = one.path + (f"?{request.url.query}" if request.url.query else "")
             return RedirectResponse(f"{SIGN_IN}?next={_quoted(place)}", status_code=303)
@@ -98,7 +98,7 @@ def _add_sign_in(app: FastAPI, console: Console, *, is_secure: bool) -> None:
         place = _within(given.get("next", "/"))
         address = request.client.host if request.client else ""
         try:
-            token = await asyncio.to_thread(console.door.enter, given.get("name", ""), given.get("password", ""), address=address)
+            token = await asyncio.to_thread(door.enter, console.house, given.get("name", ""), given.get("password", ""), address=address)
         except TradewindsError as error:
             return HTMLResponse(sign_in_page(place, str(error), given.get("name", "")), status_code=401, headers=_HEADERS)
         answer = RedirectResponse(place, status_code=303)
@@ -109,7 +109,7 @@ def _add_sign_in(app: FastAPI, console: Console, *, is_secure: bool) -> None:
     async def leave(request: Request) -> Response:
         if not _is_own(request):
             return Response(status_code=403)
-        await asyncio.to_thread(console.door.leave, request.cookies.get(COOKIE, ""))
+        await asyncio.to_thread(door.leave, console.house, request.cookies.get(COOKIE, ""))
         answer = RedirectResponse(SIGN_IN, status_code=303)
         answer.delete_cookie(COOKIE, path="/")
         return answer

@@ -117,7 +117,7 @@ def table(
 
 def facts(rows: Mapping[str, object]) -> Markup:
     """Names with their values, one a line."""
-    return tag("dl", *(joined((tag("dt", name), tag("dd", value))) for name, value in rows.items()), class_="facts")
+    return tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in rows.items()), class_="facts")
 
 
 def tiles(rows: Iterable[tuple[str, object, str]]) -> Markup:

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from nicegui import ui
 
-from tradewinds.app.console.door import Door
+from tradewinds.app.console import door
+from tradewinds.app.console.door import FACE
 from tradewinds.app.console.markup import Markup, tag
 from tradewinds.core.errors import TradewindsError
 from tradewinds.people.role import Permission
 from tradewinds.people.token import Principal
+from tradewinds.wiring.desk import acts
 
 if TYPE_CHECKING:
     from tradewinds.wiring.house import House
@@ -34,7 +36,6 @@ class Console:
     """What every page of one console stands on. links: pages elsewhere, name -> address."""
 
     house: House
-    door: Door
     links: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -61,18 +62,33 @@ class Visit:
         """The answer, found in a thread."""
         return await asyncio.to_thread(question, *given, **named)
 
-    async def act(self, deed: Callable[[], Any], done: str | Callable[[Any], str]) -> Any:
-        """Do something in a thread and say how it ended; None where it was refused or the session is over."""
-        if await asyncio.to_thread(self.console.door.visitor, self.token) is None:
+    async def do(self, act: str, words: Mapping[str, Any], *, done: str | Callable[[dict[str, Any]], str] = "") -> dict[str, Any] | None:
+        """Do an act of `wiring.desk.acts` as this person, and say how it ended; None where it was refused or the session is over."""
+        return await self._tried(lambda who: acts.do(self.house, who, act, words, face=FACE), done)
+
+    async def answer(self, request: str, *, is_given: bool, note: str = "") -> dict[str, Any] | None:
+        """Confirm or decline what another person asked for."""
+        word = "Confirmed." if is_given else "Declined."
+        return await self._tried(lambda who: acts.answer(self.house, who, request, is_given=is_given, note=note, face=FACE), word)
+
+    async def _tried(
+        self, deed: Callable[[Principal], dict[str, Any]], done: str | Callable[[dict[str, Any]], str]
+    ) -> dict[str, Any] | None:
+        who = await asyncio.to_thread(door.visitor, self.house, self.token, address=self.address)
+        if who is None:
             ui.navigate.to("/sign-in")
             return None
         try:
-            result = await asyncio.to_thread(deed)
+            told = await asyncio.to_thread(deed, who)
         except TROUBLE as error:
             ui.notify(f"{type(error).__name__}: {error}", type="negative", multi_line=True, timeout=12_000, close_button="Close")
             return None
-        ui.notify(done if isinstance(done, str) else done(result), type="positive", multi_line=True)
-        return result if result is not None else True
+        if "request" in told and "waits_for" in told:
+            said = f"Asked for. It waits for a second person: {told['waits_for']}"
+        else:
+            said = (done if isinstance(done, str) else done(told)) or "Done."
+        ui.notify(said, type="positive", multi_line=True)
+        return told
 
 
 class Live:
