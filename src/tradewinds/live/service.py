@@ -57,7 +57,10 @@ class Pulse(Protocol):
 
 
 class TradingService:
-    """Runs accounts. `say` tells a person one line at a time; `alert` is called once for each alert, never for replayed ones."""
+    """Runs accounts. `say` tells a person one line at a time; `alert` is called once for each alert, never for replayed ones.
+
+    stepped: called with each step that became durable, never with replayed ones.
+    """
 
     def __init__(
         self,
@@ -70,6 +73,7 @@ class TradingService:
         feed: Feed | None = None,
         say: Callable[[str], None] = lambda line: None,
         alert: Alert = lambda account, alerted, time_ns: None,
+        stepped: Callable[[str, Entry], None] = lambda account, entry: None,
     ) -> None:
         self.clock = clock
         self.epoch = epoch
@@ -83,6 +87,7 @@ class TradingService:
         self._feed = feed
         self._say = say
         self._alert = alert
+        self._tell_step = stepped
         self._missing: set[str] = set()  # accounts that were told of as not trading
         self._acknowledged: dict[str, int] = {}
         self._judging: dict[str, list[asyncio.Future[Verdict]]] = {}
@@ -207,6 +212,7 @@ class TradingService:
             trader = self.traders.get(account)
             if trader is None or trader.is_replaying:
                 return
+            self._tell_step(account, entry)
             for record in entry.records:
                 if isinstance(record, Alerted):
                     self._warn(account, record, entry.time_ns)

@@ -37,6 +37,8 @@ from tradewinds.live.replay import BarClock, ReplayFeed
 from tradewinds.live.service import Feed, TradingService
 from tradewinds.live.shadow import ReadOnlyBroker
 from tradewinds.live.trader import Hooks, Parts, Published, TraderPlan
+from tradewinds.live.watch import Watch
+from tradewinds.live.watched import Notes, Stepped, Warned, WatchedBroker, WatchedFeed, WatchedJournal
 from tradewinds.risk.limits import Gate
 from tradewinds.trading.books import Books
 from tradewinds.trading.engine import Engine
@@ -57,6 +59,7 @@ from tradewinds.wiring.trade_hours import CalendarHours, day_of
 from tradewinds.wiring.trade_limits import LimitWatch
 from tradewinds.wiring.trade_projection import ProjectionKeeper
 from tradewinds.wiring.trade_rates import RateWatch, rates_by_instrument, rates_now
+from tradewinds.wiring.watching import Watching, watching_of
 
 if TYPE_CHECKING:
     from tradewinds.stores.ledger_trading import TradingLedger
@@ -84,6 +87,9 @@ class Assembled:
     projection: ProjectionKeeper
     accounts: tuple[str, ...]
     strategies: tuple[str, ...]
+    watching: Watching
+    watch: Watch
+    say: Say = lambda line: None
     _open: ExitStack = field(default_factory=ExitStack)
 
     def lock(self) -> None:
@@ -101,7 +107,8 @@ class Assembled:
             loop.add_signal_handler(number, self.service.stop)
         timer = None if until_s is None else loop.call_later(until_s, self.service.stop)
         await control.start()
-        watching = [loop.create_task(one.run(self.service)) for one in (self.limits, self.rates, self.rehearsal)]
+        self.watching.serve(self.say)
+        watching = [loop.create_task(one.run(self.service)) for one in (self.limits, self.rates, self.rehearsal, self.watch)]
         self.projection.start()
         try:
             await self.service.run()
@@ -118,6 +125,7 @@ class Assembled:
 
     def close(self) -> None:
         """Give back leases and files."""
+        self.watching.close()
         self.leases.release()
         self._open.close()
 
@@ -139,8 +147,10 @@ def assemble(
     clock: Clock = house.clock if bars is None else BarClock(bars[0].end_ns - 1)
     history = HouseHistory(house, {one.name: _need(one, known) for one in plan.strategies})
     limits = LimitWatch(house, plan.accounts, say)
-    plans = [_trader(house, one, known, clock, epoch, history, bars, make_broker, limits) for one in plan.accounts.values()]
     run = f"{text(house.clock.now_ns())} {os.getpid()}"
+    watching = watching_of(house.home, "trade", run=run, clock=clock)
+    noted = watching.notes
+    plans = [_trader(house, one, known, clock, epoch, history, bars, make_broker, limits, noted) for one in plan.accounts.values()]
     begins = _begins(history, _needs(plan, known), clock)
     feed: Feed | None = None
     if bars is not None:
@@ -148,8 +158,10 @@ def assemble(
     elif has_feed:
         feed = feed_of(house, plans, known, clock, say, begins)
     service = TradingService(
-        plans, clock=clock, epoch=epoch, pulse=Heartbeat(service_path(house.home)), feed=feed, say=say,
-        started=lambda one: Started(run, __version__, one.mode, one.strategies), alert=_alert_file(house.home),
+        plans, clock=clock, epoch=epoch, pulse=Heartbeat(service_path(house.home)), say=say,
+        feed=None if feed is None else WatchedFeed(feed, clock, noted),
+        started=lambda one: Started(run, __version__, one.mode, one.strategies), alert=_alert_file(house.home, noted),
+        stepped=lambda account, entry: noted.append(Stepped(account, entry)),
     )  # fmt: skip
     if isinstance(feed, ReplayFeed):
         feed.is_idle = partial(_is_at_rest, service)
@@ -169,6 +181,9 @@ def assemble(
         projection,
         tuple(plan.accounts),
         tuple(one.name for one in plan.strategies),
+        watching,
+        Watch(noted, watching.metrics, epoch, log=watching.log, traces=watching.traces),
+        say,
         stack,
     )
 
@@ -193,7 +208,7 @@ def journal_of(account: TradedAccount, home: Path) -> JournalStore:
 
 def _trader(
     house: House, plan: AccountPlan, known: Mapping[str, Instrument], clock: Clock, epoch: HaltEpoch, history: HouseHistory,
-    bars: Sequence[BarsClosed] | None, make_broker: MakeBroker, limits: LimitWatch,
+    bars: Sequence[BarsClosed] | None, make_broker: MakeBroker, limits: LimitWatch, noted: Notes,
 ) -> TraderPlan:  # fmt: skip
     account = plan.account
     mine = {name: known[name] for name in plan.instruments}
@@ -227,9 +242,11 @@ def _trader(
             broker, simulate = ReadOnlyBroker(broker), _nothing
         engine = engine_of(plan, hosted, broker.capability, mine, others)
         cores.append(engine)
+        watched = WatchedBroker(broker, account.name, clock, noted)
         loop = AccountLoop(
-            engine, journal, broker, clock, epoch.epoch, listen=hooks.listen, acknowledge=hooks.acknowledge, epoch_every_s=EPOCH_EVERY_S,
-            alert=hooks.alert, route=hooks.route, claims=partial(claims_of, house.home, account.name),
+            engine, WatchedJournal(journal, account.name, clock, noted), watched, clock, epoch.epoch, listen=hooks.listen,
+            acknowledge=hooks.acknowledge, epoch_every_s=EPOCH_EVERY_S, alert=hooks.alert, route=hooks.route,
+            claims=partial(claims_of, house.home, account.name),
         )  # fmt: skip
         try:
             limits.put_in_force(account.name, loop.put)
@@ -384,11 +401,12 @@ def _is_at_rest(service: TradingService) -> bool:
     return service.is_idle() and all(one.settled.is_set() for one in service.traders.values())
 
 
-def _alert_file(home: Path) -> Callable[[str, Alerted, int], None]:
-    """Keeps alerts as JSON lines in `<home>/trade/alerts.jsonl`."""
+def _alert_file(home: Path, noted: Notes) -> Callable[[str, Alerted, int], None]:
+    """Keeps alerts as JSON lines in `<home>/trade/alerts.jsonl`, and notes them."""
     path = home / "trade" / "alerts.jsonl"
 
     def keep(account: str, alerted: Alerted, time_ns: int) -> None:
+        noted.append(Warned(account, alerted.severity, alerted.text, time_ns))
         row = {"at": text(time_ns), "account": account, "severity": alerted.severity, "text": alerted.text}
         with suppress(OSError), path.open("a", encoding="utf-8") as file:  # a full disk: it was said all the same
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
