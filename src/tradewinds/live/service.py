@@ -262,8 +262,9 @@ class TradingService:
         is_written = True
         while True:
             accounts = {name: trader.state for name, trader in self.traders.items()}
+            links = {name: trader.books.link for name, trader in self.traders.items()}
             try:
-                self._pulse.beat({"accounts": accounts, "since": text(self.started_ns)})
+                self._pulse.beat({"accounts": accounts, "links": links, "since": text(self.started_ns)})
                 is_written = True
             except OSError as error:  # a full disk: what trades goes on; the guard halts where it sees no heartbeat for long
                 if is_written:
