@@ -73,11 +73,13 @@ def candles(
     return {
         **_frame(""),
         "xAxis": {
-            "type": "category", "data": names, "axisLabel": {"color": SOFT, "hideOverlap": True}, "axisLine": {"lineStyle": {"color": LINE}},
+            "type": "category", "data": names, "axisLabel": {"color": SOFT, "hideOverlap": True},
+            "axisLine": {"lineStyle": {"color": LINE}},
         },
         "series": [
             {
-                "name": "price", "type": "candlestick", "data": [[one[1], one[4], one[3], one[2]] for one in rows], "animation": False,
+                "name": "price", "type": "candlestick", "data": [[one[1], one[4], one[3], one[2]] for one in rows],
+                "animation": False,
                 "itemStyle": {"color": UP, "color0": DOWN, "borderColor": UP, "borderColor0": DOWN},
                 **({"markLine": line} if line else {}),
             },

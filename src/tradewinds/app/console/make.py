@@ -25,6 +25,7 @@ from tradewinds.app.console.frame import PAGES, Page, frame
 from tradewinds.app.console.sign_in import sign_in_page
 from tradewinds.app.console.visit import TROUBLE, Console, Visit, show, trouble
 from tradewinds.core.errors import TradewindsError
+from tradewinds.wiring.desk.seen_bars import SeenBars
 
 if TYPE_CHECKING:
     from tradewinds.wiring.house import House
@@ -47,7 +48,7 @@ def make_console(
     links: pages elsewhere (Airflow, MLflow, Superset, Jupyter), name -> address. is_secure: the address people use is https, so that the
     cookie never travels without it. with_sign_in: False where the application has /sign-in and /sign-out itself.
     """
-    console = Console(house, dict(links or {}))
+    console = Console(house, SeenBars(house), dict(links or {}))
     _standing["console"] = console
     house.ledger  # noqa: B018 - opened and migrated once, before threads ask for it
     assert pages.ALL

@@ -20,6 +20,7 @@ from tradewinds.core.errors import TradewindsError
 from tradewinds.people.role import Permission
 from tradewinds.people.token import Principal
 from tradewinds.wiring.desk import acts
+from tradewinds.wiring.desk.seen_bars import SeenBars
 
 if TYPE_CHECKING:
     from tradewinds.wiring.house import House
@@ -36,6 +37,7 @@ class Console:
     """What every page of one console stands on. links: pages elsewhere, name -> address."""
 
     house: House
+    seen: SeenBars
     links: Mapping[str, str] = field(default_factory=dict)
 
 
