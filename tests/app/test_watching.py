@@ -180,3 +180,28 @@ def test_one_trace_leads_from_the_bar_to_the_fill_and_the_log_tells_the_same_ord
     assert filled["run"]
     written = b"".join(path.read_bytes() for path in sorted(firm.home.rglob("*")) if path.is_file())
     assert CANARY.encode() not in written + b"".join(bodies)
+
+
+def test_a_run_of_a_job_stands_in_the_log_and_is_a_trace(firm: Firm, collector: tuple[str, list[bytes]]) -> None:
+    address, bodies = collector
+    firm.environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = address
+
+    firm.tell("job", "run", "compact", "--partition", "2026-01-02", code=99)  # an empty lake has nothing to compact
+
+    started, ended = last_rows(firm.home, LogFilter(process="job"), 10)
+    assert (started["event"], started["job"], ended["event"], ended["state"]) == ("job started", "compact", "job ended", "nothing")
+    assert started["run"] == ended["run"]
+    request = ExportTraceServiceRequest()
+    request.ParseFromString(bodies[-1])
+    ((span,),) = [scope.spans for each in request.resource_spans for scope in each.scope_spans]
+    assert span.name == "job compact"
+    assert {one.key: one.value.string_value for one in span.attributes}["state"] == "nothing"
+
+
+def test_a_job_that_fails_says_why_without_secrets(firm: Firm) -> None:
+    firm.tell("job", "run", "evening", "--partition", "2026-01-02", "--param", f"account={CANARY}", code=2)
+
+    rows = last_rows(firm.home, LogFilter(process="job"), 10)
+    assert rows[-1]["event"] == "job failed"
+    assert rows[-1]["level"] == "error"
+    assert CANARY not in json.dumps(rows)

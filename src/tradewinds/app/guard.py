@@ -128,13 +128,17 @@ async def _once(house: House, accounts: list[GuardedAccount], broken: Mapping[st
 
 async def _watch(house: House, accounts: list[GuardedAccount], stale_s: float) -> None:
     from tradewinds.app.output import log
+    from tradewinds.app.watched import watched
     from tradewinds.live.epoch import open_epoch
     from tradewinds.live.guard import Guard
     from tradewinds.live.guard_process import kill
     from tradewinds.live.guard_run import run_guard
 
-    with open_epoch(house.home) as epoch:
-        one = Guard(accounts, house.clock, epoch, simulated=simulated(house), say=log, kill=kill)
+    with open_epoch(house.home) as epoch, watched(house.home, "guard") as told:
+        for found in accounts:
+            told.metrics.gauge("tradewinds_guard_watching", found.name).set(1)
+        halts = told.metrics.counter("tradewinds_guard_halts_total")
+        one = Guard(accounts, house.clock, epoch, simulated=simulated(house), say=log, kill=kill, halted=halts.inc)
         watching = asyncio.ensure_future(run_guard(one, house.home, stale_s=stale_s))
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, watching.cancel)

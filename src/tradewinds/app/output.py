@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -17,6 +17,7 @@ from tradewinds.core.instant import text
 
 WIDTH_OUTSIDE_A_TERMINAL = 160
 FOLDS_FROM = 16  # narrower text is never folded; wider text may be folded down to this
+_keep: Callable[[str], None] | None = None
 _GAP = 2  # between columns: one space, and one of the box
 
 
@@ -98,8 +99,16 @@ def visible(told: str) -> str:
 
 
 def log(message: str) -> None:
-    """A line on standard error."""
+    """A line on standard error, and in the structured log of a process that keeps one."""
     click.echo(visible(message), err=True)
+    if _keep is not None:
+        _keep(message)
+
+
+def keep_log(keep: Callable[[str], None] | None) -> None:
+    """From now on what is logged goes here too; None: no longer."""
+    global _keep
+    _keep = keep
 
 
 def when(instant_ns: int | None) -> str:

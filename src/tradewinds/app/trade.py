@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 RUN = "run"
+_ALERT = re.compile(r"(info|warning|critical): account ")  # stands in the structured log as an alert, with its account
 
 # name -> (module:attribute, one line for --help)
 ACTS: dict[str, tuple[str, str]] = {
@@ -100,6 +102,7 @@ def run(
     import asyncio
 
     from tradewinds.app.output import log
+    from tradewinds.app.watched import kept
     from tradewinds.core.errors import Rejected
     from tradewinds.wiring.house import open_house
     from tradewinds.wiring.trade import plan
@@ -120,7 +123,8 @@ def run(
     made = assemble(house, planned, data=data, say=log)
     try:
         made.lock()
-        asyncio.run(made.run(until_s=run_for_s))
+        with kept(made.watching.log, lambda message: _ALERT.match(message) is None):
+            asyncio.run(made.run(until_s=run_for_s))
     finally:
         made.close()
     if as_json:

@@ -86,7 +86,10 @@ class Cleared:
 
 
 class Guard:
-    """Watches over accounts. simulated: names of others, at which nothing can be open. `kill` ends who wrote a heartbeat."""
+    """Watches over accounts. simulated: names of others, at which nothing can be open. `kill` ends who wrote a heartbeat.
+
+    halted: told of each halt.
+    """
 
     def __init__(
         self,
@@ -97,6 +100,7 @@ class Guard:
         simulated: Sequence[str] = (),
         say: Callable[[str], None] = lambda line: None,
         kill: Callable[[Beat], str] = lambda beat: "alive",
+        halted: Callable[[], None] = lambda: None,
     ) -> None:
         self.accounts = {one.name: one for one in accounts}
         self._clock = clock
@@ -104,6 +108,7 @@ class Guard:
         self._simulated = tuple(simulated)
         self._say = say
         self._kill = kill
+        self._halted = halted
         self._gate = ReduceGate()
         self._one_at_a_time = asyncio.Lock()
 
@@ -125,6 +130,7 @@ class Guard:
             done = await asyncio.gather(
                 *(self._clear(one, Controlled("halt", by, reason, epoch=epoch), flatten=flatten) for one in self.accounts.values())
             )
+        self._halted()
         return dict(zip(self.accounts, done, strict=True)) | {name: Cleared(open=[]) for name in self._simulated}
 
     async def watch(self, beat: Callable[[], Beat | None], stale_s: float = STALE_S) -> None:

@@ -30,6 +30,7 @@ from tradewinds.jobs.context import Context
 from tradewinds.jobs.plan import JobResult, Readiness
 from tradewinds.wiring.calendars import stand_calendars
 from tradewinds.wiring.clock import FileClock, ReplayClock, SystemClock, running_clock
+from tradewinds.wiring.job_watching import job_watched
 from tradewinds.wiring.settings import find_config, load_config, secret_of
 
 if TYPE_CHECKING:
@@ -299,9 +300,11 @@ def run_job(
         context = _with_progress(context, progress)
     row = chosen.ledger.start_run(name, partition, started_ns=chosen.clock.now_ns(), log=log_link, airflow_run=airflow_run)
     try:
-        result = function(context, partition, given)
-        if not isinstance(result, JobResult):
-            raise Invariant(f"job {name} {partition}: returned {type(result).__name__}, expected JobResult")
+        with job_watched(chosen.home, name, partition, row) as told:
+            result = function(context, partition, given)
+            if not isinstance(result, JobResult):
+                raise Invariant(f"job {name} {partition}: returned {type(result).__name__}, expected JobResult")
+            told |= {"state": result.state, "rows_published": result.rows_published, "findings": result.findings}
     except BaseException as error:
         for number in (*context.opened.values(), row):
             _finish(chosen, number, JobResult(state="failed"), error)

@@ -2,17 +2,17 @@
 
 1. `Watching` is opened once for a process and closed at its end; nothing of it can stop the process, or hold up an order.
 2. Every process tells how old the heartbeats of its home are, and the halt epoch.
-3. `job_watched` stands around one run of a job: a line at its beginning and end, and a trace.
+
+Runs of jobs are watched by `wiring.job_watching`, which needs nothing of the trading service.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tradewinds.core.errors import Rejected
 from tradewinds.core.ports import Clock
@@ -101,29 +101,6 @@ def job_metrics(house: House) -> Iterable[Reading]:
             succeeded.add(run.job)
             yield Reading("tradewinds_job_last_success_timestamp_seconds", run.result.ended_ns / NS, label)
     yield Reading("tradewinds_holds_open", len(house.ledger.holds(is_open=True)))
-
-
-@contextmanager
-def job_watched(home: Path, clock: Clock, job: str, partition: str, run: int) -> Iterator[dict[str, Any]]:
-    """Stands around one run of a job. What is put into the dictionary that it gives stands in the last line and in the trace."""
-    log, traces = Log(home, "job", run=str(run), clock=clock), open_traces("job")
-    log.write("job started", job=job, partition=partition)
-    told: dict[str, Any] = {"job": job, "partition": partition, "run": run}
-    try:
-        if traces is None:
-            yield told
-        else:
-            with traces.doing(f"job {job}", f"{home} job {job} {partition} {run}", clock, told) as told:
-                yield told
-    except BaseException as error:
-        log.write("job failed", level="error", job=job, partition=partition, text=f"{type(error).__name__}: {error}")
-        raise
-    else:
-        log.write("job ended", **{key: value for key, value in told.items() if key != "run"})
-    finally:
-        log.close()
-        if traces is not None:
-            traces.close()
 
 
 def _of_home(home: Path, process: str) -> Iterable[Reading]:
