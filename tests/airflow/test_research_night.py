@@ -51,7 +51,12 @@ def _followed(airflow: Airflow, count: int) -> dict[str, Run]:
     def ended(step: str) -> list[Run]:
         return [run for run in airflow.runs(f"{step}_us") if run.has_ended]
 
-    _until(lambda: all(len(ended(step)) == count for step in STEPS))
+    def have_all() -> bool:
+        found = {step: [run.state for run in ended(step)] for step in STEPS}
+        assert not any("failed" in states for states in found.values()), found
+        return all(len(states) == count for states in found.values())
+
+    _until(have_all)
     return {step: ended(step)[-1] for step in STEPS}
 
 

@@ -1,8 +1,8 @@
-"""One warm process that runs Airflow's four components: `python -m tradewinds.airflow.launcher`, started by `app.airflow_process`.
+"""One warm process that runs Airflow's components: `python -m tradewinds.airflow.launcher`, started by `app.airflow_process`.
 
 1. Start the metadata's PostgreSQL in a thread while the imports run, which take four seconds and are then paid once for all.
 2. Fork the api-server, in two processes of which one serves people and one serves tasks: each prepares its routes for seconds, while
-   this process creates the schema. Then fork the other three.
+   this process creates the schema. Then fork the other three, and the Celery workers where tasks run on some; their broker goes first.
 3. Watch: restart a component that died, at most RESTARTS_MAX times within RESTARTS_WITHIN_S; say on standard output, in JSON lines,
    what happened.
 4. Stop when told (SIGTERM, SIGINT) or when the process that started us is gone (standard input closes), so that nothing outlives it:
@@ -41,6 +41,8 @@ COMPONENTS: dict[str, tuple[str, ...]] = {
     "dag-processor": ("dag-processor",),
     "triggerer": ("triggerer", "--skip-serve-logs"),
 }
+BROKER = "broker"
+_WARM_CELERY = ("airflow.providers.celery.executors.celery_executor", "airflow.providers.celery.cli.celery_command", "celery.worker")
 _BEFORE_DATABASE = ("sqlalchemy", "alembic.command", "fastapi", "pendulum", "httpx", "jinja2", "psycopg2", "asyncpg", "psutil")
 _WARM = (
     "airflow",
@@ -71,6 +73,19 @@ class Order:
     database: str | None
     is_durable: bool
     preload: tuple[str, ...]
+    broker: str | None
+    workers: tuple[str, ...]
+    worker_slots: int
+
+    @property
+    def components(self) -> dict[str, tuple[str, ...]]:
+        """Airflow's words for each component, in the order in which they start."""
+        words = ("celery", "worker", "--skip-serve-logs", "--without-mingle", "--without-gossip", "--concurrency", str(self.worker_slots))
+        workers = {
+            name.partition("@")[0]: (*words, "--celery-hostname", name, "--pid", str(self.folder / f"{name.partition('@')[0]}.pid"))
+            for name in self.workers
+        }
+        return COMPONENTS | workers
 
 
 @dataclass(slots=True)
@@ -114,6 +129,9 @@ def _order(told: dict[str, Any]) -> Order:
         database=told["database"],
         is_durable=told["is_durable"],
         preload=tuple(told["preload"]),
+        broker=told["broker"],
+        workers=tuple(told["workers"]),
+        worker_slots=told["worker_slots"],
     )
 
 
@@ -171,7 +189,11 @@ def _import(names: tuple[str, ...]) -> None:
 
 def _start(house: House, url: str, stop_asked: threading.Event) -> None:
     os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = url
-    _import(_WARM)
+    if house.order.workers and url.startswith("sqlite"):
+        raise SystemExit("airflow: executor celery with metadata in SQLite, expected PostgreSQL")
+    if house.order.broker is not None:
+        _fork(house, BROKER)
+    _import((*_WARM, *_WARM_CELERY) if house.order.workers else _WARM)
     from airflow.cli.cli_parser import get_parser
     from airflow.plugins_manager import get_timetables_plugins
     from airflow.providers_manager import ProvidersManager
@@ -185,7 +207,7 @@ def _start(house: House, url: str, stop_asked: threading.Event) -> None:
     _prepare_schema(house)
     _say("migrated")
     _preload(house.order.preload)
-    for name in COMPONENTS:
+    for name in house.order.components:
         if name not in house.pids and not stop_asked.is_set():
             _fork(house, name)
     _say("forked")
@@ -251,10 +273,13 @@ def _become(house: House, name: str) -> None:
         nothing = os.open(os.devnull, os.O_RDONLY)
         for source, target in ((nothing, 0), (log, 1), (log, 2)):
             os.dup2(source, target)
+        if name == BROKER:
+            os.execvp("redis-server", ["redis-server", str(house.order.broker)])  # noqa: S606, S607 -- the user's own PATH decides
         if name == "execution-api":
             threading.Thread(target=_warm_up, args=(house.order.execution_port,), daemon=True).start()
         ports = {"port": house.order.port, "execution_port": house.order.execution_port}
-        sys.argv = ["airflow", *(part.format(**ports) for part in COMPONENTS[name])]
+        words = house.order.components[name]
+        sys.argv = ["airflow", *(part.format(**ports) if part.startswith("{") else part for part in words)]
         arguments = house.parser.parse_args(sys.argv[1:])
         arguments.func(arguments)
         code = 0
@@ -320,15 +345,12 @@ def _reap(house: House) -> list[tuple[str, int]]:
 
 
 def _stop(house: House) -> None:
-    """Ends every component and all that they started."""
-    for pid in house.pids.values():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
-    deadline = time.monotonic() + house.order.grace_s
-    while house.pids and time.monotonic() < deadline:
-        for name, code in _reap(house):
-            _say("ended", name=name, code=code)
-        time.sleep(0.02)
+    """Ends every component and all that they started; the broker last, because workers give back to it what they have not done."""
+    broker = house.pids.pop(BROKER, None)
+    _end(house, house.order.grace_s)
+    if broker is not None:
+        house.pids[BROKER] = broker
+        _end(house, KILL_WAIT_S)
     deadline = time.monotonic() + KILL_WAIT_S
     while (left := members(house.sessions)) and time.monotonic() < deadline:
         for pid in left:
@@ -337,6 +359,18 @@ def _stop(house: House) -> None:
         _reap(house)
         time.sleep(0.02)
     _say("components stopped", killed=sorted(house.pids))
+
+
+def _end(house: House, grace_s: float) -> None:
+    """Asks every component to end and waits for it."""
+    for pid in house.pids.values():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + grace_s
+    while house.pids and time.monotonic() < deadline:
+        for name, code in _reap(house):
+            _say("ended", name=name, code=code)
+        time.sleep(0.02)
 
 
 def members(sessions: list[int]) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -50,7 +50,9 @@ class TaskState:
 class Client:
     """A session with one Airflow. Raises Transient while it cannot answer, Rejected when it refuses."""
 
-    def __init__(self, url: str, user: str, password: str) -> None:
+    def __init__(self, url: str, user: str, password: str, workers: Callable[[], Mapping[str, str]] | None = None) -> None:
+        """workers: the state of what runs beside the four components, by name."""
+        self._workers = workers
         self._user = user
         self._password = password
         self._token: str | None = None
@@ -67,9 +69,10 @@ class Client:
         self._http.close()
 
     def health(self) -> dict[str, str]:
-        """The state of each component: `healthy`, `unhealthy`, `unknown`."""
+        """The state of each component, and of broker and workers where there are some: `healthy`, `unhealthy`, `unknown`."""
         found = self._ask("GET", "/api/v2/monitor/health", is_public=True)
-        return {name: str((found.get(name) or {}).get("status") or "unknown") for name in COMPONENTS}
+        told = {name: str((found.get(name) or {}).get("status") or "unknown") for name in COMPONENTS}
+        return told if self._workers is None else {**told, **self._workers()}
 
     def unhealthy(self) -> list[str]:
         """The components that are not healthy."""

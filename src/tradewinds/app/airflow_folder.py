@@ -8,9 +8,10 @@ import secrets
 import signal
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -23,17 +24,28 @@ USER = "admin"
 _STATE = "airflow.json"
 # Start times of processes are read back with this much error.
 _SAME_S = 1.0
+_KEYS: Mapping[str, Callable[[], str]] = {
+    "password": lambda: secrets.token_urlsafe(24),
+    "jwt": lambda: secrets.token_urlsafe(48),
+    "fernet": lambda: urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+    "broker": lambda: secrets.token_urlsafe(32),
+}
 
 
 @dataclass(slots=True)
 class State:
-    """What runs: the launcher's process id, the port, the components, and when the leader of each session began."""
+    """What runs: the launcher's process id, the port, the components, and when the leader of each session began.
+
+    workers, broker_url: the Celery workers, and where they take their tasks from; none with the LocalExecutor.
+    """
 
     launcher: int
     port: int
     metadata: str = ""
     components: dict[str, int] = field(default_factory=dict)
     leaders: dict[str, float] = field(default_factory=dict)
+    workers: int = 0
+    broker_url: str = field(default="", repr=False)
 
     def add(self, pid: int) -> None:
         """Remembers a process that leads a session."""
@@ -80,7 +92,15 @@ def find(folder: Path) -> Client | None:
     state = read_state(folder)
     if state is None or not state.is_running:
         return None
-    return Client(address(state.port), USER, keys(folder)["password"])
+    return client_of(folder, state)
+
+
+def client_of(folder: Path, state: State) -> Client:
+    """A client of what the state says that runs in this folder."""
+    from tradewinds.app.airflow_executor import worker_health
+
+    workers = partial(worker_health, state.broker_url, state.workers) if state.workers else None
+    return Client(address(state.port), USER, keys(folder)["password"], workers)
 
 
 def stop(folder: Path) -> bool:
@@ -130,16 +150,12 @@ def address(port: int) -> str:
 def keys(folder: Path) -> dict[str, str]:
     """The folder's password and keys, made at the first call; only their owner can read them."""
     place = folder / "secrets.json"
-    if not place.is_file():
+    found: dict[str, str] = json.loads(place.read_text()) if place.is_file() else {}
+    if not found.keys() >= _KEYS.keys():
         folder.mkdir(parents=True, exist_ok=True)
-        made = {
-            "password": secrets.token_urlsafe(24),
-            "jwt": secrets.token_urlsafe(48),
-            "fernet": urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-        }
-        write_private(folder / "passwords.json", json.dumps({USER: made["password"]}))
-        write_private(place, json.dumps(made))
-    found: dict[str, str] = json.loads(place.read_text())
+        found = {**{name: make() for name, make in _KEYS.items()}, **found}
+        write_private(folder / "passwords.json", json.dumps({USER: found["password"]}))
+        write_private(place, json.dumps(found))
     return found
 
 

@@ -23,12 +23,14 @@ from types import TracebackType
 from typing import IO, Any
 
 from tradewinds.app.airflow_client import Client, Run, TaskState
-from tradewinds.app.airflow_folder import DAGS, STOP_S_MAX, USER, State, address, clear, keys, settings
+from tradewinds.app.airflow_executor import checked, slots_each, stand_broker, worker_name
+from tradewinds.app.airflow_executor import settings as executor_settings
+from tradewinds.app.airflow_folder import DAGS, STOP_S_MAX, State, address, clear, client_of, keys, settings
 from tradewinds.core.errors import Rejected, Transient
+from tradewinds.jobs.config import AirflowConfig
 
 START_S_MAX = 120.0
 GRACE_S = 6.0
-PARALLELISM = 4
 POLL_S = 0.1
 _STORES = ("tradewinds.wiring.house", "tradewinds.stores.lake", "tradewinds.stores.raw", "tradewinds.stores.ledger", "tradewinds.wire.http")
 
@@ -52,12 +54,13 @@ class Airflow:
         dags: Sequence[Path] = (DAGS,),
         database: str | None = None,
         port: int | None = None,
-        parallelism: int = PARALLELISM,
+        executor: AirflowConfig | None = None,
         preload: Sequence[str] | None = None,
         is_durable: bool = True,
         is_detached: bool = False,
     ) -> None:
         """environment: added to ours for every component and task. database: an address instead of the embedded one.
+        executor: where tasks run and how many at once; None means in four processes of the scheduler.
         preload: modules that tasks need, imported once before the components fork; None means jobs, stores and vendors.
         is_durable: whether the embedded database waits for the disk; a demonstration need not.
         is_detached: whether it outlives this process, until `airflow_folder.stop` or a signal ends it.
@@ -69,7 +72,7 @@ class Airflow:
         self._dags = tuple(dags)
         self._database = database
         self._port = port
-        self._parallelism = parallelism
+        self._executor = executor or AirflowConfig()
         self._preload = preload
         self._is_durable = is_durable
         self._is_detached = is_detached
@@ -105,12 +108,17 @@ class Airflow:
         return self._client
 
     def start(self) -> None:
-        """Starts the launcher and returns at once; `trigger` and `wait_until_healthy` wait for what they need."""
+        """Starts the launcher and returns at once; `trigger` and `wait_until_healthy` wait for what they need.
+
+        Raises Rejected where what the executor needs is not here.
+        """
+        is_celery = checked(self._executor).executor == "celery"
         clear(self.folder)
         self._begun = time.monotonic()
         (self.folder / "logs").mkdir(parents=True, exist_ok=True)
         self._port = self._port or _free_port()
         execution_port = _free_port()
+        broker, broker_url = self._broker() if is_celery else (None, "")
         order = {
             "folder": str(self.folder),
             "port": self._port,
@@ -120,10 +128,14 @@ class Airflow:
             "database": self._database,
             "is_durable": self._is_durable,
             "preload": list(_preload() if self._preload is None else self._preload),
+            "broker": None if broker is None else str(broker),
+            "workers": [worker_name(number + 1) for number in range(self._executor.celery_workers)] if is_celery else [],
+            "worker_slots": slots_each(self._executor),
         }
         environment = {
             **os.environ,
-            **settings(self.folder, self._port, execution_port, self._dags, self._parallelism),
+            **settings(self.folder, self._port, execution_port, self._dags, self._executor.slots),
+            **(executor_settings(self._executor, broker_url) if is_celery else {}),
             **self._environment,
             "TRADEWINDS_AIRFLOW_ORDER": json.dumps(order),
         }
@@ -138,13 +150,15 @@ class Airflow:
                 text=True,
                 start_new_session=True,
             )
-        self._client = Client(self.url, USER, self.password)
         self._state = State(self._launcher.pid, self._port)
+        if is_celery:
+            self._state.workers, self._state.broker_url = self._executor.celery_workers, broker_url
+        self._client = client_of(self.folder, self._state)
         self._remember(self._launcher.pid, "")
         threading.Thread(target=self._listen, args=(self._launcher.stdout,), daemon=True).start()
 
     def wait_until_healthy(self, timeout_s: float = START_S_MAX) -> None:
-        """Returns when all four components report that they are healthy; raises Transient naming those that do not."""
+        """Returns when all components, workers too, report that they are healthy; raises Transient naming those that do not."""
         self._until(lambda: not self.client.unhealthy(), timeout_s, lambda: f"the health is {self.client.health()}")
         self._phase("healthy")
 
@@ -216,6 +230,12 @@ class Airflow:
     def processes_left(self) -> list[int]:
         """Process ids of whatever this Airflow started and that still runs."""
         return [] if self._state is None else self._state.processes()
+
+    def _broker(self) -> tuple[Path | None, str]:
+        """The configuration file of the broker to start, None where it is the user's own, and its address."""
+        if self._executor.broker_url is not None:
+            return None, self._executor.broker_url
+        return stand_broker(self.folder, _free_port(), keys(self.folder)["broker"])
 
     def _until(self, is_so: Callable[[], bool], timeout_s: float, complaint: Callable[[], str]) -> None:
         deadline = time.monotonic() + timeout_s

@@ -167,11 +167,12 @@ def _airflow(home: Path, port: int | None, *, is_detached: bool) -> Airflow:
     import os
 
     from tradewinds.app.airflow_process import Airflow
-    from tradewinds.wiring.settings import find_config
+    from tradewinds.wiring.settings import find_config, load_config
 
     config = find_config(os.environ)
     environment = {"TRADEWINDS_HOME": str(home)} | ({"TRADEWINDS_CONFIG": str(config)} if config else {})
-    return Airflow(_folder(home), environment=environment, port=port, is_detached=is_detached)
+    executor = load_config().airflow
+    return Airflow(_folder(home), environment=environment, executor=executor, port=port, is_detached=is_detached)
 
 
 def _folder(home: Path) -> Path:
