@@ -17,7 +17,8 @@ def test_a_killed_trading_process_loses_and_repeats_nothing_and_its_journals_are
     workspace, home = tmp_path / "workspace", tmp_path / "home"
     workspace.mkdir()
 
-    report = TradingDemo(workspace, home, ALONE, at_ns=parse("2025-01-09T06:30:00Z"), seed=7).run()
+    with TradingDemo(workspace, home, ALONE, at_ns=parse("2025-01-09T06:30:00Z"), seed=7) as trading:
+        report = trading.run()
 
     assert report["is_good"], json.dumps(report, indent=1)
     assert [report[name] for name in ("lost", "duplicated", "unexplained", "stuck", "breaks", "processes_left")] == [0] * 6

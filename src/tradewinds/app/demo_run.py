@@ -29,6 +29,7 @@ from tradewinds.wiring.settings import default_home, load_config
 
 MARK = "made by tradewinds demo; removed when it runs again\n"
 RUN_S_MAX = 300.0
+Stay = Callable[[dict[str, Any], TradingDemo], None]
 NIGHTS = 3  # the history, a quiet night and a late one; the correction of its morning counts from the next night on
 STRATEGY = "moving_average.py"
 EQUITIES = """\
@@ -78,8 +79,11 @@ class Demo:
         self._seconds: dict[str, float] = {}
         self._runs: list[Ran] = []
 
-    def run(self) -> dict[str, Any]:
-        """Do it all. Whatever happens, what was started is stopped."""
+    def run(self, stay: Stay | None = None) -> dict[str, Any]:
+        """Do it all. Whatever happens, what was started is stopped.
+
+        stay: gets the report and the trading step while its venues still run; the step is stopped when it returns.
+        """
         begun = time.monotonic()
         coins = coins_for(self._archive, is_online=self._is_online)
         workspace = self._made_folder()
@@ -102,19 +106,27 @@ class Demo:
             airflow.stop()
             if box is not None:
                 box.stop()
-        kind = airflow.metadata
-        told = "unknown" if kind is None else f"{kind.kind}: {kind.why}"
-        self._screen.say("Airflow", f"stopped; metadata in {told}", is_over=True)
+        self._screen.say("Airflow", f"stopped; metadata in {self._metadata(airflow)}", is_over=True)
         left = airflow.processes_left()
         tested = self._timed("backtest", lambda: backtested(workspace / "strategies" / STRATEGY, house, self._folder / "backtests"))
         found = facts(house, data, BEFORE_RESTATEMENT, NEXT_MORNING)
         night = demo_night.facts_of_night(house, str(LATE_NIGHT))
-        traded = self._timed("trading", lambda: self._traded(workspace, coins).run())
+        with self._traded(workspace, coins) as trading:
+            traded = self._timed("trading", trading.run)
+            report = self._report(begun, airflow, left, found, night, tested, traded)
+            if stay is not None:
+                stay(report, trading)
+        return report
+
+    def _report(
+        self, begun: float, airflow: Airflow, left: list[Any], found: dict[str, Any], night: dict[str, Any], tested: dict[str, Any],
+        traded: dict[str, Any],
+    ) -> dict[str, Any]:  # fmt: skip
         self._seconds |= {f"Airflow {name}": seconds for name, seconds in airflow.phases.items()}
         self._seconds |= {f"{ran.dag} {ran.partition}": ran.seconds for ran in self._runs}
         self._seconds["total"] = round(time.monotonic() - begun, 2)
         airflow_facts = {
-            "metadata": told,
+            "metadata": self._metadata(airflow),
             "runs": [{"dag": r.dag, "run_id": r.run_id, "partition": r.partition, "state": r.state} for r in self._runs],
         }
         is_good = (
@@ -131,6 +143,10 @@ class Demo:
             "processes_left": len(left) + traded["processes_left"],
             "folder": str(self._folder),
         }
+
+    def _metadata(self, airflow: Airflow) -> str:
+        kind = airflow.metadata
+        return "unknown" if kind is None else f"{kind.kind}: {kind.why}"
 
     def _yaml(self, coins: Coins) -> str:
         return coins.yaml() + EQUITIES + demo_night.RESEARCH

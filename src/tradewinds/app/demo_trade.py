@@ -14,10 +14,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import httpx
@@ -40,6 +41,7 @@ STOPPED_S_MAX = 20.0
 LOOK_EVERY_S = 0.05
 FILLS_BEFORE, FILLS_AFTER = 1, 1  # of every account, before the kill and after it
 ANSWER_KEPT_S = 60.0
+OTHERS_S_MAX = 10.0
 STRATEGIES = "template/demo"
 ALONE = "crypto: {binance: {market: spot}}\nschedules: {}\n"  # configuration of a house that only trades
 
@@ -66,71 +68,114 @@ _ENDS = frozenset(state.value for state in ENDED)
 
 
 class TradingDemo:
-    """One trading step. config: of a workspace, to which accounts are added; home: of its house; at: the venues' time at the beginning."""
+    """One trading step, while it is entered. config: of a workspace, to which accounts are added; home: of its house; at: the venues'
+    time at the beginning.
+    """
+
+    accounts: tuple[DemoAccount, ...]
+    control: httpx.Client
+    house: House
 
     def __init__(self, workspace: Path, home: Path, config: str, *, at_ns: int, seed: int, say: Say = lambda state: None) -> None:
-        self._workspace, self._home = workspace, home
+        self._workspace, self.home = workspace, home
         self._config = config
         self._at_ns, self._seed = at_ns, seed
         self._say = say
         self._log = home / "trade" / "demo.log"
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._standing = ExitStack()
+
+    def __enter__(self) -> TradingDemo:
+        """Start the venues, and write what the trading process reads."""
+        with ExitStack() as standing:
+            clock = RunningClock(self._at_ns, SPEED, time.monotonic_ns())
+            venues = sandbox.start(
+                {
+                    "seed": self._seed, "now_ns": clock.at_ns, "speed": clock.speed, "since_ns": clock.since_ns, "checks_time": False,
+                    "balances": balances(),
+                }
+            )  # fmt: skip
+            standing.callback(venues.stop)
+            standing.callback(self._end)
+            self.accounts = accounts_at(venues.urls)
+            environment = self._environment(self.accounts, venues.environment, clock)
+            self._write(self.accounts)
+            standing.enter_context(_in_force(environment))
+            self.control = standing.enter_context(httpx.Client(base_url=venues.urls["control"], trust_env=False))
+            self.house = standing.enter_context(closing(House(load_config(self._workspace / "tradewinds.yaml", os.environ))))
+            _learn(self.house, self.accounts)
+            self._standing = standing.pop_all()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._standing.close()
 
     def run(self) -> dict[str, Any]:
-        """Do it all; what was started is stopped, whatever happens."""
+        """Trade, be killed, recover, trade on, stop; and what came of it."""
         begun = time.monotonic()
-        clock = RunningClock(self._at_ns, SPEED, time.monotonic_ns())
-        venues = sandbox.start(
-            {
-                "seed": self._seed, "now_ns": clock.at_ns, "speed": clock.speed, "since_ns": clock.since_ns, "checks_time": False,
-                "balances": balances(),
-            }
-        )  # fmt: skip
-        try:
-            accounts = accounts_at(venues.urls)
-            environment = self._environment(accounts, venues.environment, clock)
-            self._write(accounts)
-            with _in_force(environment), httpx.Client(base_url=venues.urls["control"], trust_env=False) as control, self._house() as house:
-                _learn(house, accounts)
-                in_flight = self._traded(accounts, control)
-                self._say("reconciling with the venues, evening, parity")
-                found = [reconciled(house, one, control.get(f"/venues/{one.venue}").json()) for one in accounts]
-        finally:
-            for process in self._processes:
-                if process.poll() is None:
-                    process.kill()
-                process.wait(STOPPED_S_MAX)
-            venues.stop()
+        in_flight = self._traded()
+        self._say("reconciling with the venues, evening, parity")
+        found = [reconciled(self.house, one, self.books_at(one)) for one in self.accounts]
         return self._report(found, in_flight, begun)
 
-    def _house(self) -> AbstractContextManager[House]:
-        return closing(House(load_config(self._workspace / "tradewinds.yaml", os.environ)))
+    def strike(self, process: subprocess.Popen[bytes]) -> InFlight:
+        """SIGKILL the process while an order of the first account is on its way: the venue has it, and has not answered.
 
-    def _traded(self, accounts: tuple[DemoAccount, ...], control: httpx.Client) -> InFlight:
-        """Trade, be killed, recover, trade on, stop."""
-        first = self._started(accounts)
-        self._wait_for_fills(accounts, control, dict.fromkeys((one.name for one in accounts), FILLS_BEFORE), first)
-        struck = accounts[0]
-        before = {one["id"] for one in self._truth(control, struck)["orders"]}
+        Orders that left in the same moment are let end first. One that never reached its venue is called absent only some seconds later,
+        however often it is asked for, and those seconds are not what is shown here.
+        """
+        struck = self.accounts[0]
+        before = {one["id"] for one in self._truth(struck)["orders"]}
         for fault in struck.faults(ANSWER_KEPT_S):
-            control.post("/faults", json=fault).raise_for_status()
-        name = self._until(lambda: self._new_order(control, struck, before), "an order that is not answered", first)
-        first.send_signal(signal.SIGKILL)
-        first.wait(STOPPED_S_MAX)
-        control.delete("/faults").raise_for_status()
-        states = journal_of(self._home, struck.name).states()
-        self._say(f"killed with order {name} in flight; starting again")
-        placed = {one["client_id"] for one in self._truth(control, struck)["orders"]}
-        fills = {one.name: len(self._truth(control, one)["executions"]) for one in accounts}
-        second = self._started(accounts)
-        self._wait_for_fills(accounts, control, {account: count + FILLS_AFTER for account, count in fills.items()}, second)
-        second.send_signal(signal.SIGTERM)
-        if second.wait(STOPPED_S_MAX) != 0:
-            raise Rejected(f"demo: tradewinds trade ended with {second.returncode}, expected 0; {self._log} has its words")
-        afterwards = journal_of(self._home, struck.name).states()
-        return InFlight(struck.name, name, states.get(name, "unknown to the journal"), name in placed, afterwards.get(name, "lost"))
+            self.control.post("/faults", json=fault).raise_for_status()
+        try:
+            name = self._until(lambda: self._new_order(struck, before), "an order that is not answered", process)
+            self._until(lambda: self._on_their_way() <= {name}, "an end of every other order", process, OTHERS_S_MAX)
+            process.send_signal(signal.SIGKILL)
+            process.wait(STOPPED_S_MAX)
+        finally:
+            self.control.delete("/faults").raise_for_status()
+        state = self.state_of(struck.name, name)
+        placed = {one["client_id"] for one in self._truth(struck)["orders"]}
+        return InFlight(struck.name, name, state or "unknown to the journal", name in placed)
 
-    def _started(self, accounts: tuple[DemoAccount, ...]) -> subprocess.Popen[bytes]:
+    def _on_their_way(self) -> set[str]:
+        """Orders of every account that have not ended."""
+        return {name for one in self.accounts for name, state in journal_of(self.home, one.name).states().items() if state not in _ENDS}
+
+    def state_of(self, account: str, name: str) -> str | None:
+        """Where an order stands in the journal; None where it is not there."""
+        return journal_of(self.home, account).states().get(name)
+
+    def books_at(self, account: DemoAccount) -> dict[str, Any]:
+        """The venue's own books, of every account there."""
+        told: dict[str, Any] = self.control.get(f"/venues/{account.venue}").raise_for_status().json()
+        return told
+
+    def _traded(self) -> InFlight:
+        first = self.start()
+        self._wait_for_fills(dict.fromkeys((one.name for one in self.accounts), FILLS_BEFORE), first)
+        struck = self.strike(first)
+        self._say(f"killed with order {struck.client_order_id} in flight; starting again")
+        fills = {one.name: len(self._truth(one)["executions"]) for one in self.accounts}
+        second = self.start()
+        self._wait_for_fills({account: count + FILLS_AFTER for account, count in fills.items()}, second)
+        self.stop(second)
+        return replace(struck, afterwards=self.state_of(struck.account, struck.client_order_id) or "lost")
+
+    def stop(self, process: subprocess.Popen[bytes]) -> None:
+        """End a trading process as `tradewinds down` does."""
+        process.send_signal(signal.SIGTERM)
+        if process.wait(STOPPED_S_MAX) != 0:
+            raise Rejected(f"demo: tradewinds trade ended with {process.returncode}, expected 0; {self._log} has its words")
+
+    def _end(self) -> None:
+        for process in self._processes:
+            if process.poll() is None:
+                process.kill()
+            process.wait(STOPPED_S_MAX)
+
+    def start(self) -> subprocess.Popen[bytes]:
         """A trading process that says that every account trades."""
         self._log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._log.open("ab") as log:
@@ -143,24 +188,22 @@ class TradingDemo:
 
         def trades() -> bool:
             said = self._log.read_bytes()[said_before:].decode(errors="replace").splitlines()
-            return sum(line.endswith(", trading") for line in said) >= len(accounts)
+            return sum(line.endswith(", trading") for line in said) >= len(self.accounts)
 
-        self._until(trades, f"{len(accounts)} accounts that trade", process, UP_S_MAX)
+        self._until(trades, f"{len(self.accounts)} accounts that trade", process, UP_S_MAX)
         self._say("trading")
         return process
 
-    def _wait_for_fills(
-        self, accounts: tuple[DemoAccount, ...], control: httpx.Client, wanted: Mapping[str, int], process: subprocess.Popen[bytes]
-    ) -> None:
+    def _wait_for_fills(self, wanted: Mapping[str, int], process: subprocess.Popen[bytes]) -> None:
         def traded() -> bool:
-            return all(len(self._truth(control, one)["executions"]) >= wanted[one.name] for one in accounts)
+            return all(len(self._truth(one)["executions"]) >= wanted[one.name] for one in self.accounts)
 
         self._until(traded, f"fills of every account: {dict(wanted)}", process)
 
-    def _new_order(self, control: httpx.Client, account: DemoAccount, before: set[int]) -> str:
+    def _new_order(self, account: DemoAccount, before: set[int]) -> str:
         """The order that the fault struck: the first that the venue took since; "" while there is none."""
-        struck = [one for one in control.get("/faults").json()["faults"] if one["kind"] == "slow_answer" and one["struck"]]
-        new = [one for one in self._truth(control, account)["orders"] if one["id"] not in before] if struck else []
+        struck = [one for one in self.control.get("/faults").json()["faults"] if one["kind"] == "slow_answer" and one["struck"]]
+        new = [one for one in self._truth(account)["orders"] if one["id"] not in before] if struck else []
         return str(new[0]["client_id"]) if new else ""
 
     def _until(self, is_so: Callable[[], Any], what: str, process: subprocess.Popen[bytes], within_s: float = TRADED_S_MAX) -> Any:
@@ -174,14 +217,14 @@ class TradingDemo:
             time.sleep(LOOK_EVERY_S)
         raise Transient(f"demo: no {what} within {within_s:g} s; {self._log} has what tradewinds trade said")
 
-    def _truth(self, control: httpx.Client, account: DemoAccount) -> dict[str, Any]:
+    def _truth(self, account: DemoAccount) -> dict[str, Any]:
         """The venue's own book of our account, every order and execution in it."""
-        told = control.get(f"/venues/{account.venue}").raise_for_status().json()
+        told = self.books_at(account)
         return {name: [row for row in told[name] if row["account"] == account.at_venue] for name in ("orders", "executions")}
 
     def _environment(self, accounts: tuple[DemoAccount, ...], venues: Mapping[str, str], clock: RunningClock) -> dict[str, str]:
         keys = {name: value for one in accounts for name, value in one.environment().items()}
-        places = {"TRADEWINDS_CONFIG": str(self._workspace / "tradewinds.yaml"), "TRADEWINDS_HOME": str(self._home)}
+        places = {"TRADEWINDS_CONFIG": str(self._workspace / "tradewinds.yaml"), "TRADEWINDS_HOME": str(self.home)}
         return {**venues, **keys, **places, "TRADEWINDS_CLOCK": clock.setting}
 
     def _write(self, accounts: tuple[DemoAccount, ...]) -> None:
