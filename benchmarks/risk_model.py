@@ -117,7 +117,8 @@ def night(folder: str, width: int, years: int, rounds: int) -> dict[str, float]:
         exposures, close = _read(local_lake(Path(folder) / "lake"), time_of_it, width)
         found = _fitted(close / before["close"] - 1.0, before["exposures"], time_of_it, width)
         later = state.followed_by(found)
-        frames = to_frames(_model(later, exposures[-1]), found, event_ns=int(time_of_it[-1]) + NS_PER_DAY)
+        own = dict(zip(found.instruments, found.specific[-1].tolist(), strict=True))
+        frames = to_frames(_model(later, exposures[-1]), own, event_ns=int(time_of_it[-1]) + NS_PER_DAY)
         taken.append(time.perf_counter() - begin)
     assert frames["risk-exposures"].height == width
     return {"night_s": float(np.median(taken))}

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tradewinds.core.errors import DataFault, Rejected
+from tradewinds.core.errors import DataFault
 from tradewinds.core.instant import NS_PER_DAY
 from tradewinds.risk.bias import Bias, bias, bias_by_volatility, bias_of_each
 from tradewinds.risk.covariance import CovarianceSettings
@@ -14,7 +14,7 @@ from tradewinds.risk.cross_section import Design, cross_sectional
 from tradewinds.risk.factor_returns import FactorReturns, Floats
 from tradewinds.risk.gap import Gap
 from tradewinds.risk.night import no_risk_state, risk_state
-from tradewinds.risk.published import cube, datasets, from_frames, returns_from_frames, to_frames
+from tradewinds.risk.published import cube, factor_id, factor_name, from_frames, returns_frame, to_frames
 from tradewinds.risk.specific import SpecificSettings, shrunk_in_buckets
 
 STYLES = ("momentum", "size", "volatility", "carry")
@@ -82,29 +82,6 @@ def test_a_history_of_risk_is_the_models_of_its_sessions() -> None:
     assert variances[-1] == pytest.approx(model.specific_variance, rel=1e-12)
     assert np.isnan(covariances[18]).all()
     assert np.isfinite(covariances[19:]).all()
-
-
-def test_a_state_made_of_what_was_published_goes_on_like_the_one_that_was_carried() -> None:
-    returns, exposures, _ = _drawn(80, 40)
-    state, frames = no_risk_state(("market", *STYLES), _names(40)), []
-    for t in range(79):
-        one = _fitted(returns[t : t + 1], exposures[t : t + 1], t)
-        state = state.followed_by(one)
-        if t >= 25:
-            frames.append(to_frames(state.model(exposures[t], known_ns=t * NS_PER_DAY, kind="x", periods_a_year=365.0), one))
-    returned, own = (
-        pl.concat([frame[name] for frame in frames]).sort("instrument", "start_ns") for name in ("risk-returns", "risk-specific")
-    )
-
-    published = returns_from_frames(returned, own, ("market", *STYLES))
-
-    carried = _fitted(returns[25:79], exposures[25:79], 25)
-    assert (published.values == carried.values).all()
-    models = [risk_state(one).model(exposures[78], known_ns=1, kind="x", periods_a_year=365.0) for one in (published, carried)]
-    assert (models[0].factor_covariance == models[1].factor_covariance).all()
-    assert (models[0].specific_variance == models[1].specific_variance).all()
-    with pytest.raises(DataFault, match=r"\['GOLD.RISK'\] are missing"):
-        returns_from_frames(returned, own, ["gold"])
 
 
 def test_instruments_join_and_leave() -> None:
@@ -196,20 +173,49 @@ def test_a_published_model_comes_back_as_it_was() -> None:
     returns, exposures, _ = _drawn(60, 30)
     fitted = _fitted(returns, exposures)
     made = risk_state(fitted, CovarianceSettings(20.0, 40.0)).model(exposures[-1], known_ns=61 * NS_PER_DAY, kind="x", periods_a_year=365.0)
+    columns = ("market", "short reversal", *STYLES)
 
-    frames = to_frames(made, fitted, event_ns=60 * NS_PER_DAY)
-    back = from_frames(frames, kind="x", periods_a_year=365.0)
+    frames = to_frames(made, {_names(30)[1]: 0.5}, event_ns=60 * NS_PER_DAY, factors=columns)
+    back = from_frames(frames, columns, kind="x", periods_a_year=365.0)
 
-    assert set(frames) == set(datasets(made.factors)) == {"risk-exposures", "risk-returns", "risk-covariance", "risk-specific"}
-    assert frames["risk-returns"].row(0) == ("MARKET.RISK", 59 * NS_PER_DAY, 60 * NS_PER_DAY, 61 * NS_PER_DAY, fitted.values[-1, 0])
+    assert set(frames) == {"risk-exposures", "risk-covariance", "risk-specific"}
+    assert frames["risk-covariance"]["instrument"].to_list() == [factor_id(name) for name in made.factors]
+    assert frames["risk-exposures"]["short reversal"].to_list() == [None] * 30
+    assert frames["risk-specific"]["specific_return"].to_list()[:2] == [None, 0.5]
+    assert frames["risk-specific"].row(1)[1:4] == (59 * NS_PER_DAY, 60 * NS_PER_DAY, 61 * NS_PER_DAY)
     assert (back.at_ns, back.known_ns, back.instruments, back.factors) == (made.at_ns, made.known_ns, made.instruments, made.factors)
     assert (back.exposures == made.exposures).all()
     assert (back.factor_covariance == made.factor_covariance).all()
     assert (back.specific_variance == made.specific_variance).all()
-    with pytest.raises(DataFault, match=r"\['risk-specific'\] are missing"):
-        from_frames({name: frame for name, frame in frames.items() if name != "risk-specific"}, kind="x", periods_a_year=365.0)
-    with pytest.raises(Rejected, match="risk factor 'Market'"):
-        datasets(["Market"])
+
+
+def test_frames_that_are_no_model_are_refused() -> None:
+    returns, exposures, _ = _drawn(60, 30)
+    made = risk_state(_fitted(returns, exposures)).model(exposures[-1], known_ns=1, kind="x", periods_a_year=365.0)
+    frames = to_frames(made, {})
+    other = frames["risk-specific"].with_columns(start_ns=pl.lit(7, pl.Int64))
+
+    for wrong, told in (
+        ({**frames, "risk-specific": pl.DataFrame()}, r"\['risk-specific'\] have no rows"),
+        ({**frames, "risk-specific": other}, "expected all of one"),
+        ({**frames, "risk-specific": frames["risk-specific"][:10]}, "30 instruments, specific risk of 10"),
+    ):
+        with pytest.raises(DataFault, match=told):
+            from_frames(wrong, made.factors, kind="x", periods_a_year=365.0)
+
+
+def test_returns_of_factors_are_rows_of_each_factor() -> None:
+    times = np.array([1, 2])
+
+    found = returns_frame(["short reversal", "size"], times, times + 1, times + 2, np.array([[0.1, 0.2], [np.nan, 0.4]]), np.ones((2, 2)))
+
+    assert found.rows() == [
+        ("SHORT_REVERSAL.RISK", 1, 2, 3, 0.1, 1.0),
+        ("SHORT_REVERSAL.RISK", 2, 3, 4, None, 1.0),
+        ("SIZE.RISK", 1, 2, 3, 0.2, 1.0),
+        ("SIZE.RISK", 2, 3, 4, 0.4, 1.0),
+    ]
+    assert factor_name("SHORT_REVERSAL.RISK") == "short reversal"
 
 
 def test_rows_become_a_cube_whatever_their_order() -> None:

@@ -101,6 +101,11 @@ class FeatureSet:
         object.__setattr__(self, "lookback", max(one.lookback for one in self.factors.values()))
         object.__setattr__(self, "inputs", tuple(dict.fromkeys(name for one in self.factors.values() for name in one.inputs)))
 
+    def begins(self, times: Ints, row: int) -> int:
+        """The first row of sessions (times) that the values of `row` and later ones are made of."""
+        edges = _edges(times)
+        return max(0, first_row([one.steps for one in self.factors.values()], row, lambda at: int(edges[edges <= max(at, 0)][-1])))
+
     def compute(
         self, panel: Panel, *, since_ns: int | None = None, universe: NDArray[np.bool_] | None = None, mapped: Mapped = map
     ) -> Features:  # fmt: skip
@@ -116,8 +121,7 @@ class FeatureSet:
             raise Rejected(f"feature set {self.name}: fields {absent} are absent, expected them among {', '.join(sorted(panel.fields))}")
         first = 0 if since_ns is None else int(np.searchsorted(panel.times, since_ns))
         terms = [one.steps for one in self.factors.values()]
-        edges = _edges(panel.times)
-        begin = max(0, first_row(terms, first, lambda row: int(edges[edges <= max(row, 0)][-1])))
+        edges, begin = _edges(panel.times), self.begins(panel.times, first)
         fields = {name: panel.fields[name][begin:] for name in self.inputs if name in panel.fields}
         if MONTH in self.inputs and MONTH not in fields:
             fields[MONTH] = np.repeat(_months(panel.times[begin:])[:, None], len(panel.instruments), axis=1)

@@ -42,6 +42,20 @@ class Evening(Protocol):
     def file(self) -> Path: ...
 
 
+class States(Protocol):
+    """What a night keeps for the next one: bytes by folder and name, whole or absent. Losing them costs time and nothing else."""
+
+    def names(self, folder: str) -> list[str]: ...
+
+    def read(self, folder: str, name: str) -> bytes:
+        """Raises Missing where it is not there."""
+        ...
+
+    def write(self, folder: str, name: str, content: bytes, *, keep: int) -> None:
+        """Of all in the folder the `keep` last by name stay."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """Everything a job may touch. `vendor(name)` builds the vendor configured under that name.
@@ -49,7 +63,8 @@ class Context:
     `job` and `partition` name the run, so that a job can write a row for each symbol of it. `pack(table, as_of_ns)` makes a new vintage
     of a table's pack and returns its name; `marts` and `warehouse` build and load what BI tools read and say what they wrote;
     `evening(account, day)` reconciles a day of trading with the broker's own statement. `models` keeps models; `page(name, text)` keeps a
-    page for people and says where; `sheet(key, tab)` is a tab of a Google Sheet, with `rows` and `write`.
+    page for people and says where; `sheet(key, tab)` is a tab of a Google Sheet, with `rows` and `write`;
+    `states` is what a night keeps for the next one.
     """
 
     config: Config
@@ -71,6 +86,7 @@ class Context:
     page: Callable[[str, str], str] | None = None
     publish_files: Callable[[str, str, Mapping[str, pl.DataFrame], Mapping[str, Any]], str] | None = None
     sheet: Callable[[str, str], Any] | None = None
+    states: States | None = None
     opened: dict[str | None, int] = field(default_factory=dict, repr=False, compare=False)  # rows of symbols that have no end yet
 
     def open_subjects(self, subjects: Iterable[str]) -> dict[str | None, int]:

@@ -11,7 +11,8 @@ The panel holds what was known at the decision of its last session: first prints
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -21,10 +22,11 @@ from numpy.typing import NDArray
 from tradewinds.calendars.sessions import calendar
 from tradewinds.core.errors import Missing, Rejected
 from tradewinds.core.instant import NS_PER_DAY, NS_PER_HOUR, parse, text, to_date
+from tradewinds.core.instrument import CorporateAction
 from tradewinds.core.market import PRICES, bars
 from tradewinds.core.observation import Table
 from tradewinds.factors.features import with_columns
-from tradewinds.history.adjust import factors
+from tradewinds.history.adjust import Factors, factors
 from tradewinds.history.asof import first_known, latest_known
 from tradewinds.history.panel import Panel, View, panel_of_frame
 from tradewinds.history.point_in_time import columns_known
@@ -57,21 +59,28 @@ def bars_panel(context: Context, book: Book, partition: str, *, view: View = "la
 
 def bar_versions(context: Context, book: Book, partition: str, *, since_ns: int | None = None) -> pl.DataFrame:
     """Every version of the book's bars up to the end of the partition's day that is known by now. Raises Missing where there is none."""
-    start_ns, end_ns = since_ns or day_ns(book.config.since.isoformat()), day_ns(partition) + NS_PER_DAY
-    table = Table(bars(book.config.bars.partition("-")[2]))
-    columns = ("instrument", "start_ns", "event_ns", "known_ns", "captured_ns", *BAR_FIELDS)
-    versions = context.lake.versions(table, instruments=book.instruments, start_ns=start_ns, end_ns=end_ns, columns=columns)
-    known = versions.filter(pl.col("known_ns") <= context.clock.now_ns())
+    known = stored_bars(context, book, partition, since_ns=since_ns).filter(pl.col("known_ns") <= context.clock.now_ns())
     if known.is_empty():
-        raise Missing(f"research {book.name}: {table.name} holds no bar of its instruments by {partition}, expected some")
+        raise Missing(f"research {book.name}: {bars_table(book).name} holds no bar of its instruments by {partition}, expected some")
     return known
+
+
+def stored_bars(context: Context, book: Book, partition: str, *, since_ns: int | None = None) -> pl.DataFrame:
+    """Every version of the book's bars up to the end of the partition's day, whenever it became known."""
+    start_ns, end_ns = since_ns or day_ns(book.config.since.isoformat()), day_ns(partition) + NS_PER_DAY
+    columns = ("instrument", "start_ns", "event_ns", "known_ns", "captured_ns", *BAR_FIELDS)
+    return context.lake.versions(bars_table(book), instruments=book.instruments, start_ns=start_ns, end_ns=end_ns, columns=columns)
+
+
+def bars_table(book: Book) -> Table:
+    """The published bars that the book follows."""
+    return Table(bars(book.config.bars.partition("-")[2]))
 
 
 def known_bars(context: Context, book: Book, instrument: str, until_ns: int, as_of_ns: int) -> pl.DataFrame:
     """The versions of an instrument's bars known at an instant, of the sessions until the one that starts at `until_ns`."""
-    table = Table(bars(book.config.bars.partition("-")[2]))
     start_ns = day_ns(book.config.since.isoformat())
-    rows = context.lake.versions(table, instruments=[instrument], start_ns=start_ns, end_ns=until_ns + 1)
+    rows = context.lake.versions(bars_table(book), instruments=[instrument], start_ns=start_ns, end_ns=until_ns + 1)
     return latest_known(rows, as_of_ns)
 
 
@@ -83,11 +92,49 @@ def decisions_of(book: Book, versions: pl.DataFrame) -> tuple[Ints, Ints]:
 
 def panel_at(context: Context, book: Book, versions: pl.DataFrame, as_of_ns: int) -> Panel:
     """The panel of bars, facts and corporate actions as they were known at an instant. Raises Missing where nothing was."""
+    return seen_at(context, book, versions, as_of_ns).panel
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Level:
+    """At the first row of a panel that is the end of a longer one: factors of prices and of volumes there, and the last close before it,
+    carried; each (instruments,). So that the shorter panel has the level of the longer one.
+    """
+
+    price: Floats
+    volume: Floats
+    close: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """A panel, and what it was made of: bars as traded, the closes carried on, what each instrument's actions multiply them by."""
+
+    raw: Panel
+    carried: Floats
+    factors: Mapping[int, Factors]
+    panel: Panel
+
+    def level(self, row: int) -> Level:
+        """Of the panel that begins at the row."""
+        price, volume = np.ones(len(self.raw.instruments)), np.ones(len(self.raw.instruments))
+        for column, found in self.factors.items():
+            price[column], volume[column] = found.price[row], found.volume[row]
+        return Level(price, volume, self.carried[row])
+
+
+def seen_at(context: Context, book: Book, versions: pl.DataFrame, as_of_ns: int, level: Level | None = None) -> Seen:
+    """The panel of bars, facts and corporate actions as they were known at an instant. Raises Missing where nothing was.
+
+    level: where the panel is the end of a longer one.
+    """
     known = latest_known(versions, as_of_ns)
     if known.is_empty():
         raise Missing(f"research {book.name}: no bar was known at {text(as_of_ns)}, expected some by the decision of their session")
     raw = panel_of_frame(known, BAR_FIELDS, instruments=book.instruments)
-    return _with_facts(context, book, _adjusted(context, book, raw, as_of_ns), as_of_ns)
+    carried = _carried(raw.close, None if level is None else level.close)
+    found = _factors(context, raw, carried, as_of_ns, level)
+    return Seen(raw, carried, found, _with_facts(context, book, _adjusted(raw, found), as_of_ns))
 
 
 def publish(context: Context, table: Table, rows: pl.DataFrame, compared: Sequence[str] | None = None) -> tuple[int, int]:
@@ -142,26 +189,37 @@ def day_ns(partition: str, *, is_last: bool = True) -> int:
         raise Rejected(f"research: partition {partition!r}, expected a session such as 2024-01-31") from None
 
 
-def _adjusted(context: Context, book: Book, raw: Panel, now_ns: int) -> Panel:
-    """Bars as a holder saw them: splits and dividends reinvested, anchored at the first row."""
-    actions = context.records.actions(as_of_ns=now_ns, instruments=book.instruments)
-    fields = {name: np.array(raw.fields[name]) for name in BAR_FIELDS}
-    price, dollars = np.array(raw.close), np.array(raw.close * raw.volume)
-    acted = {action.instrument for action in actions}
+def _factors(context: Context, raw: Panel, carried: Floats, as_of_ns: int, level: Level | None) -> dict[int, Factors]:
+    """What makes bars those that a holder saw, splits and dividends reinvested, by column of the instruments that acted."""
+    acted: dict[str, list[CorporateAction]] = {}
+    for action in context.records.actions(as_of_ns=as_of_ns, instruments=raw.instruments):
+        acted.setdefault(action.instrument, []).append(action)
+    made = {}
     for column, name in enumerate(raw.instruments):
         if name in acted:
-            found = factors(actions, name, raw.times, now_ns, "total", closes=_carried(raw.close[:, column]))
-            for field in PRICES:
-                fields[field][:, column] *= found.price
-            fields["volume"][:, column] *= found.volume / found.volume[0]
+            found = factors(acted[name], name, raw.times, as_of_ns, "total", closes=carried[:, column])
+            price, volume = (1.0, 1.0) if level is None else (level.price[column], level.volume[column])
+            made[column] = Factors(found.price * price, found.volume / found.volume[0] * volume)
+    return made
+
+
+def _adjusted(raw: Panel, found: Mapping[int, Factors]) -> Panel:
+    """Bars at the level of the first row, or of the first row of the longer panel."""
+    fields = {name: np.array(raw.fields[name]) for name in BAR_FIELDS}
+    price, dollars = np.array(raw.close), np.array(raw.close * raw.volume)
+    for column, one in found.items():
+        for field in PRICES:
+            fields[field][:, column] *= one.price
+        fields["volume"][:, column] *= one.volume
     return Panel(raw.instruments, raw.times, raw.event_ns, np.array(raw.known_ns), {**fields, "price": price, "value_traded": dollars})
 
 
-def _carried(closes: Floats) -> Floats:
+def _carried(closes: Floats, before: Floats | None) -> Floats:
     """The last known close of each row, so that a dividend after a halt is measured by the close before it."""
-    rows = np.arange(len(closes))
-    last = np.maximum.accumulate(np.where(np.isnan(closes), -1, rows))
-    return np.where(last >= 0, closes[np.maximum(last, 0)], np.nan)
+    rows = np.arange(len(closes))[:, None]
+    last = np.maximum.accumulate(np.where(np.isnan(closes), -1, rows), axis=0)
+    found = np.take_along_axis(closes, np.maximum(last, 0), axis=0)
+    return np.where(last >= 0, found, np.nan if before is None else before)
 
 
 def _with_facts(context: Context, book: Book, panel: Panel, as_of_ns: int) -> Panel:
@@ -171,13 +229,19 @@ def _with_facts(context: Context, book: Book, panel: Panel, as_of_ns: int) -> Pa
 
 def _fact(context: Context, book: Book, panel: Panel, fact: FactConfig, as_of_ns: int) -> tuple[Floats, Ints]:
     """A column of another dataset at each session's end, of what was known by then; (values, known_ns), both of the panel's shape."""
-    table = table_named(context, fact.dataset)
     subjects = [fact.subjects.get(name, name) for name in book.instruments]
-    rows = context.lake.versions(table, instruments=sorted(set(subjects))).filter(pl.col("known_ns") <= as_of_ns)
-    for column, value in fact.where.items():
-        rows = rows.filter(pl.col(column).cast(pl.String) == value)
+    rows = fact_rows(context, book, fact).filter(pl.col("known_ns") <= as_of_ns)
     age_ns = None if fact.age_days_max is None else int(fact.age_days_max * NS_PER_DAY)
     named = sorted(set(subjects))
     values, known = columns_known(rows, [fact.column], named, panel.event_ns, age_max_ns=age_ns)[fact.column]
     order = [named.index(subject) for subject in subjects]
     return values[:, order], known[:, order]
+
+
+def fact_rows(context: Context, book: Book, fact: FactConfig) -> pl.DataFrame:
+    """Every version of the rows that a fact is taken from."""
+    subjects = {fact.subjects.get(name, name) for name in book.instruments}
+    rows = context.lake.versions(table_named(context, fact.dataset), instruments=sorted(subjects))
+    for column, value in fact.where.items():
+        rows = rows.filter(pl.col(column).cast(pl.String) == value)
+    return rows

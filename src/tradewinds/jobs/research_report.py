@@ -27,7 +27,6 @@ from tradewinds.jobs.research_book import bars_panel, day_ns, last_session_ns, s
 from tradewinds.jobs.research_models import models_night
 from tradewinds.jobs.research_night import Ended, ends_of, run_step
 from tradewinds.jobs.research_risk import stored_model
-from tradewinds.jobs.research_risk_rows import factor_id
 from tradewinds.jobs.research_tables import factor_returns_table, signals_table
 from tradewinds.performance.factor_attribution import factor_attribution
 from tradewinds.portfolio.solution import Rung
@@ -36,6 +35,7 @@ from tradewinds.report.night import night_page
 from tradewinds.report.night_parts import had, risk_night
 from tradewinds.risk.liquidity import liquidity
 from tradewinds.risk.measures import history_of, tail_risk
+from tradewinds.risk.published import factor_id, factor_name
 from tradewinds.risk.risk_model import RiskModel
 from tradewinds.risk.stress import Stress, factor_stress
 
@@ -148,7 +148,7 @@ class _Reading:
         wide = rows.pivot(on="instrument", index="event_ns", values="value").sort("event_ns").tail(SESSIONS_SHOWN)
         names = tuple(name for name in wide.columns if name != "event_ns")
         values = np.column_stack([wide[name].cast(pl.Float64).fill_null(float("nan")).to_numpy() for name in names])
-        return page.FactorNight(tuple(_factor_name(name) for name in names), wide["event_ns"].to_numpy(), values)
+        return page.FactorNight(tuple(factor_name(name) for name in names), wide["event_ns"].to_numpy(), values)
 
     def risk(self) -> page.RiskNight:
         """Of the target weights, by the night's model."""
@@ -174,7 +174,7 @@ class _Reading:
         earned = np.where(np.isfinite(moved), moved, 0.0) * weights
         known = self.factor_returns()
         found = dict(zip(known.factors, known.values[-1], strict=True))
-        values = np.array([found.get(_factor_name(factor_id(name)), 0.0) for name in before.factors])
+        values = np.array([found.get(factor_name(factor_id(name)), 0.0) for name in before.factors])
         split = factor_attribution(earned.sum(keepdims=True), weights[None], before.exposures[None], np.nan_to_num(values)[None])
         capital = self.book.config.portfolio.capital
         ended = ends_of(self.context, self.book, session_name(int(rows["start_ns"][0])), ["signals"]).get("signals", ("", [], {}))[2]
@@ -248,10 +248,6 @@ def stresses_of(model: RiskModel, weights: Floats) -> list[Stress]:
         words = f"{name} {'falls' if side < 0 else 'rises'} by {SHOCK_DEVIATIONS:g} deviations"
         found.append(factor_stress(words, model, weights, {name: side * SHOCK_DEVIATIONS * deviation}, is_conditional=True))
     return found
-
-
-def _factor_name(instrument: str) -> str:
-    return instrument.removesuffix(".RISK").lower().replace("_", " ")
 
 
 def _currency(context: Context, book: Book) -> str:

@@ -14,7 +14,7 @@ Source: Menchero, Orr, Wang, The Barra US Equity Model (USE4), 2011, section 4; 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -54,11 +54,44 @@ def cross_sectional(
     design: Design = NO_MARKET,
     capitals: Floats | None = None,
 ) -> FactorReturns:
-    """Factor and specific returns of every session.
+    """Factor and specific returns of every session, with `gaps`.
 
     returns: (T, N) over session t. exposures: (T, N, K), known before session t. weights: (T, N), equal when None; usual is the square root
     of capital. capitals: (T, N), for the constraint, the weights when None. Raises Rejected for a design that cannot be.
     """
+    found, codes = regressed(
+        returns, exposures, weights, factors=factors, instruments=instruments, times=times, design=design, capitals=capitals
+    )
+    return replace(found, gaps=codes.gaps(found.instruments, found.factors, found.times))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Codes:
+    """What became of instruments, rows (T, N), and of factors, columns (T, K), in each session: codes of `cross_section_compiled`."""
+
+    rows: NDArray[np.uint8]
+    columns: NDArray[np.uint8]
+
+    def followed_by(self, later: Codes) -> Codes:
+        return Codes(np.concatenate([self.rows, later.rows]), np.concatenate([self.columns, later.columns]))
+
+    def gaps(self, instruments: tuple[str, ...], factors: tuple[str, ...], times: Ints) -> tuple[Gap, ...]:
+        """What was missing over these sessions."""
+        return (*_row_gaps(self.rows, instruments, times), *_column_gaps(self.columns, factors, times))
+
+
+def regressed(
+    returns: Floats,
+    exposures: Floats,
+    weights: Floats | None = None,
+    *,
+    factors: Sequence[str],
+    instruments: Sequence[str],
+    times: Ints,
+    design: Design = NO_MARKET,
+    capitals: Floats | None = None,
+) -> tuple[FactorReturns, Codes]:
+    """`cross_sectional` whose gaps are still codes, so that those of sessions added later can be told of all sessions together."""
     found = _checked(returns, exposures, weights, capitals, tuple(factors), tuple(instruments), np.asarray(times, np.int64))
     names, told = _design(tuple(factors), design)
     sessions, width = returns.shape
@@ -66,8 +99,8 @@ def cross_sectional(
     specific, r_squared = np.empty((sessions, width)), np.empty(sessions)
     rows, columns = np.empty((sessions, width), np.uint8), np.empty((sessions, len(names)), np.uint8)
     rows_of.regress(*found, told, values, t_stats, specific, r_squared, rows, columns)
-    gaps = (*_row_gaps(rows, tuple(instruments), times), *_column_gaps(columns, names, times))
-    return FactorReturns(names, tuple(instruments), np.asarray(times, np.int64), values, specific, r_squared, t_stats, gaps)
+    made = FactorReturns(names, tuple(instruments), np.asarray(times, np.int64), values, specific, r_squared, t_stats)
+    return made, Codes(rows, columns)
 
 
 def _checked(

@@ -1,123 +1,96 @@
-"""A risk model as the frames that are published for users, and back: one dataset each for exposures, returns, covariance and specific risk.
+"""A risk model as the frames that are published for users, and back: one each for exposures, returns, covariance and specific risk.
 
 Frames have instrument, start_ns, event_ns, known_ns and values; a factor is the instrument `<FACTOR>.RISK`, as `MOMENTUM.RISK`. Whoever
-publishes adds when and from where. `datasets` declares them to the lake.
+publishes adds when and from where.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
-from tradewinds.core.errors import DataFault, Rejected
-from tradewinds.core.observation import RESERVED, Column, Dataset
+from tradewinds.core.errors import DataFault
 from tradewinds.risk.cube_compiled import laid_out
-from tradewinds.risk.factor_returns import FactorReturns, Floats
+from tradewinds.risk.factor_returns import Floats, Ints
 from tradewinds.risk.risk_model import RiskModel
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-EXPOSURES, RETURNS, COVARIANCE, SPECIFIC = "risk-exposures", "risk-returns", "risk-covariance", "risk-specific"
+EXPOSURES, COVARIANCE, SPECIFIC = "risk-exposures", "risk-covariance", "risk-specific"
 VENUE = "RISK"
-_FACTOR = re.compile(r"[a-z][a-z0-9_]{0,47}")
 
 
-def datasets(factors: Sequence[str], suffix: str = "") -> dict[str, Dataset]:
-    """The declarations by plain name (`risk-exposures`); suffix is put to their names, for a lake with several models."""
-    columns = tuple(Column(_checked(factor)) for factor in factors)
-    return {
-        name: Dataset(name + suffix, kept, partitioning="year", description=about)
-        for name, kept, about in (
-            (EXPOSURES, columns, "exposure of each instrument to each factor, known after the session"),
-            (RETURNS, (Column("value", unit="fraction"),), "return of each factor over the session"),
-            (COVARIANCE, columns, "covariance of factor returns, of one session"),
-            (
-                SPECIFIC,
-                (Column("specific_variance"), Column("specific_return", unit="fraction")),
-                "variance of one session, and return of it, that no factor explains",
-            ),
-        )
-    }
+def factor_id(factor: str) -> str:
+    """The instrument of a factor's rows."""
+    return f"{factor.upper().replace(' ', '_')}.{VENUE}"
 
 
-def to_frames(model: RiskModel, returns: FactorReturns | None = None, *, event_ns: int | None = None) -> dict[str, pl.DataFrame]:
-    """The model's frames by dataset; with the session's factor and specific returns where `returns` holds that session.
+def factor_name(instrument: str) -> str:
+    """The factor of an instrument's rows, as people read it."""
+    return instrument.removesuffix(f".{VENUE}").lower().replace("_", " ")
 
-    event_ns: when the session ends, its start when None.
+
+def to_frames(
+    model: RiskModel, specific: Mapping[str, float], *, event_ns: int | None = None, factors: Sequence[str] | None = None
+) -> dict[str, pl.DataFrame]:
+    """Exposures, covariance and specific risk of the model's session by name of the dataset.
+
+    specific: the session's specific return by instrument. event_ns: when the session ends, its start when None. factors: the columns, those
+    of the model when None; one that the model could not have is a column of nulls.
     """
-    ids = [_id(factor) for factor in model.factors]
+    names = model.factors if factors is None else factors
+    own = {
+        "specific_return": np.array([specific.get(name, np.nan) for name in model.instruments]),
+        "specific_variance": model.specific_variance,
+    }
     ended = model.at_ns if event_ns is None else event_ns
-    specific = pl.DataFrame({"specific_variance": model.specific_variance})
-    frames = {
-        EXPOSURES: _timed(model, ended, model.instruments, pl.DataFrame(model.exposures, schema=list(model.factors))),
-        COVARIANCE: _timed(model, ended, ids, pl.DataFrame(model.factor_covariance, schema=list(model.factors))),
+    ids = [factor_id(name) for name in model.factors]
+    return {
+        EXPOSURES: _timed(model, ended, model.instruments, _by_factor(model, model.exposures, names)),
+        COVARIANCE: _timed(model, ended, ids, _by_factor(model, model.factor_covariance, names)),
+        SPECIFIC: _timed(model, ended, model.instruments, own),
     }
-    row = None if returns is None else _row_of(returns, model.at_ns)
-    if returns is not None and row is not None:
-        frames[RETURNS] = _timed(
-            model, ended, [_id(name) for name in returns.factors], pl.DataFrame({"value": returns.values[row]}, nan_to_null=True)
-        )
-        place = {name: n for n, name in enumerate(returns.instruments)}
-        own = np.array([returns.specific[row, place[name]] if name in place else np.nan for name in model.instruments])
-        specific = specific.with_columns(pl.Series("specific_return", own, nan_to_null=True))
-    else:
-        specific = specific.with_columns(pl.lit(None, pl.Float64).alias("specific_return"))
-    return frames | {SPECIFIC: _timed(model, ended, model.instruments, specific)}
 
 
-def from_frames(frames: Mapping[str, pl.DataFrame], *, kind: str, periods_a_year: float, at_ns: int | None = None) -> RiskModel:
-    """The model of one session, the last that has a covariance when at_ns is None. Raises DataFault where a part is missing."""
-    lacking = sorted({EXPOSURES, COVARIANCE, SPECIFIC} - set(frames))
-    if lacking:
-        raise DataFault(f"risk model from frames: {lacking} are missing, expected exposures, covariance and specific risk")
-    starts = frames[COVARIANCE]["start_ns"]
-    if at_ns is None and starts.is_empty():
-        raise DataFault("risk model from frames: an empty covariance, expected at least one session")
-    at = int(starts.max()) if at_ns is None else at_ns  # type: ignore[arg-type]  # start_ns is Int64; polars types max() for any column
-    chosen = {name: frames[name].filter(pl.col("start_ns") == at) for name in (EXPOSURES, COVARIANCE, SPECIFIC)}
-    empty = [name for name, frame in chosen.items() if frame.is_empty()]
+def returns_frame(factors: Sequence[str], times: Ints, event_ns: Ints, known_ns: Ints, values: Floats, t_stats: Floats) -> pl.DataFrame:
+    """Returns of factors, values and t_stats (T, K), as rows of each factor's sessions; times, event_ns, known_ns: (T,)."""
+    count = len(factors)
+    return pl.DataFrame(
+        {
+            "instrument": [factor_id(name) for name in factors for _ in times],
+            "start_ns": np.tile(times, count),
+            "event_ns": np.tile(event_ns, count),
+            "known_ns": np.tile(known_ns, count),
+            "value": values.ravel(order="F"),
+            "t_statistic": t_stats.ravel(order="F"),
+        }
+    ).with_columns(pl.col("value", "t_statistic").fill_nan(None))
+
+
+def from_frames(frames: Mapping[str, pl.DataFrame], factors: Sequence[str], *, kind: str, periods_a_year: float) -> RiskModel:
+    """The model of the one session that is in the frames, of those of the factors that it has. Raises DataFault where a part is missing."""
+    parts = {name: frames.get(name, pl.DataFrame()) for name in (EXPOSURES, COVARIANCE, SPECIFIC)}
+    empty = [name for name, frame in parts.items() if frame.is_empty()]
     if empty:
-        raise DataFault(f"risk model from frames: {empty} have no row of session {at}, expected it in all")
-    factors = [name.removesuffix(f".{VENUE}").lower() for name in chosen[COVARIANCE]["instrument"]]
-    own = chosen[SPECIFIC].select("instrument", "specific_variance")
-    joined = chosen[EXPOSURES].join(own, on="instrument", how="inner").sort("instrument")
-    if joined.height != chosen[EXPOSURES].height:
-        raise DataFault(
-            f"risk model from frames: {chosen[EXPOSURES].height} instruments, specific risk of {joined.height}, expected of all"
-        )
-    known = max(int(frame["known_ns"].max()) for frame in chosen.values())  # type: ignore[arg-type]  # as above
+        raise DataFault(f"risk model from frames: {empty} have no rows, expected exposures, covariance and specific risk")
+    starts = {start for frame in parts.values() for start in frame["start_ns"].unique()}
+    if len(starts) > 1:
+        raise DataFault(f"risk model from frames: sessions {sorted(starts)}, expected all of one")
+    row = {name: place for place, name in enumerate(parts[COVARIANCE]["instrument"])}
+    kept = [name for name in factors if factor_id(name) in row]
+    own = parts[SPECIFIC].select("instrument", "specific_variance")
+    joined = parts[EXPOSURES].join(own, on="instrument", how="inner", maintain_order="left")
+    if joined.height != parts[EXPOSURES].height:
+        raise DataFault(f"risk model from frames: {parts[EXPOSURES].height} instruments, specific risk of {joined.height}, expected of all")
+    known = max(known for frame in parts.values() for known in frame["known_ns"])
     return RiskModel(
-        at, known, kind, tuple(joined["instrument"]), tuple(factors), _values(joined, factors), _values(chosen[COVARIANCE], factors),
-        joined["specific_variance"].to_numpy().copy(), periods_a_year,
+        starts.pop(), known, kind, tuple(joined["instrument"]), tuple(kept), _values(joined, kept),
+        _values(parts[COVARIANCE], kept)[[row[factor_id(name)] for name in kept]], joined["specific_variance"].to_numpy().copy(),
+        periods_a_year,
     )  # fmt: skip
 
 
-def returns_from_frames(returns: pl.DataFrame, specific: pl.DataFrame, factors: Sequence[str] | None = None) -> FactorReturns:
-    """Published `risk-returns` and `risk-specific` of many sessions, for a `RiskState` or a stress; t statistics are not kept.
-
-    factors: which, and their order; all in order of appearance when None. Raises DataFault for one that was not published.
-    """
-    wide = returns.pivot(on="instrument", index="start_ns", values="value").sort("start_ns")
-    own = specific.pivot(on="instrument", index="start_ns", values="specific_return").sort("start_ns")
-    own = wide.select("start_ns").join(own, on="start_ns", how="left", maintain_order="left")
-    ids, names = wide.columns[1:] if factors is None else [_id(factor) for factor in factors], own.columns[1:]
-    lacking = sorted(set(ids) - set(wide.columns))
-    if lacking:
-        raise DataFault(f"factor returns from frames: {lacking} are missing, expected them among {wide.columns[1:]}")
-    times = wide["start_ns"].to_numpy().astype(np.int64)
-    values, left = _values(wide, ids), _values(own, names)
-    return FactorReturns(
-        tuple(name.removesuffix(f".{VENUE}").lower() for name in ids), tuple(names), times, values, left,
-        np.full(len(times), np.nan), np.full(values.shape, np.nan),
-    )  # fmt: skip
-
-
-def cube(frame: pl.DataFrame, columns: Sequence[str], instruments: Sequence[str], times: NDArray[np.int64]) -> Floats:
+def cube(frame: pl.DataFrame, columns: Sequence[str], instruments: Sequence[str], times: Ints) -> Floats:
     """(T, N, K) of rows with instrument and start_ns in any order; NaN where there is no row or no value, rows of others are left out.
 
     times: (T,) rising. Rows in order of instrument and time are laid out fastest.
@@ -135,28 +108,19 @@ def cube(frame: pl.DataFrame, columns: Sequence[str], instruments: Sequence[str]
     return found
 
 
-def _timed(model: RiskModel, event_ns: int, instruments: Sequence[str], values: pl.DataFrame) -> pl.DataFrame:
-    times = {"start_ns": model.at_ns, "event_ns": event_ns, "known_ns": max(model.known_ns, event_ns)}
+def _by_factor(model: RiskModel, values: Floats, factors: Sequence[str]) -> dict[str, Floats]:
+    place = {name: k for k, name in enumerate(model.factors)}
+    nothing = np.full(len(values), np.nan)
+    return {name: np.ascontiguousarray(values[:, place[name]]) if name in place else nothing for name in factors}
+
+
+def _timed(model: RiskModel, event_ns: int, instruments: Sequence[str], values: Mapping[str, Floats]) -> pl.DataFrame:
+    times = {"start_ns": model.at_ns, "event_ns": event_ns, "known_ns": model.known_ns}
     head = [pl.Series("instrument", list(instruments), pl.String)]
     head += [pl.Series(name, np.full(len(instruments), value, np.int64)) for name, value in times.items()]
-    return pl.DataFrame(head).hstack(values)
+    return pl.DataFrame(head + [pl.Series(name, column, nan_to_null=True) for name, column in values.items()])
 
 
 def _values(frame: pl.DataFrame, columns: Sequence[str]) -> Floats:
     found = frame.select(pl.col(list(columns)).cast(pl.Float64).fill_null(float("nan"))).to_numpy()
     return np.ascontiguousarray(found, np.float64)
-
-
-def _row_of(returns: FactorReturns, at_ns: int) -> int | None:
-    found = np.flatnonzero(returns.times == at_ns)
-    return int(found[0]) if len(found) else None
-
-
-def _id(factor: str) -> str:
-    return f"{_checked(factor).upper()}.{VENUE}"
-
-
-def _checked(factor: str) -> str:
-    if _FACTOR.fullmatch(factor) is None or factor in RESERVED:
-        raise Rejected(f"risk factor {factor!r}, expected lower-case letters, digits and _, beginning with a letter, and no reserved name")
-    return factor

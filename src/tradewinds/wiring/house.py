@@ -34,7 +34,7 @@ from tradewinds.wiring.job_watching import job_watched
 from tradewinds.wiring.settings import find_config, load_config, secret_of
 
 if TYPE_CHECKING:
-    from tradewinds.jobs.context import Evening
+    from tradewinds.jobs.context import Evening, States
     from tradewinds.stores.ledger import Ledger
     from tradewinds.stores.model_registry import ModelRegistry
     from tradewinds.wire.http import HttpClient
@@ -147,6 +147,7 @@ class House:
             page=self._page,
             publish_files=self._publish_files,
             sheet=self._sheet,
+            states=self._states,
         )
 
     def _evening(self, account: str, day: date) -> Evening:
@@ -170,6 +171,12 @@ class House:
 
         named = os.environ.get(CREDENTIALS)
         return GoogleSheet(key, tab, credentials=Path(named) if named else None)
+
+    @property
+    def _states(self) -> States:
+        from tradewinds.wiring.research_states import KeptStates
+
+        return KeptStates(self.home / "research-states")
 
     def _publish_files(self, book: str, session: str, frames: Mapping[str, Any], about: Mapping[str, Any]) -> str:
         from tradewinds.wiring.research_files import write
