@@ -51,6 +51,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "guard": ("tradewinds.app.guard:guard", "Watch over the trade process, and halt when it hangs."),
     "backup": ("tradewinds.app.backup:backup", "Back up ledger, journals, lake, models and configuration, while everything runs."),
     "restore": ("tradewinds.app.restore:restore", "Check a backup, and bring it back."),
+    "console": ("tradewinds.app.console_command:console", "Serve the console and the API on this machine."),
+    "user": ("tradewinds.app.user:user", "Who may enter the console and the API: roles, passwords, tokens."),
     "doctor": ("tradewinds.app.doctor:doctor", "Say in words what is wrong and what to do."),
     "sandbox": ("tradewinds.app.sandbox:sandbox", "Run the local venues: Binance, CoinGecko, OANDA and others on this machine."),
 }
@@ -71,6 +73,10 @@ EXTRA_OF = {
     "lightgbm": "ml",
     "skops": "ml",
     "gspread": "sheets",
+    "argon2": "console",
+    "fastapi": "console",
+    "nicegui": "console",
+    "orjson": "console",
 }
 
 

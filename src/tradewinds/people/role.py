@@ -15,7 +15,7 @@ Permission = Literal[
     "read:market", "read:trade", "read:people",
     "do:halt", "do:trade", "do:strategy", "do:research", "do:release",
     "do:approve", "do:resume", "do:limits", "do:live",
-    "do:people",
+    "do:people", "do:self",
 ]  # fmt: skip
 
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -23,7 +23,7 @@ PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 
 # What each role may do beyond the one below it.
 _ADDED: dict[Role, frozenset[Permission]] = {
-    "viewer": frozenset({"read:market", "read:trade"}),
+    "viewer": frozenset({"read:market", "read:trade", "do:self"}),
     "trader": frozenset({"do:halt", "do:trade", "do:strategy", "do:research", "do:release"}),
     "risk_officer": frozenset({"read:people", "do:approve", "do:resume", "do:limits", "do:live"}),
     "admin": frozenset({"do:people"}),

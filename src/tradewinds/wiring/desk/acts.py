@@ -21,7 +21,7 @@ from tradewinds.people.audit import AuditRow, Outcome, audited
 from tradewinds.people.four_eyes import Request, expires_at
 from tradewinds.people.role import Permission
 from tradewinds.people.token import Principal
-from tradewinds.wiring.desk import doings
+from tradewinds.wiring.desk import doings, people
 
 if TYPE_CHECKING:
     from tradewinds.wiring.house import House
@@ -101,6 +101,15 @@ ACTS: dict[str, Act] = _acts(
         "backtest", "do:research", doings.backtest, ("file",), ("start", "end", "capital", "parameters"), "file",
         what="Start a backtest of a strategy of the workspace.",
     ),
+    Act("person.add", "do:people", people.add, ("name", "role"), ("password",), "name", what="Let somebody in."),
+    Act(
+        "person.change", "do:people", people.change, ("name",), ("role", "password", "is_active"), "name",
+        what="Change a role or password, or shut somebody out.",
+    ),
+    Act("person.unlock", "do:people", people.unlock, ("name",), (), "name", what="End a lock-out."),
+    Act("password", "do:self", people.own_password, ("old_password", "new_password"), what="Change one's own password."),
+    Act("token.new", "do:self", people.new_token, ("name",), ("scopes", "days"), "name", what="Make a token of one's own."),
+    Act("token.revoke", "do:self", people.revoke, ("id",), (), "id", what="End a token or session."),
 )  # fmt: skip
 
 
@@ -168,7 +177,7 @@ def checked(act: Act, principal: Principal, words: Words) -> None:
 
 def said(done: Mapping[str, Any]) -> str:
     """What came of it, short, for the audit log."""
-    return ", ".join(f"{name} {value}" for name, value in done.items() if value not in (None, "", [], {}))[:DETAIL_CHARACTERS_MAX]
+    return ", ".join(f"{name} {value}" for name, value in audited(done).items() if value not in (None, "", [], {}))[:DETAIL_CHARACTERS_MAX]
 
 
 def _asked(house: House, principal: Principal, act: Act, words: Words) -> Request:
