@@ -28,6 +28,11 @@ class Page:
 
 PAGES: dict[str, Page] = {}
 GROUPS = ("Now", "Trade", "History", "Research", "House")
+ORDER = (
+    "/", "/approvals", "/logs", "/trading", "/trading/order", "/strategies", "/trading/risk", "/trading/evenings", "/explain", "/data",
+    "/data/findings", "/data/bar", "/research", "/research/backtest", "/research/compare", "/research/nights", "/research/models",
+    "/settings",
+)  # fmt: skip
 
 
 def page(path: str, title: str, *, group: str = "") -> Callable[[Builder], Builder]:
@@ -77,7 +82,8 @@ def _tools(visit: Visit) -> Markup:
 def _navigation(visit: Visit) -> Markup:
     parts: list[Markup] = []
     for group in GROUPS:
-        chosen = [one for one in PAGES.values() if one.group == group]
+        known = (*ORDER, *(path for path in PAGES if path not in ORDER))
+        chosen = [PAGES[path] for path in known if path in PAGES and PAGES[path].group == group]
         if chosen:
             parts.append(tag("h2", group))
         parts += [tag("a", one.title, href=one.path, aria_current="page" if one.path == visit.path else None) for one in chosen]

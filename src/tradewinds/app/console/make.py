@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from nicegui import app as nicegui_app
 from nicegui import ui
 
@@ -24,7 +24,8 @@ from tradewinds.app.console.door import COOKIE
 from tradewinds.app.console.frame import PAGES, Page, frame
 from tradewinds.app.console.sign_in import sign_in_page
 from tradewinds.app.console.visit import TROUBLE, Console, Visit, show, trouble
-from tradewinds.core.errors import TradewindsError
+from tradewinds.core.errors import Missing, TradewindsError
+from tradewinds.wiring.desk import research_pages
 from tradewinds.wiring.desk.seen_bars import SeenBars
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def make_console(
     assert pages.ALL
     for one in PAGES.values():
         ui.page(one.path, title=one.title, response_timeout=PAGE_WITHIN_S)(_asked_for(one))
+    _add_sheets(app, console)
     if with_sign_in:
         _add_sign_in(app, console, is_secure=is_secure)
     ui.run_with(
@@ -84,6 +86,20 @@ def _asked_for(one: Page) -> Any:
         return None
 
     return build
+
+
+def _add_sheets(app: FastAPI, console: Console) -> None:
+    @app.get("/sheet", include_in_schema=False)
+    async def sheet(request: Request) -> Response:
+        """A tear sheet or report below the home, for people who are signed in; it can run nothing and ask for nothing."""
+        who = await asyncio.to_thread(door.visitor, console.house, request.cookies.get(COOKIE, ""))
+        if who is None:
+            return RedirectResponse(SIGN_IN, status_code=303)
+        try:
+            body = await asyncio.to_thread(research_pages.html_file, console.house, request.query_params.get("name", ""))
+        except Missing as error:
+            return PlainTextResponse(str(error), status_code=404)
+        return HTMLResponse(body, headers=_HEADERS | {"Content-Security-Policy": _SHEET})
 
 
 def _add_sign_in(app: FastAPI, console: Console, *, is_secure: bool) -> None:
@@ -117,6 +133,8 @@ def _add_sign_in(app: FastAPI, console: Console, *, is_secure: bool) -> None:
 
 
 _HEADERS = {"Cache-Control": "no-store", "X-Frame-Options": "DENY", "Referrer-Policy": "same-origin", "X-Content-Type-Options": "nosniff"}
+
+_SHEET = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:"
 
 
 def _is_own(request: Request) -> bool:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from tradewinds.app.console.frame import page
 from tradewinds.app.console.markup import Markup, joined, link, moment, pill, table, tag, tiles
-from tradewinds.app.console.visit import Visit, card, live
+from tradewinds.app.console.visit import Visit, act_button, card, live
+from tradewinds.people.alert import RaisedAlert
 from tradewinds.wiring.desk import overview
 from tradewinds.wiring.desk.overview import Event, LastRun, ProcessHealth
 from tradewinds.wiring.house import House
 
 EVERY_S = 2.0
+ALERTS_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,20 +22,26 @@ class _Seen:
     processes: tuple[ProcessHealth, ...]
     runs: tuple[LastRun, ...]
     events: tuple[Event, ...]
+    alerts: list[RaisedAlert]
     held: int
 
 
 @page("/", "Overview", group="Now")
 async def build(visit: Visit) -> None:
     """Everything in one read, again every two seconds."""
-    await live(visit, lambda: _read(visit.house), _drawn, every_s=EVERY_S)
+
+    async def acknowledge(on: str) -> None:
+        await visit.acknowledge(on)
+
+    await live(visit, lambda: _read(visit.house), partial(_drawn, visit), every_s=EVERY_S, acts={"acknowledge": acknowledge})
 
 
 def _read(house: House) -> _Seen:
-    return _Seen(overview.processes(house), overview.last_runs(house), overview.events(house), overview.held_count(house))
+    alerts = house.ledger.outbox.alerts(is_open=True, limit=ALERTS_SHOWN)
+    return _Seen(overview.processes(house), overview.last_runs(house), overview.events(house), alerts, overview.held_count(house))
 
 
-def _drawn(seen: _Seen) -> Markup:
+def _drawn(visit: Visit, seen: _Seen) -> Markup:
     well = sum(one.is_well for one in seen.processes)
     wrong = sum(one.state in ("failed", "partial") for one in seen.runs)
     return joined((
@@ -40,11 +49,23 @@ def _drawn(seen: _Seen) -> Markup:
             ("Processes running", f"{well} of {len(seen.processes)}", "good" if well == len(seen.processes) else "warn"),
             ("Jobs that went wrong", wrong, "bad" if wrong else "good"),
             ("Values held", tag("a", seen.held, href="/data/findings"), "warn" if seen.held else "good"),
-            ("Alerts of trading", len([one for one in seen.events if one.severity in ("error", "critical", "warning")]), ""),
+            ("Alerts nobody has in hand", len(seen.alerts), "bad" if seen.alerts else "good"),
         )),
+        card("Alerts", _alerts(visit, seen.alerts)),
         tag("div", card("Processes", _processes(seen.processes)), card("What trading told", _events(seen.events)), class_="grid"),
         card("Last run of every job", _runs(seen.runs)),
     ))  # fmt: skip
+
+
+def _alerts(visit: Visit, found: list[RaisedAlert]) -> Markup:
+    rows = [
+        (moment(one.raised_ns), pill(one.alert.severity), one.alert.source, one.alert.subject, one.alert.text,
+         tag("code", one.alert.next_command) if one.alert.next_command else "",
+         act_button("I have it", "acknowledge", one.id, label=f"I have it: {one.alert.text[:60]}") if visit.may("do:trade") else "")
+        for one in found
+    ]  # fmt: skip
+    columns = ("raised", "severity", "source", "about", "what", "run next", "do")
+    return table(columns, rows, empty="none that nobody has in hand", label="Alerts")
 
 
 def _processes(found: tuple[ProcessHealth, ...]) -> Markup:

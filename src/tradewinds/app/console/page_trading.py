@@ -115,7 +115,8 @@ def _positions(visit: Visit, held: tuple[Holding, ...]) -> Markup:
         button = act_button("Close", "close", on, label=f"Close {one.instrument} on {one.account}") if visit.may("do:trade") else ""
         rows.append((
             link(one.instrument, "/trading", account=one.account, instrument=one.instrument), one.account, one.strategy or "by hand",
-            one.quantity, None if one.average_price is None else round(one.average_price, 8), one.price, one.value, gain, one.currency, button,
+            one.quantity, None if one.average_price is None else round(one.average_price, 8), one.price, one.value, gain, one.currency,
+            button,
         ))  # fmt: skip
     columns = ("instrument", "account", "strategy", "quantity", "average", "price", "value", "gain", "currency", "do")
     numbers = ("quantity", "average", "price", "value", "gain")

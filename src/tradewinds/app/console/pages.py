@@ -1,12 +1,26 @@
-"""Every page, in the order of the navigation. Importing a page's module registers it."""
+"""Every page, by module. Importing a page's module registers it."""
 
 from tradewinds.app.console import (
+    page_approvals,
+    page_backtest,
     page_bar,
     page_data,
+    page_evening,
     page_explain,
     page_findings,
+    page_logs,
+    page_models,
+    page_nights,
+    page_order,
     page_overview,
+    page_research,
+    page_risk,
+    page_settings,
+    page_strategies,
     page_trading,
 )
 
-ALL = (page_overview, page_trading, page_explain, page_data, page_findings, page_bar)
+ALL = (
+    page_approvals, page_backtest, page_bar, page_data, page_evening, page_explain, page_findings, page_logs,
+    page_models, page_nights, page_order, page_overview, page_research, page_risk, page_settings, page_strategies, page_trading,
+)  # fmt: skip

@@ -16,7 +16,7 @@ from nicegui import ui
 from tradewinds.app.console import door
 from tradewinds.app.console.door import FACE
 from tradewinds.app.console.markup import Markup, tag
-from tradewinds.core.errors import TradewindsError
+from tradewinds.core.errors import Rejected, TradewindsError
 from tradewinds.people.role import Permission
 from tradewinds.people.token import Principal
 from tradewinds.wiring.desk import acts
@@ -72,6 +72,17 @@ class Visit:
         """Confirm or decline what another person asked for."""
         word = "Confirmed." if is_given else "Declined."
         return await self._tried(lambda who: acts.answer(self.house, who, request, is_given=is_given, note=note, face=FACE), word)
+
+    async def acknowledge(self, alert: str) -> None:
+        """Say that this person has an alert in hand."""
+
+        def deed(who: Principal) -> dict[str, Any]:
+            if not who.may("do:trade"):
+                raise Rejected(f"acknowledge: {who.person} is {who.role}, expected somebody who has do:trade")
+            self.house.ledger.outbox.acknowledge(alert, by=who.person, at_ns=self.house.clock.now_ns(), face=FACE)
+            return {}
+
+        await self._tried(deed, "It is yours; nothing escalates.")
 
     async def _tried(
         self, deed: Callable[[Principal], dict[str, Any]], done: str | Callable[[dict[str, Any]], str]
@@ -143,6 +154,16 @@ async def live(
     await part.refresh()
     if every_s is not None:
         ui.timer(every_s, part.refresh, immediate=False)
+    return part
+
+
+async def later(
+    visit: Visit, what: str, question: Callable[[], R], draw: Callable[[R], Markup], *, acts: Mapping[str, Handler] | None = None
+) -> Live:
+    """Put a part on the page that takes a while to read: the page is there before it. what: the words meanwhile."""
+    part = Live(visit, question, draw, acts)
+    part.element.set_content(tag("p", f"reading {what} ...", class_="empty", role="status"))
+    ui.timer(0.01, part.refresh, once=True)
     return part
 
 

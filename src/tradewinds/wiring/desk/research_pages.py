@@ -1,30 +1,34 @@
-"""What research made, for people: runs in the ledger with their curves, sweeps, pages of nights, models with their cards."""
+"""Research as pages show it beyond `research.py`: curves of runs, what two runs were given, sheets, sweeps, backtests asked for."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from tradewinds.core.errors import Missing, TradewindsError
-from tradewinds.stores.ledger_backtests import BacktestFilter, StoredBacktest
+from tradewinds.core.errors import Missing, Rejected
+from tradewinds.core.observation import Table
+from tradewinds.simulation.sweep_table import TRIALS
 
 if TYPE_CHECKING:
-    from tradewinds.models.card import ModelCard
-    from tradewinds.stores.model_registry import StoredModel
+    from pathlib import Path
+
+    from tradewinds.stores.ledger_backtests import StoredBacktest
     from tradewinds.wiring.house import House
 
-RUNS_SHOWN = 200
-NIGHTS_SHOWN = 60
+SHEETS_SHOWN = 100
 POINTS_SHOWN = 1_500
+ASKED_SHOWN = 20
+LOG_BYTES = 2_000
+FOLDERS = ("backtests", "sweeps", "reports")
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A run's equity over time. at_ns, equity, drawdown: one a session's end, thinned to at most POINTS_SHOWN."""
+    """A run's equity over time. at_ns, equity, drawdown: one a session's end, thinned to at most about POINTS_SHOWN."""
 
     at_ns: Sequence[int]
     equity: Sequence[float]
@@ -32,25 +36,13 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class NightPage:
-    """The page of one night of one book."""
+class AskedRun:
+    """A backtest that somebody started from a page. run: its number in the ledger once it ended well. says: the end of what it said."""
 
-    book: str
-    session: str
-
-
-@dataclass(frozen=True, slots=True)
-class ModelShown:
-    """One version of a model with what its card says; card None where it cannot be read, trouble says why."""
-
-    stored: StoredModel
-    card: ModelCard | None
-    trouble: str = ""
-
-
-def runs(house: House, *, strategy: str | None = None) -> tuple[StoredBacktest, ...]:
-    """Backtests, newest first."""
-    return tuple(house.ledger.backtests(BacktestFilter(strategy=strategy), limit=RUNS_SHOWN))
+    name: str
+    state: str
+    run: int | None
+    says: str
 
 
 def run(house: House, number: int) -> StoredBacktest:
@@ -64,56 +56,13 @@ def run(house: House, number: int) -> StoredBacktest:
 def curve(house: House, number: int) -> Curve:
     """The equity of a run and how far below its top it was."""
     rows = house.ledger.backtest_table(number, "performance").select("at_ns", "equity", "drawdown").drop_nulls("equity")
-    step = max(1, rows.height // POINTS_SHOWN)
-    thin = rows.gather_every(step)
+    thin = rows.gather_every(max(1, rows.height // POINTS_SHOWN))
     return Curve(thin["at_ns"].to_list(), thin["equity"].to_list(), thin["drawdown"].fill_null(0.0).to_list())
 
 
-def round_trips(house: House, number: int, *, limit: int = 200) -> pl.DataFrame:
+def round_trips(house: House, number: int, *, limit: int = 200) -> list[dict[str, Any]]:
     """A run's round trips, the last ones first."""
-    return house.ledger.backtest_table(number, "round_trip").tail(limit).reverse()
-
-
-def sheets(house: House) -> tuple[str, ...]:
-    """Tear sheets and sweep sheets that stand below the home, by their path there, newest first."""
-    root = house.home / "backtests"
-    found = sorted((path for path in root.rglob("*.html")), key=lambda path: -path.stat().st_mtime_ns) if root.is_dir() else []
-    return tuple(str(path.relative_to(house.home)) for path in found[:RUNS_SHOWN])
-
-
-def night_pages(house: House) -> tuple[NightPage, ...]:
-    """Pages of nights, newest session first."""
-    root = house.home / "reports"
-    found = [NightPage(path.parent.name, path.stem) for path in root.glob("*/*.html")] if root.is_dir() else []
-    return tuple(sorted(found, key=lambda one: (one.session, one.book), reverse=True)[:NIGHTS_SHOWN])
-
-
-def html_file(house: House, name: str) -> bytes:
-    """A page of ours below the home, by its path there. Raises Missing for any other file, whatever the path tries."""
-    root = house.home.resolve()
-    place = (root / name).resolve()
-    allowed = (root / "reports", root / "backtests")
-    if place.suffix != ".html" or not any(place.is_relative_to(one) for one in allowed) or not place.is_file():
-        raise Missing(f"page {name[:120]!r}: none of ours, expected a report or a sheet below the home")
-    return place.read_bytes()
-
-
-def models(house: House) -> tuple[ModelShown, ...]:
-    """Every version of every model that this workspace declares, with its card."""
-    found: list[ModelShown] = []
-    for name in model_names(house):
-        try:
-            versions = house.models.versions(name)
-        except TradewindsError:
-            continue  # nobody trained it yet
-        found += [_shown(house, one) for one in versions]
-    return tuple(found)
-
-
-def model_names(house: House) -> tuple[str, ...]:
-    """Models that the workspace declares."""
-    folder = Path(house.config.workspace or ".") / "models"
-    return tuple(sorted(path.stem for path in folder.glob("*.yaml"))) if folder.is_dir() else ()
+    return house.ledger.backtest_table(number, "round_trip").tail(limit).reverse().to_dicts()
 
 
 def beside(first: StoredBacktest, second: StoredBacktest) -> Mapping[str, tuple[Any, Any]]:
@@ -127,8 +76,63 @@ def beside(first: StoredBacktest, second: StoredBacktest) -> Mapping[str, tuple[
     return {name: pair for name, pair in told.items() if pair[0] != pair[1]}
 
 
-def _shown(house: House, stored: StoredModel) -> ModelShown:
+def sheets(house: House) -> tuple[str, ...]:
+    """Tear sheets, sweep sheets and pages of nights below the home, by their path there, newest first."""
+    found = [path for name in FOLDERS if (house.home / name).is_dir() for path in (house.home / name).rglob("*.html")]
+    found.sort(key=lambda path: (-path.stat().st_mtime_ns, str(path)))
+    return tuple(str(path.relative_to(house.home)) for path in found[:SHEETS_SHOWN])
+
+
+def sheet_of(house: House, fingerprint: str) -> str | None:
+    """The tear sheet of a run, by its path below the home."""
+    found = sorted((house.home / "backtests").glob(f"*-{fingerprint[:12]}.html"))
+    return str(found[0].relative_to(house.home)) if found else None
+
+
+def html_file(house: House, name: str) -> bytes:
+    """A page of ours below the home, by its path there. Raises Missing for any other file, whatever the path tries."""
+    root = house.home.resolve()
+    place = (root / name).resolve() if "\0" not in name else root
+    if place.suffix != ".html" or not any(place.is_relative_to(root / one) for one in FOLDERS) or not place.is_file():
+        raise Missing(f"page {name[:120]!r}: none of ours, expected a sheet or a report below the home")
+    return place.read_bytes()
+
+
+def sweeps(house: House) -> list[dict[str, Any]]:
+    """Every sweep with its best trial by Sharpe ratio: strategy, sweep, trials, failed, sharpe, parameters."""
+    rows = house.lake.read(Table(TRIALS), as_of_ns=house.clock.now_ns())
+    if rows.is_empty():
+        return []
+    best = pl.col("parameters").sort_by("sharpe", nulls_last=True, descending=True).first()
+    told = rows.group_by("instrument", "sweep").agg(
+        trials=pl.len(), failed=pl.col("error").is_not_null().sum(), sharpe=pl.col("sharpe").max(), parameters=best,
+        known_ns=pl.col("known_ns").max(),
+    )  # fmt: skip
+    return told.sort("known_ns", "sweep", descending=True).to_dicts()
+
+
+def asked_runs(house: House) -> tuple[AskedRun, ...]:
+    """Backtests that were started from here, the last first."""
+    folder = house.home / "backtests" / "asked"
+    logs = sorted(folder.glob("*.log"), reverse=True)[:ASKED_SHOWN] if folder.is_dir() else []
+    return tuple(_asked(log) for log in logs)
+
+
+def whole(text: str, what: str) -> int:
+    """A whole number out of an address; raises Rejected."""
+    if not text.isdecimal() or len(text) > 18:
+        raise Rejected(f"{what} {text[:40]!r}, expected a whole number")
+    return int(text)
+
+
+def _asked(log: Path) -> AskedRun:
+    said = log.read_bytes()[-LOG_BYTES:].decode("utf-8", "replace").replace("\r", "\n").strip()
+    last = said.splitlines()[-1] if said else ""
     try:
-        return ModelShown(stored, house.models.card(stored))
-    except TradewindsError as error:
-        return ModelShown(stored, None, str(error))
+        told = json.loads(log.with_suffix(".json").read_text() or "null")
+    except (OSError, ValueError):
+        told = None
+    if isinstance(told, dict):
+        number = told.get("run")
+        return AskedRun(log.stem, "done", number if isinstance(number, int) else None, last)
+    return AskedRun(log.stem, "failed" if last.startswith("tradewinds:") else "running", None, last)
