@@ -4,7 +4,7 @@ PY := .venv/bin/python
 ONLY ?=
 ARGS ?=
 
-.PHONY: help campaign setup setup-dev demo up test check peers equality bench lock clean
+.PHONY: help campaign setup setup-dev demo up test check peers equality bench superset docs lock clean
 
 help:
 	@echo "make setup   install everything into .venv (Python 3.11 to 3.13 and pip are enough)"
@@ -15,6 +15,8 @@ help:
 	@echo "make equality  run the same scenarios in other engines and compare every trade"
 	@echo "make campaign  try to break order handling: 10,000 seeds, 1,200 kills, every planted bug; half an hour"
 	@echo "make bench   measure all figures, 25 minutes   (ONLY=ingest for one, FULL=1 for the peers' full sizes)"
+	@echo "make superset  import the dashboards into a real Superset and look at every chart; two minutes, 700 MB"
+	@echo "make docs    build these pages as a site, into site/"
 	@echo "make clean   remove what the commands above made here"
 
 setup:
@@ -55,10 +57,22 @@ campaign: setup-dev
 bench: setup-dev peers
 	@$(PY) -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(FULL),--full) $(ARGS)
 
+# A real Superset 6.1 in an environment of its own, over a real backtest and a day on paper; two minutes and 700 MB.
+# PICTURES=1 writes what Chromium draws to docs/pictures.
+superset: setup-dev
+	@tools/superset.sh
+	@TRADEWINDS_SUPERSET=full $(if $(PICTURES),TRADEWINDS_PICTURES=1) $(PY) -m pytest -p no:xdist tests/superset $(ARGS)
+
+# The pages as a site, built strictly and without a network, into site/.
+docs:
+	@tools/docs.sh
+
 lock:
 	@tools/lock.sh
 	@tools/peers.sh lock
+	@tools/superset.sh lock
+	@tools/docs.sh lock
 
 clean:
-	@rm -rf .venv .boot .peers .demo .mypy_cache .ruff_cache .import_linter_cache build dist
+	@rm -rf .venv .boot .peers .superset .docs site .demo .mypy_cache .ruff_cache .import_linter_cache build dist
 	@find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
