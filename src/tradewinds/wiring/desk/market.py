@@ -14,7 +14,7 @@ from tradewinds.core.market import interval_of
 from tradewinds.core.observation import Table
 from tradewinds.factors.expression import parse
 from tradewinds.factors.features import FeatureSet
-from tradewinds.history.adjust import MODES, Mode, adjust, adjust_panel
+from tradewinds.history.adjust import MODES, Mode, adjust
 from tradewinds.history.lineage import LineageStep, to_dict
 from tradewinds.history.panel import panel_of_frame
 from tradewinds.jobs.lineage import lineage_of
@@ -143,8 +143,8 @@ def indicators(
     starts = frame["start_ns"].to_numpy()
     first = 0 if start_ns is None else int(np.searchsorted(starts, start_ns))
     frame = frame.slice(max(0, max(first, len(starts) - INDICATOR_ROWS_MAX) - asked.lookback - 1))
+    frame = adjust(frame, house.ledger.actions(as_of_ns=known_ns, instruments=[instrument]), known_ns, adjusted)
     panel = panel_of_frame(frame, BAR_FIELDS, view="latest", instruments=[instrument])
-    panel = adjust_panel(panel, house.ledger.actions(as_of_ns=known_ns, instruments=[instrument]), known_ns, adjusted)
     found = asked.compute(panel, since_ns=start_ns)
     return {"start_ns": found.times, **{name: found.values[:, 0, at] for at, name in enumerate(found.names)}}
 
