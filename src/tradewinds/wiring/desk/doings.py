@@ -207,7 +207,8 @@ def backtest(house: House, principal: Principal, words: Words) -> dict[str, Any]
     file = strategy_files(house).get(named)
     if file is None:
         raise Rejected(f"backtest {named!r}, expected one of {', '.join(sorted(strategy_files(house))) or 'none yet'}")
-    options = [f"--{name}={words[name]}" for name in ("start", "end", "capital") if words.get(name) is not None]
+    named_there = {"start": "from", "end": "to", "capital": "capital"}
+    options = [f"--{option}={words[name]}" for name, option in named_there.items() if words.get(name) is not None]
     parameters = words.get("parameters") or {}
     if not isinstance(parameters, Mapping):
         raise Rejected(f"backtest {named}: parameters {type(parameters).__name__}, expected values by name")
