@@ -110,5 +110,5 @@ def test_where_nothing_runs_status_says_so_and_down_has_nothing_to_do(command: A
     assert "`tradewinds up` starts it" in status.json["trouble"][0]
     assert (down.code, down.json) == (99, {"stopped": False})
     assert command("down").out == "nothing was running\n"
-    assert command("status").out == "airflow does not run; `tradewinds up` starts it\nLast runs: none\n"
+    assert command("status").out == "WRONG   airflow does not run\n        `tradewinds up` starts it\nLast runs: none\n"
     assert not (tmp_path / "home").exists()

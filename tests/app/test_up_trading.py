@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from tradewinds.app import up_keeper
+from tradewinds.app.status import services
 from tradewinds.app.up_keeper import Kept
-from tradewinds.app.up_trading import said_of, wanted
+from tradewinds.app.up_trading import wanted
 from tradewinds.live.guard_process import Beat, is_alive, read_beat, service_path
 from tradewinds.wiring.house import House
 from tradewinds.wiring.settings import load_config
@@ -115,7 +116,7 @@ def test_what_ends_cleanly_stays_ended() -> None:
 
     assert kept.look(1.0) == "guard: ended with 99"
     assert kept.look(1_000.0) == ""
-    assert kept.told() == {"state": "ended", "pid": None, "starts": 1}
+    assert kept.told() == {"state": "ended", "pid": None, "starts": 1, "started": None}
 
 
 def test_nothing_is_started_before_a_strategy_says_a_trading_mode(firm: Path) -> None:
@@ -173,8 +174,10 @@ def test_what_a_keeper_that_died_has_left_is_told_and_ended(firm: Path, tmp_path
     keeper.wait(WITHIN_S)
 
     assert is_alive(left)
-    assert said_of(home) == ([], ["the keeper of trading died; `tradewinds down` ends what it left, `tradewinds up` starts it"])
+    (told,) = services(home)
+    assert (told.what, told.state, told.detail) == ("keeper", "wrong", "died")
+    assert "`tradewinds down` ends what it left" in told.advice
     assert up_keeper.stop(home)
     assert not is_alive(left)
-    assert said_of(home) == ([], [])
+    assert list(services(home)) == []
     assert not up_keeper.stop(home)

@@ -1,9 +1,10 @@
-"""Keeps `tradewinds trade` and `tradewinds guard` running beside the platform: `python -m tradewinds.app.up_keeper trade guard`.
+"""Keeps processes running beside the platform: `python -m tradewinds.app.up_keeper trade guard console alerts`.
 
 1. Each is a process of its own with a log of its own below `<home>/up`. One that crashes is started again, after a wait that grows
    (`AGAIN_S`, at most a minute) and begins anew once it lived for `SOUND_S`. One that ends cleanly stays ended.
 2. The keeper starts processes and nothing else: a halt stands in the epoch and in the journals, so what is started again starts halted.
-3. SIGTERM ends trade first, which lets go of its brokers, then guard. With `--attached` the end of its input does, too.
+3. SIGTERM ends trade first, which lets go of its brokers, then guard, then all others at once. With `--attached` the end of its input
+   does, too.
 4. What it keeps stands in `<home>/up/keeper.json`, as a heartbeat by which `down` and `status` find it.
 """
 
@@ -21,8 +22,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tradewinds.live.guard_process import Beat, Heartbeat, is_alive, read_beat, service_path
+from tradewinds.app.up_service import Service, own, read_services, write_services
+from tradewinds.live.guard_process import Beat, Heartbeat, is_alive, process_start, read_beat, service_path
 from tradewinds.live.guard_run import guard_beat
+from tradewinds.wire.log import Log
 
 AGAIN_S = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0)
 SOUND_S = 120.0
@@ -30,7 +33,7 @@ STOP_S_MAX = 30.0
 LOOK_EVERY_S = 0.2
 BEAT_EVERY_S = 1.0
 ENDED_WELL = (0, 99)  # 99: there was nothing to do
-SERVICES = ("trade", "guard")
+FIRST = ("trade", "guard")  # in this order, each before the next
 
 
 def keeper_path(home: Path) -> Path:
@@ -82,6 +85,11 @@ class Kept:
         self._again_s, self.state = now_s + wait_s, "waiting"
         return f"{self.name}: ended with {code}, started again in {wait_s:g} s"
 
+    def ask_to_end(self) -> None:
+        """Tell it to end; `stop` waits for it."""
+        if self.process is not None:
+            self.process.terminate()
+
     def stop(self) -> None:
         """Ask it to end, and end it where it does not."""
         if self.process is None:
@@ -96,15 +104,17 @@ class Kept:
 
     def told(self) -> dict[str, Any]:
         """As `status` reads it."""
-        return {"state": self.state, "pid": None if self.process is None else self.process.pid, "starts": self.starts}
+        pid = None if self.process is None else self.process.pid
+        return {"state": self.state, "pid": pid, "starts": self.starts, "started": None if pid is None else process_start(pid)}
 
 
 @dataclass(slots=True)
 class Keeper:
-    """Keeps services until it is told to stop."""
+    """Keeps services until it is told to stop. log: where what happens to them is kept for machines, too."""
 
     home: Path
     kept: tuple[Kept, ...]
+    log: Log | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
@@ -115,35 +125,44 @@ class Keeper:
                 now_s = time.monotonic()
                 said = [words for one in self.kept if (words := one.look(now_s))]
                 for words in said:
+                    if self.log is not None:
+                        self.log.write("kept", level="info" if "started, " in words else "warning", text=words)
                     print(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {words}", flush=True)  # noqa: T201 - its log
                 if said or now_s - beaten_s >= BEAT_EVERY_S:
                     heartbeat.beat({one.name: one.told() for one in self.kept})
                     beaten_s = now_s
         finally:
+            for one in sorted((one for one in self.kept if one.name in FIRST), key=lambda one: FIRST.index(one.name)):
+                one.stop()
+            for one in self.kept:
+                one.ask_to_end()
             for one in self.kept:
                 one.stop()
             heartbeat.rest()
 
 
-def service(home: Path, name: str) -> Kept:
-    """A service of this home, by the command of the same name."""
+def service(home: Path, one: Service) -> Kept:
+    """A service of this home."""
 
     def start() -> subprocess.Popen[bytes]:
-        with log_path(home, name).open("ab") as log:
-            return subprocess.Popen(  # noqa: S603 - our own command
-                [sys.executable, "-m", "tradewinds", name], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        environment = {**os.environ, **one.environment}
+        with log_path(home, one.name).open("ab") as log:
+            return subprocess.Popen(  # noqa: S603 - our own command, or one that `up --with` names
+                one.command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
 
-    return Kept(name, start)
+    return Kept(one.name, start)
 
 
-def launch(home: Path, services: Sequence[str], *, is_detached: bool) -> subprocess.Popen[bytes]:
-    """Start a keeper of these services. It outlives this process where `is_detached`; else it ends with it."""
+def launch(home: Path, services: Sequence[str | Service], *, is_detached: bool) -> subprocess.Popen[bytes]:
+    """Start a keeper of these services, ours by name. It outlives this process where `is_detached`; else it ends with it."""
     (home / "up").mkdir(mode=0o700, parents=True, exist_ok=True)
+    kept = [own(one) if isinstance(one, str) else one for one in services]
+    write_services(home, kept)
     words = [] if is_detached else ["--attached"]
     with log_path(home, "keeper").open("ab") as log:
         return subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-m", "tradewinds.app.up_keeper", *words, "--home", str(home), *services],
+            [sys.executable, "-m", "tradewinds.app.up_keeper", *words, "--home", str(home), *(one.name for one in kept)],
             stdin=subprocess.DEVNULL if is_detached else subprocess.PIPE, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
 
@@ -156,7 +175,7 @@ def stop(home: Path) -> bool:
     left = [beat] if is_alive(beat) else _left(home, beat)
     for one in left:
         os.kill(one.pid, signal.SIGTERM)
-    deadline = time.monotonic() + len(SERVICES) * STOP_S_MAX
+    deadline = time.monotonic() + (len(FIRST) + 1) * STOP_S_MAX
     while any(is_alive(one) for one in left) and time.monotonic() < deadline:
         time.sleep(LOOK_EVERY_S)
     keeper_path(home).unlink(missing_ok=True)
@@ -164,20 +183,27 @@ def stop(home: Path) -> bool:
 
 
 def _left(home: Path, dead: Beat) -> list[Beat]:
-    """Services that a keeper which died has left running, known by their own heartbeats too."""
-    beats = [read_beat(service_path(home)), read_beat(guard_beat(home))]
-    kept = {told["pid"] for told in dead.detail.values()}
-    return [one for one in beats if one is not None and one.pid in kept and is_alive(one)]
+    """Services that a keeper which died has left running, known by when they started, so that no pid that is used again is meant."""
+    known = {one.pid: one for one in (read_beat(service_path(home)), read_beat(guard_beat(home))) if one is not None}
+    found = []
+    for told in dead.detail.values():
+        pid, started = told.get("pid"), told.get("started")
+        one = known.get(pid) if started is None else Beat(pid, started, dead.namespace, dead.beat_ns)
+        if pid is not None and one is not None and is_alive(one):
+            found.append(one)
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Keep services until told to stop."""
-    parser = argparse.ArgumentParser(prog="tradewinds.app.up_keeper", description="Keeps the trading service and the guard running.")
-    parser.add_argument("services", nargs="+", choices=SERVICES)
+    parser = argparse.ArgumentParser(prog="tradewinds.app.up_keeper", description="Keeps processes running beside the platform.")
+    parser.add_argument("services", nargs="+", help="as `<home>/up/services.json` has them")
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--attached", action="store_true", help="end when the input ends")
     asked = parser.parse_args(arguments)
-    keeper = Keeper(asked.home, tuple(service(asked.home, name) for name in asked.services))
+    known = read_services(asked.home)
+    log = Log(asked.home, "keeper", run=str(os.getpid()))
+    keeper = Keeper(asked.home, tuple(service(asked.home, known.get(name) or own(name)) for name in asked.services), log)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: keeper.stopping.set())
     if asked.attached:

@@ -1,13 +1,14 @@
-"""What `tradewinds up`, `status`, `down` and `logs` know of the trading service and the guard."""
+"""What `tradewinds up` and `status` know of the trading service, the guard, and what is kept beside them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tradewinds.app.up_service import Service
     from tradewinds.wiring.house import House
 
 
@@ -51,25 +52,19 @@ def wanted(house: House) -> Wanted:
     return Wanted(tuple(services), tuple(lines))
 
 
+def services_of(trading: Wanted, console: Service | None, guests: Sequence[Service]) -> list[Service]:
+    """Everything that the keeper is to keep; what is not installed is left out."""
+    from tradewinds.app.up_service import alerts_service, is_installed, own
+
+    found = [own(name) for name in trading.services]
+    found += [] if console is None else [console]
+    found += [alerts_service()] if is_installed("alerts") else []
+    return [*found, *guests]
+
+
 def state_of(home: Path) -> Mapping[str, Any]:
     """What the keeper keeps: service -> state, pid, starts; empty where none runs."""
     from tradewinds.app.up_keeper import found
 
     beat = found(home)
     return {} if beat is None else beat.detail
-
-
-def said_of(home: Path) -> tuple[list[str], list[str]]:
-    """Lines about what runs, and about what does not that should."""
-    from tradewinds.app.up_keeper import found, keeper_path
-
-    fine: list[str] = []
-    trouble: list[str] = []
-    if keeper_path(home).exists() and found(home) is None:
-        trouble.append("the keeper of trading died; `tradewinds down` ends what it left, `tradewinds up` starts it")
-    for name, told in state_of(home).items():
-        starts = f", started {told['starts']} times" if told["starts"] > 1 else ""
-        process = "" if told["pid"] is None else f", process {told['pid']}"
-        line = f"{name}: {told['state']}{process}{starts}"
-        (fine if told["state"] in ("running", "ended") else trouble).append(line)
-    return fine, trouble

@@ -263,8 +263,9 @@ class TradingService:
         while True:
             accounts = {name: trader.state for name, trader in self.traders.items()}
             links = {name: trader.books.link for name, trader in self.traders.items()}
+            halted = [name for name, trader in self.traders.items() if trader.books.is_halted]
             try:
-                self._pulse.beat({"accounts": accounts, "links": links, "since": text(self.started_ns)})
+                self._pulse.beat({"accounts": accounts, "links": links, "halted": halted, "since": text(self.started_ns)})
                 is_written = True
             except OSError as error:  # a full disk: what trades goes on; the guard halts where it sees no heartbeat for long
                 if is_written:

@@ -1,0 +1,120 @@
+"""Superset and Jupyter beside the platform, natively: `tradewinds up --with superset,jupyter`.
+
+Superset has an environment of its own (`tools/superset.sh`, or the one that TRADEWINDS_SUPERSET_VENV names), because it wants an older
+SQLAlchemy than we do. `python -m tradewinds.app.up_guests superset HOME PORT` prepares its database and dashboards and becomes its server.
+Keys and passwords are files below `<home>/up`, readable by their owner alone; they stand on no command line.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from tradewinds.app.up_service import Service
+from tradewinds.core.errors import Rejected
+
+VENV = "TRADEWINDS_SUPERSET_VENV"
+CHECKOUT = Path(__file__).resolve().parents[3]
+THREADS = 8
+
+
+def superset(home: Path, workspace: Path, port: int) -> Service:
+    """Superset with our dashboards; raises Rejected where it is not installed, or the files of our dashboards are not here."""
+    python, files = superset_python(os.environ), CHECKOUT / "deploy" / "superset"
+    if not python.exists():
+        raise Rejected(f"up --with superset: {python} is not there; `tools/superset.sh` makes it, or {VENV} names another environment")
+    if not (files / "prepare.py").exists():
+        raise Rejected(f"up --with superset: {files} is not there, expected a checkout with the files of our dashboards")
+    url = f"http://127.0.0.1:{port}"
+    command = (sys.executable, "-m", "tradewinds.app.up_guests", "superset", str(home), str(port))
+    return Service("superset", command, {}, url, f"{url}/health")
+
+
+def superset_python(environment: Mapping[str, str]) -> Path:
+    """The interpreter of Superset's own environment."""
+    named = environment.get(VENV)
+    return (Path(named).expanduser() if named else CHECKOUT / ".superset" / "venv") / "bin" / "python"
+
+
+def jupyter(home: Path, workspace: Path, port: int) -> Service:
+    """JupyterLab in the workspace; raises Rejected where it is not installed."""
+    from shutil import which
+
+    beside = Path(sys.executable).parent / "jupyter-lab"
+    program = str(beside) if beside.exists() else which("jupyter-lab")
+    if program is None:
+        raise Rejected('up --with jupyter: jupyter-lab is not on the PATH; `pip install "jupyterlab>=4"` brings it')
+    folder = home / "up" / "jupyter"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    token = secret_file(folder / "token")
+    config = folder / "jupyter_server_config.py"
+    config.write_text(f"c.IdentityProvider.token = open({str(token)!r}).read().strip()\n")
+    words = (
+        f"--config={config}", "--no-browser", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0",
+        f"--ServerApp.root_dir={workspace}",
+    )  # fmt: skip
+    url = f"http://127.0.0.1:{port}"
+    return Service("jupyter", (program, *words), {"TRADEWINDS_HOME": str(home)}, f"{url}/lab", f"{url}/api")
+
+
+def secret_file(place: Path) -> Path:
+    """A file with a secret of its own, made where it is absent."""
+    if not place.exists():
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(24))
+    return place
+
+
+def _become_superset(home: Path, port: int) -> None:
+    """Prepare Superset's database and our dashboards, and become its server."""
+    files, folder, python = CHECKOUT / "deploy" / "superset", home / "up" / "superset", superset_python(os.environ)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    environment = {
+        **{key: value for key, value in os.environ.items() if key != "PYTHONWARNINGS"},
+        "SUPERSET_CONFIG_PATH": str(files / "superset_config.py"),
+        "SUPERSET_SECRET_KEY_FILE": str(secret_file(folder / "secret_key")),
+        "SUPERSET_ADMIN_PASSWORD_FILE": str(secret_file(folder / "password")),
+        "SUPERSET_DATABASE": f"sqlite:///{folder / 'superset.db'}",
+        "SUPERSET_PLAIN_HTTP": "1",
+        "SUPERSET_HOME": str(folder),
+        "FLASK_APP": "superset.app:create_app()",
+    }
+    archive, lake, marts = folder / "dashboards.zip", folder / "lake.duckdb", home / "marts" / "current"
+    words: list[str] = []
+    if marts.exists():
+        _done([sys.executable, str(files / "lake.py"), str(marts), str(lake)], environment)
+        words += ["--lake", str(lake)]
+    ledger = _ledger(folder)
+    words += [] if ledger is None else ["--ledger-file", str(ledger)]
+    _done([sys.executable, str(files / "pack.py"), "--out", str(archive), *words], environment)
+    _done([str(python), str(files / "prepare.py"), str(archive)], environment)
+    archive.unlink(missing_ok=True)  # the address of the ledger stands in it
+    bind = f"127.0.0.1:{port}"
+    server = [str(python), "-m", "gunicorn", "--bind", bind, "--workers", "1", "--threads", str(THREADS), "superset.app:create_app()"]
+    os.execve(server[0], server, environment)  # noqa: S606 - becomes the server, so that the keeper's signals reach it
+
+
+def _ledger(folder: Path) -> Path | None:
+    """A file with the ledger's address, where it is in a PostgreSQL that Superset can ask too."""
+    from tradewinds.wiring.settings import load_config
+
+    url = load_config().storage.ledger
+    if url is None or not url.startswith("postgresql"):
+        return None
+    place = folder / "ledger_url"
+    with os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as file:
+        file.write(url)
+    return place
+
+
+def _done(command: list[str], environment: Mapping[str, str]) -> None:
+    subprocess.run(command, env=dict(environment), check=True)  # noqa: S603 - our own files
+
+
+if __name__ == "__main__":
+    _become_superset(Path(sys.argv[2]), int(sys.argv[3]))

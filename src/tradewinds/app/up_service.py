@@ -1,0 +1,165 @@
+"""What `tradewinds up` keeps running beside Airflow, as data: the command of each process, where it answers, and whether it is well.
+
+`<home>/up/services.json` tells the keeper, `status` and `doctor` of them. It holds no secret.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import time
+import urllib.request
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+from tradewinds.core.errors import Rejected
+from tradewinds.live.guard_process import is_alive, read_beat, service_path
+from tradewinds.live.guard_run import guard_beat
+
+GUESTS = ("superset", "jupyter")
+CONSOLE_PORT = 8080  # where it is free; else any
+ASKED_WITHIN_S = 2.0
+STALE_S = 10.0
+LOOK_EVERY_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One process. environment: added to ours. url: for people, "" where there is none. health: an address that answers."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    url: str = ""
+    health: str = ""
+
+
+def own(name: str, *words: str, url: str = "", health: str = "") -> Service:
+    """A process of ours, by a command of ours."""
+    return Service(name, (sys.executable, "-m", "tradewinds", *(words or (name,))), {}, url, health)
+
+
+def console_service(port: int | None, links: Mapping[str, str]) -> Service:
+    """The console and the API, at a port that is free. links: pages of others that it leads to, such as airflow, by name."""
+    chosen = port or (CONSOLE_PORT if _is_free(CONSOLE_PORT) else free_port())
+    url = f"http://127.0.0.1:{chosen}"
+    pages = {f"TRADEWINDS_{name.upper()}_PAGE": address for name, address in links.items()}
+    command = (sys.executable, "-m", "tradewinds", "console", "--port", str(chosen))
+    return Service("console", command, pages, url, f"{url}/api/v1/health")
+
+
+def alerts_service() -> Service:
+    """What brings alerts to people."""
+    return own("alerts", "alerts", "run")
+
+
+def is_installed(name: str) -> bool:
+    """Whether what a process of ours wants beyond a bare installation is there."""
+    wanted = {"console": ("fastapi", "nicegui", "uvicorn"), "alerts": ("apprise",)}.get(name, ())
+    return all(find_spec(module) is not None for module in wanted)
+
+
+def guests(names: str | None, home: Path, workspace: Path) -> list[Service]:
+    """What `--with` names, such as `superset,jupyter`. Raises Rejected where one is not known or not installed, saying how it is."""
+    from tradewinds.app.up_guests import jupyter, superset
+
+    asked = [name.strip() for name in (names or "").split(",") if name.strip()]
+    unknown = [name for name in asked if name not in GUESTS]
+    if unknown:
+        raise Rejected(f"up --with {unknown[0]}, expected some of {', '.join(GUESTS)}")
+    make = {"superset": superset, "jupyter": jupyter}
+    return [make[name](home, workspace, free_port()) for name in dict.fromkeys(asked)]
+
+
+def services_path(home: Path) -> Path:
+    """What the keeper of a home keeps."""
+    return home / "up" / "services.json"
+
+
+def write_services(home: Path, services: Iterable[Service]) -> None:
+    """For the keeper, and for who asks how they are."""
+    _write(services_path(home), {one.name: asdict(one) for one in services})
+
+
+def read_services(home: Path) -> dict[str, Service]:
+    """The services as they were started last; empty where none were."""
+    with suppress(OSError, ValueError, TypeError):
+        told = json.loads(services_path(home).read_text())
+        return {
+            name: Service(one["name"], tuple(one["command"]), one["environment"], one["url"], one["health"]) for name, one in told.items()
+        }
+    return {}
+
+
+def answers(address: str) -> bool:
+    """Whether an address of this machine answers well."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(address, timeout=ASKED_WITHIN_S) as answer:
+            return bool(answer.status < 400)
+    except (OSError, ValueError):
+        return False
+
+
+def health_of(home: Path, one: Service) -> str:
+    """What is wrong with a service that runs, "" where it is well. It says so by its address, or by its heartbeat."""
+    if one.health:
+        return "" if answers(one.health) else f"{one.health} does not answer"
+    place = _beats(home).get(one.name)
+    beat = None if place is None else read_beat(place)
+    if place is None:
+        return ""
+    if beat is None or not is_alive(beat):
+        return "has not said yet that it lives"
+    if beat.age_s > STALE_S:
+        return f"its heartbeat is {min(beat.age_s, 1e6):.0f} s old"
+    accounts = beat.detail.get("accounts", {})
+    standing = (
+        [f"account {name} is {state}" for name, state in accounts.items() if state != "trading"] if isinstance(accounts, dict) else []
+    )
+    return "; ".join(standing)
+
+
+def unwell(home: Path, services: Sequence[Service], within_s: float) -> list[str]:
+    """Wait until all of these are well, or the time is up; then what is not."""
+    deadline = time.monotonic() + within_s
+    while True:
+        trouble = {one.name: why for one in services if (why := health_of(home, one))}
+        if not trouble or time.monotonic() > deadline:
+            return [f"{name}: {why}; tradewinds logs --process {name}" for name, why in trouble.items()]
+        time.sleep(LOOK_EVERY_S)
+
+
+def _beats(home: Path) -> dict[str, Path]:
+    return {"trade": service_path(home), "guard": guard_beat(home), "alerts": home / "up" / "alerts.json"}
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody listens at."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            one.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _write(place: Path, value: object) -> None:
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = place.with_suffix(f".{os.getpid()}.part")
+    fresh.write_text(json.dumps(value))
+    fresh.chmod(0o600)
+    fresh.replace(place)
