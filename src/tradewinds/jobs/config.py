@@ -166,6 +166,7 @@ class RouteConfig:
 class WatchConfig:
     """What is told. refusals, refusal_minutes: so many orders refused by one rule of an account in that time. late_hours: a run that has
     not ended by then. expected: job -> hours within which a run of it has to end well. silent_s: without a heartbeat of a process.
+    down_s: without a connection to an account's broker.
     """
 
     __pydantic_config__: ClassVar[Any] = _STRICT
@@ -174,6 +175,7 @@ class WatchConfig:
     late_hours: float = 6.0
     expected: Mapping[str, float] = field(default_factory=dict)
     silent_s: float = 5.0
+    down_s: float = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

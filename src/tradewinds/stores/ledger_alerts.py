@@ -169,7 +169,9 @@ class AlertOutbox:
 
 
 def _add(connection: Connection, alerts: Sequence[Alert], at_ns: int) -> list[RaisedAlert]:
-    given = {one.id: one for one in alerts}
+    given: dict[str, Alert] = {}
+    for one in alerts:
+        given.setdefault(one.id, one)
     known = set(connection.execute(sa.select(alert.c.id).where(alert.c.id.in_(list(given)))).scalars())
     fresh = [one for number, one in given.items() if number not in known]
     rows = [
