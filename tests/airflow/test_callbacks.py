@@ -82,3 +82,33 @@ def test_an_alert_that_cannot_be_sent_is_logged_without_the_address(
     assert not is_delivered
     assert "alert could not be sent: ConnectError" in caplog.text
     assert "secret-token" not in caplog.text
+
+
+def test_a_failed_and_a_late_run_stand_in_the_outbox_once_where_there_are_routes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from tradewinds.wiring.house import open_house
+
+    place = tmp_path / "tradewinds.yaml"
+    place.write_text(f"home: {tmp_path / 'home'}\nalerts: {{routes: {{phone: {{}}}}}}\n")
+    monkeypatch.setenv("TRADEWINDS_CONFIG", str(place))
+    monkeypatch.delenv("TRADEWINDS_ALERT_WEBHOOK", raising=False)
+
+    for _ in range(2):
+        run_failed({"dag_run": RUN, "reason": "task_failure"})
+        asyncio.run(run_late(30.0, {"dag_run": RUN}))
+
+    house = open_house()
+    found = house.ledger.outbox.alerts()
+    house.close()
+    assert sorted((one.alert.subject, one.alert.text) for one in found) == [
+        ("fx 2024-01-31", "failed: task_failure"), ("fx 2024-01-31", "has not ended 30 hours after it was due"),
+    ]  # fmt: skip
+
+
+def test_without_routes_no_ledger_is_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    place = tmp_path / "tradewinds.yaml"
+    place.write_text(f"home: {tmp_path / 'home'}\n")
+    monkeypatch.setenv("TRADEWINDS_CONFIG", str(place))
+
+    run_failed({"dag_run": RUN, "reason": "task_failure"})
+
+    assert not (tmp_path / "home").exists()

@@ -1,4 +1,5 @@
-"""What happens when a run fails or is late: a line in the log, and a message to a webhook where one is set.
+"""What happens when a run fails or is late: a line in the log, an alert in the ledger's outbox where routes are configured
+(docs/alerts.md), and a message to a webhook where one is set.
 
 `TRADEWINDS_ALERT_WEBHOOK` (or `TRADEWINDS_ALERT_WEBHOOK_FILE`, a file that holds it) receives a POST with a JSON object: `kind`
 (`failed` or `late`), `dag`, `run`, `partition`, `text`. An alert that cannot be sent is logged and changes nothing else.
@@ -20,13 +21,16 @@ _log = logging.getLogger(__name__)
 def run_failed(context: Mapping[str, Any]) -> None:
     """Airflow's `on_failure_callback` of every DAG: called once for each run that failed."""
     run = context.get("dag_run")
-    send(_message("failed", run, f"{_name(run)} failed: {context.get('reason') or 'a task failed'}"))
+    reason = str(context.get("reason") or "a task failed")
+    send(_message("failed", run, f"{_name(run)} failed: {reason}"))
+    _raise(run, reason, None)
 
 
 async def run_late(hours: float, context: Mapping[str, Any]) -> None:
     """Airflow's deadline callback: called in the triggerer when a run has not ended `hours` after it was due."""
     run = context.get("dag_run")
     await asyncio.to_thread(send, _message("late", run, f"{_name(run)} has not ended {hours:g} hours after it was due"))
+    await asyncio.to_thread(_raise, run, "", hours)
 
 
 def send(message: Mapping[str, Any]) -> bool:
@@ -44,6 +48,16 @@ def send(message: Mapping[str, Any]) -> bool:
         _log.error("alert could not be sent: %s", type(error).__name__)
         return False
     return True
+
+
+def _raise(run: object, reason: str, hours: float | None) -> None:
+    """Into the outbox; what goes wrong with that is logged and changes nothing else."""
+    try:
+        from tradewinds.airflow.work import raise_plan_alert
+
+        raise_plan_alert(str(_of(run, "dag_id")), str(_of(run, "run_id")), str(_of(run, "partition_key") or ""), reason, hours)
+    except Exception as error:  # noqa: BLE001 - a callback that raises hides what it was called for
+        _log.error("alert could not be put into the ledger: %s: %s", type(error).__name__, error)
 
 
 def _webhook(environment: Mapping[str, str]) -> str | None:

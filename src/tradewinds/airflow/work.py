@@ -32,6 +32,17 @@ def check_ready(name: str, partition: str, params: Mapping[str, Any], *, in_task
     return house.check_ready(name, partition, given, house=_house(at, in_task=in_task))
 
 
+def raise_plan_alert(dag: str, run: str, partition: str, reason: str, hours: float | None) -> bool:
+    """Raise that a plan's run failed, or (with `hours`) is late, where alerts have routes; False where there are none, or it is told."""
+    from tradewinds.wiring.alerting_scan import plan_failed, plan_late
+
+    house = _house(None, in_task=False)
+    if house.config.alerts is None or not house.config.alerts.routes:
+        return False
+    found = plan_failed(house, dag, run, partition, reason) if hours is None else plan_late(dag, run, partition, hours)
+    return found is not None and house.alerts.raise_(found) == 1
+
+
 def ask_trading(act: str, **words: Any) -> dict[str, Any]:
     """The trading service's answer to one act of its control channel; raises core.errors, Transient where no service runs."""
     from tradewinds.live.control import ask
