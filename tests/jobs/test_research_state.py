@@ -132,7 +132,10 @@ def test_a_split_and_a_dividend_before_the_window_and_a_new_one_keep_the_level(
     _same(stepped, _whole(make_house, text, SECOND, tmp_path, monkeypatch), within=1e-12)
 
 
-@pytest.mark.parametrize(("day", "what"), [(date(2021, 6, 1), "bars of years before"), (date(2023, 12, 15), "bars")])
+@pytest.mark.parametrize(
+    ("day", "what"),
+    [(date(2021, 6, 1), "bars of years before"), (date(2023, 12, 15), "bars of years before, bars"), (date(2024, 1, 2), "bars")],
+)
 def test_a_bar_of_an_older_session_that_is_restated_makes_the_night_walk_everything(
     make_house: MakeHouse, research_bars: MakeBars, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, day: date, what: str
 ) -> None:

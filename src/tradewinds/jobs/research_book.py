@@ -108,11 +108,11 @@ class Level:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """A panel, and what it was made of: bars as traded, the closes carried on, what each instrument's actions multiply them by."""
+    """A panel, and what it was made of: bars as traded, what each instrument's actions multiply them by, where a longer panel left it."""
 
     raw: Panel
-    carried: Floats
     factors: Mapping[int, Factors]
+    before: Level | None
     panel: Panel
 
     def level(self, row: int) -> Level:
@@ -120,7 +120,9 @@ class Seen:
         price, volume = np.ones(len(self.raw.instruments)), np.ones(len(self.raw.instruments))
         for column, found in self.factors.items():
             price[column], volume[column] = found.price[row], found.volume[row]
-        return Level(price, volume, self.carried[row])
+        closes = np.flip(self.raw.close[: row + 1], axis=0)
+        last = np.take_along_axis(closes, np.isfinite(closes).argmax(axis=0)[None], axis=0)[0]
+        return Level(price, volume, last if self.before is None else np.where(np.isnan(last), self.before.close, last))
 
 
 def seen_at(context: Context, book: Book, versions: pl.DataFrame, as_of_ns: int, level: Level | None = None) -> Seen:
@@ -132,9 +134,8 @@ def seen_at(context: Context, book: Book, versions: pl.DataFrame, as_of_ns: int,
     if known.is_empty():
         raise Missing(f"research {book.name}: no bar was known at {text(as_of_ns)}, expected some by the decision of their session")
     raw = panel_of_frame(known, BAR_FIELDS, instruments=book.instruments)
-    carried = _carried(raw.close, None if level is None else level.close)
-    found = _factors(context, raw, carried, as_of_ns, level)
-    return Seen(raw, carried, found, _with_facts(context, book, _adjusted(raw, found), as_of_ns))
+    found = _factors(context, raw, as_of_ns, level)
+    return Seen(raw, found, level, _with_facts(context, book, _adjusted(raw, found), as_of_ns))
 
 
 def publish(context: Context, table: Table, rows: pl.DataFrame, compared: Sequence[str] | None = None) -> tuple[int, int]:
@@ -189,7 +190,7 @@ def day_ns(partition: str, *, is_last: bool = True) -> int:
         raise Rejected(f"research: partition {partition!r}, expected a session such as 2024-01-31") from None
 
 
-def _factors(context: Context, raw: Panel, carried: Floats, as_of_ns: int, level: Level | None) -> dict[int, Factors]:
+def _factors(context: Context, raw: Panel, as_of_ns: int, level: Level | None) -> dict[int, Factors]:
     """What makes bars those that a holder saw, splits and dividends reinvested, by column of the instruments that acted."""
     acted: dict[str, list[CorporateAction]] = {}
     for action in context.records.actions(as_of_ns=as_of_ns, instruments=raw.instruments):
@@ -197,8 +198,11 @@ def _factors(context: Context, raw: Panel, carried: Floats, as_of_ns: int, level
     made = {}
     for column, name in enumerate(raw.instruments):
         if name in acted:
-            found = factors(acted[name], name, raw.times, as_of_ns, "total", closes=carried[:, column])
-            price, volume = (1.0, 1.0) if level is None else (level.price[column], level.volume[column])
+            price, volume, before = (
+                (1.0, 1.0, np.nan) if level is None else (level.price[column], level.volume[column], level.close[column])
+            )
+            closes = carried_on(raw.close[:, column], before)
+            found = factors(acted[name], name, raw.times, as_of_ns, "total", closes=closes)
             made[column] = Factors(found.price * price, found.volume / found.volume[0] * volume)
     return made
 
@@ -214,12 +218,11 @@ def _adjusted(raw: Panel, found: Mapping[int, Factors]) -> Panel:
     return Panel(raw.instruments, raw.times, raw.event_ns, np.array(raw.known_ns), {**fields, "price": price, "value_traded": dollars})
 
 
-def _carried(closes: Floats, before: Floats | None) -> Floats:
+def carried_on(closes: Floats, before: float = np.nan) -> Floats:
     """The last known close of each row, so that a dividend after a halt is measured by the close before it."""
-    rows = np.arange(len(closes))[:, None]
-    last = np.maximum.accumulate(np.where(np.isnan(closes), -1, rows), axis=0)
-    found = np.take_along_axis(closes, np.maximum(last, 0), axis=0)
-    return np.where(last >= 0, found, np.nan if before is None else before)
+    rows = np.arange(len(closes))
+    last = np.maximum.accumulate(np.where(np.isnan(closes), -1, rows))
+    return np.where(last >= 0, closes[np.maximum(last, 0)], before)
 
 
 def _with_facts(context: Context, book: Book, panel: Panel, as_of_ns: int) -> Panel:

@@ -4,8 +4,9 @@ Kept after each night, by book and definition: the walk, and what it was made of
 what a walk over everything would have come to:
 
 1. Same definition: instruments, sectors, styles, settings, version of the code. Another definition is another folder.
-2. Bars of the window, the partitions that the next session's exposures reach back to, are read anew; each of their sessions has its digest.
-3. Partitions before the window have not been committed to, and hold no version that became known since.
+2. Bars of the window, to which the next session's exposures reach back, are read anew; each of its sessions has its digest. The partition
+   that is still being filled lies in the window from its start.
+3. The partitions before that one have not been committed to, and before the window hold no version that became known since.
 4. Corporate actions of the sessions before, and facts known before the window, are the same.
 
 Where one of them does not hold, or nothing that can be read is kept, all sessions are walked.
@@ -65,8 +66,8 @@ class NightWalk:
 class Basis:
     """What a walk was made of. sessions: starts of all of the panel; digests: (sessions of the window, 16).
 
-    window_ns: where the window's partition starts; level: of its first session; versions: commits of the partitions before it;
-    late_ns: when the next version of them becomes known, NEVER_NS for none; actions, facts: digests.
+    window_ns: where the window starts; level: of its first session; versions: commits of the partitions before that of the last session;
+    late_ns: when the next version of a bar before the window becomes known, NEVER_NS for none; actions, facts: digests.
     """
 
     as_of_ns: int
@@ -128,7 +129,8 @@ def _checked(context: Context, book: Book, basis: Basis, seen: Seen, as_of_ns: i
     sessions = np.concatenate([basis.sessions, times[len(own) :]])
     reasons = {
         "time": not basis.as_of_ns <= as_of_ns < basis.late_ns,
-        "bars of years before": _before(book, commits, basis.window_ns) != basis.versions,
+        "bars of years before": any(commits.get(part) != version for part, version in basis.versions.items())
+        or not _before(book, commits, basis.window_ns).keys() <= basis.versions.keys(),
         "sessions": not np.array_equal(times[: len(own)], own),
         "bars": not np.array_equal(_digests(book, seen, 0, len(own)), basis.digests),
         "corporate actions": _actions(context, book, as_of_ns, int(basis.sessions[-1])) != basis.actions,
@@ -154,8 +156,9 @@ def _basis(
     """commits: of partitions as they were before the bars were read. before: of the longer panel of which `seen` is the end."""
     read_from = 0 if before is None else before.first
     begin = max(reach(book, sessions, len(sessions) - 1), read_from)
-    part = bars_table(book).dataset.partition_of(int(sessions[begin]))
-    window_ns = max(parse(f"{part}{'-01-01'[len(part) - 10 :]}T00:00:00Z"), day_ns(book.config.since.isoformat()))
+    part = bars_table(book).dataset.partition_of(int(sessions[-1]))
+    filling_ns = parse(f"{part}{'-01-01'[len(part) - 10 :]}T00:00:00Z")
+    window_ns = max(min(int(sessions[begin]), filling_ns), day_ns(book.config.since.isoformat()))
     row = int(np.searchsorted(sessions, window_ns)) - read_from
     late = stored.filter((pl.col("start_ns") < window_ns) & (pl.col("known_ns") > as_of_ns))["known_ns"].to_list()
     return Basis(
@@ -164,7 +167,7 @@ def _basis(
         _digests(book, seen, row, len(seen.panel.times)),
         window_ns,
         seen.level(row),
-        _before(book, commits, window_ns),
+        _before(book, commits, int(sessions[-1])),
         min([*late, NEVER_NS if before is None else before.late_ns]),
         _actions(context, book, as_of_ns, int(sessions[-1])),
         _facts(context, book, window_ns),
@@ -185,9 +188,9 @@ def _commits(context: Context, book: Book) -> dict[str, int]:
     return {part: context.lake.version(table, part) for part in context.lake.partitions(table)}
 
 
-def _before(book: Book, commits: Mapping[str, int], window_ns: int) -> dict[str, int]:
-    """Of the partitions that end before the window."""
-    part = bars_table(book).dataset.partition_of(window_ns)
+def _before(book: Book, commits: Mapping[str, int], start_ns: int) -> dict[str, int]:
+    """Of the partitions before the one of an instant."""
+    part = bars_table(book).dataset.partition_of(start_ns)
     return {name: version for name, version in commits.items() if name < part}
 
 
