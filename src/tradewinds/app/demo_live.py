@@ -7,6 +7,7 @@ from the kill on, until every account trades again and until journal and venue a
 from __future__ import annotations
 
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from tradewinds.app.demo_trade import InFlight, TradingDemo
 from tradewinds.app.demo_trade_accounts import DemoAccount
 from tradewinds.app.demo_trade_books import journal_of
 from tradewinds.core.errors import TradewindsError, Transient
+from tradewinds.core.instant import to_date
 from tradewinds.wiring.accounts import account_of
 from tradewinds.wiring.trade import instruments_for
 
@@ -56,6 +58,7 @@ class LiveDemo:
         self.pulls: tuple[Pulled, ...] = ()
         self._one_at_a_time = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._publishing: subprocess.Popen[bytes] | None = None
         self._known = {one.name: instruments_for(one.symbols.values(), trading.house) for one in trading.accounts}
 
     def start(self) -> None:
@@ -63,9 +66,20 @@ class LiveDemo:
         self._process = self.trading.start()
         self.state = "trading"
 
+    def publish(self) -> None:
+        """Bring the coins' minutes since the last time into the history, with the bytes that their vendor sent; in a process of its own."""
+        if self._publishing is not None and self._publishing.poll() is None:
+            return
+        day = to_date(self.trading.house.clock.now_ns()).isoformat()
+        command = [sys.executable, "-m", "tradewinds", "job", "run", "crypto_incremental", "--partition", day, "--json"]
+        self._publishing = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - our own command
+
     def stop(self) -> None:
         """End the trading process as `tradewinds down` does; after a pull that is going on."""
         with self._one_at_a_time:
+            if self._publishing is not None:
+                self._publishing.terminate()
+                self._publishing.wait()
             if self._process is not None and self._process.poll() is None:
                 self.trading.stop(self._process)
             self._process, self.state = None, "stopped"
@@ -104,6 +118,7 @@ class LiveDemo:
         then()
         found = replace(found, parity_percent=self._parity())
         self.pulls = (*self.pulls[:-1], found)
+        self.publish()
         return found
 
     def _compared(self, killed_s: float) -> tuple[dict[str, int], tuple[str, ...]]:

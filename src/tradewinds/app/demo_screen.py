@@ -40,8 +40,13 @@ class Screen:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the table as it is; what is said afterwards is said in lines."""
         if self._live is not None:
             self._live.stop()
+            self._live = None
 
     def say(self, step: str, state: str, *, is_over: bool = False) -> None:
         """Set what a step is doing."""

@@ -1,0 +1,88 @@
+"""The end of the demo on a terminal: the plug is pulled, by a function and by a click in a real browser."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tradewinds.app.demo_live import WRONG, LiveDemo
+from tradewinds.app.demo_trade import ALONE, TradingDemo
+from tradewinds.core.errors import Transient
+from tradewinds.core.instant import parse
+
+pytestmark = pytest.mark.timeout(240)
+
+SERVE = """
+import sys
+from pathlib import Path
+from tradewinds.app.demo_serve import serve
+from tradewinds.app.demo_trade import ALONE, TradingDemo
+from tradewinds.core.instant import parse
+
+folder = Path(sys.argv[1])
+(folder / "workspace").mkdir()
+with TradingDemo(folder / "workspace", folder / "home", ALONE, at_ns=parse("2025-01-09T06:30:00Z"), seed=7) as trading:
+    serve(trading, opens=False)
+"""
+CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+
+
+def test_whoever_pulls_the_plug_sees_the_books_come_back_with_nothing_lost(tmp_path: Path) -> None:
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    told: list[str] = []
+
+    with TradingDemo(workspace, tmp_path / "home", ALONE, at_ns=parse("2025-01-09T06:30:00Z"), seed=7) as trading:
+        demo = LiveDemo(trading)
+        demo.start()
+
+        def then() -> None:
+            told.append(demo.state)
+            if demo.state == "killed":
+                with pytest.raises(Transient, match="out already"):
+                    demo.pull()
+
+        pulled = demo.pull(then)
+        demo.stop()
+
+    assert pulled.is_good, pulled
+    assert pulled.counts == dict.fromkeys(WRONG, 0)
+    assert pulled.order.is_at_venue
+    assert pulled.order.at_kill in ("intent", "sent")
+    assert pulled.order.afterwards == "filled"
+    assert pulled.parity_percent == 100.0
+    assert told[:4] == ["waiting for an order", "killed", "comparing", "trading"]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH")
+def test_the_button_in_the_browser_kills_the_process_and_the_page_says_what_was_lost(tmp_path: Path) -> None:
+    from playwright.sync_api import expect, sync_playwright
+
+    served = subprocess.Popen([sys.executable, "-c", SERVE, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=tmp_path)
+    try:
+        assert served.stdout is not None
+        link = next(found[0] for line in served.stdout if (found := re.search(r"http://\S+", line)))
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+            page = browser.new_page()
+            page.goto(link)
+            page.click("#plug")
+            tile = page.locator(".tile", has_text="Parity")
+            expect(tile).to_contain_text("100 %", timeout=90_000)
+            for name in WRONG:
+                expect(page.locator(".tile", has_text=name.capitalize()).locator(".tile-value")).to_have_text("0")
+            page.click("text=Explain this fill")
+            expect(page.locator(".steps")).to_contain_text("Decision")
+            page.goto(link)  # the link worked once
+            assert page.url.endswith("/sign-in")
+            browser.close()
+    finally:
+        served.send_signal(signal.SIGINT)
+        served.communicate(timeout=60)
+    assert served.returncode == 0
