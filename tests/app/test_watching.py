@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -58,6 +59,7 @@ class Firm:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("TRADEWINDS_", "OTEL_"))}
         self.environment = kept | {"TRADEWINDS_HOME": str(self.home), "TRADEWINDS_ACCOUNTS__MAIN__SECRET": CANARY}
         self.running: list[subprocess.Popen[str]] = []
+        self.said = ""
 
     def tell(self, *words: str, code: int = 0) -> str:
         command = [sys.executable, "-m", "tradewinds", *words]
@@ -73,9 +75,20 @@ class Firm:
         next(line for line in process.stderr if line.rstrip().endswith("trading"))
         return process
 
-    def scrape(self) -> dict[tuple[str, tuple[str, ...]], float]:
+    def serve(self, *words: str) -> subprocess.Popen[str]:
+        """A process that has said its first line."""
+        command = [sys.executable, "-m", "tradewinds", *words]
+        process = subprocess.Popen(
+            command, cwd=self.folder, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        self.running.append(process)
+        assert process.stdout is not None
+        self.said = process.stdout.readline()
+        return process
+
+    def scrape(self, process: str = "trade") -> dict[tuple[str, tuple[str, ...]], float]:
         """Every sample by name and its labels' values."""
-        (target,) = json.loads((self.home / "metrics" / "trade.json").read_text())[0]["targets"]
+        (target,) = json.loads((self.home / "metrics" / f"{process}.json").read_text())[0]["targets"]
         with urllib.request.urlopen(f"http://{target}/metrics", timeout=10) as answer:
             families = list(text_string_to_metric_families(answer.read().decode()))
         return {(one.name, tuple(one.labels[key] for key in sorted(one.labels))): one.value for each in families for one in each.samples}
@@ -113,13 +126,25 @@ def collector() -> Iterator[tuple[str, list[bytes]]]:
     server.server_close()
 
 
-def until(firm: Firm, name: str, labels: tuple[str, ...], value: float) -> dict[tuple[str, tuple[str, ...]], float]:
+def answered(address: str) -> int:
+    """The status of an answer, once somebody listens."""
+    deadline = time.monotonic() + WITHIN_S
+    while True:
+        try:
+            with urllib.request.urlopen(address, timeout=10) as answer:
+                return int(answer.status)
+        except OSError:
+            assert time.monotonic() < deadline, f"nobody answers at {address}"
+
+
+def until(firm: Firm, name: str, labels: tuple[str, ...], value: float, process: str = "trade") -> dict[tuple[str, tuple[str, ...]], float]:
     """A scrape in which a sample has come to a value; notes are looked at four times a second."""
-    for _ in range(600):
-        found = firm.scrape()
+    deadline = time.monotonic() + WITHIN_S
+    while time.monotonic() < deadline:
+        found = firm.scrape(process)
         if found.get((name, labels)) == value:
             return found
-    raise AssertionError(f"{name} {labels}: {firm.scrape().get((name, labels))}, expected {value}")
+    raise AssertionError(f"{name} {labels}: {firm.scrape(process)}, expected {value}")
 
 
 def test_a_scrape_tells_what_the_trading_process_did(firm: Firm) -> None:
@@ -205,3 +230,30 @@ def test_a_job_that_fails_says_why_without_secrets(firm: Firm) -> None:
     assert rows[-1]["event"] == "job failed"
     assert rows[-1]["level"] == "error"
     assert CANARY not in json.dumps(rows)
+
+
+def test_the_console_tells_its_requests_and_how_jobs_ended(firm: Firm) -> None:
+    firm.tell("job", "run", "compact", "--partition", "2026-01-02", code=99)
+    firm.serve("console", "--port", "0", "--json", "--api-only")
+    address = json.loads(firm.said)["api"]
+    assert answered(f"{address}/health") == 200
+
+    found = until(firm, "tradewinds_http_requests_total", ("GET", "/api/v1/health", "200"), 1, "console")
+
+    assert found["tradewinds_job_last_failed", ("compact",)] == 0
+    assert found["tradewinds_job_last_rows", ("compact", "published")] == 0
+    assert found["tradewinds_job_last_success_timestamp_seconds", ("compact",)] > 1.7e9
+    assert found["tradewinds_holds_open", ()] == 0
+
+
+def test_the_alerts_process_tells_what_nobody_has_in_hand(firm: Firm) -> None:
+    process = firm.serve("alerts", "run")
+
+    found = firm.scrape("alerts")
+
+    assert found["tradewinds_alerts_unacknowledged", ("critical",)] == 0
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=WITHIN_S)
+    rows = last_rows(firm.home, LogFilter(process="alerts"), 10)
+    assert "routes have an address" in rows[0]["text"]
+    assert rows[0]["run"].endswith(str(process.pid))

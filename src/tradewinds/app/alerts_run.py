@@ -54,21 +54,26 @@ def run_until_told() -> None:
 
 def serve(house: House, ending: threading.Event, *, every_s: float = STEP_EVERY_S) -> None:
     """Steps until `ending` is set."""
+    from tradewinds.app.watched import watched
     from tradewinds.live.guard_process import Heartbeat
+    from tradewinds.wiring.alert_metrics import CountedSender, alert_metrics
     from tradewinds.wiring.alerting import alert_desk
 
-    desk = alert_desk(house, say=log)
-    heartbeat = Heartbeat(alerts_beat(house.home))
-    log(f"alerts: {len(desk.senders)} of {len(desk.routes)} routes have an address: {', '.join(sorted(desk.senders)) or 'none'}")
-    try:
-        while True:
-            desk.step()
-            heartbeat.beat({"routes": sorted(desk.senders)})
-            if ending.wait(every_s):
-                return
-    finally:
-        desk.close()
-        heartbeat.rest()
+    with watched(house.home, "alerts") as watching:
+        desk = alert_desk(house, say=log)
+        desk.senders = {name: CountedSender(name, one, watching.metrics) for name, one in desk.senders.items()}
+        watching.metrics.at_scrape(lambda: alert_metrics(house))
+        heartbeat = Heartbeat(alerts_beat(house.home))
+        log(f"alerts: {len(desk.senders)} of {len(desk.routes)} routes have an address: {', '.join(sorted(desk.senders)) or 'none'}")
+        try:
+            while True:
+                desk.step()
+                heartbeat.beat({"routes": sorted(desk.senders)})
+                if ending.wait(every_s):
+                    return
+        finally:
+            desk.close()
+            heartbeat.rest()
 
 
 @contextmanager

@@ -43,34 +43,31 @@ def console(*, port: int, host: str, api_only: bool, as_json: bool) -> None:
     tradewinds console --port 9000 --api-only
     """
     from tradewinds.app.output import log, print_json
-    from tradewinds.wire.metrics import open_metrics, serve
-    from tradewinds.wire.tracing import open_traces
+    from tradewinds.app.watched import watched
     from tradewinds.wiring.desk.sign_in import PASSWORD_FILE, first_person
     from tradewinds.wiring.house import open_house
+    from tradewinds.wiring.watching import job_metrics
 
     house = open_house()
     made = first_person(house)
-    metrics, traces = open_metrics("console"), open_traces("console")
-    app = make_app(house, metrics=metrics, traces=traces, has_pages=not api_only)
     listening = _socket(host, port)
     address = f"http://{'[' + host + ']' if ':' in host else host}:{listening.getsockname()[1]}"
     place = house.home / PASSWORD_FILE
-    if as_json:
-        print_json({"url": address, "api": f"{address}/api/v1", "password_file": str(place) if place.exists() else None})
-    else:
-        click.echo(f"console: {address}   API: {address}/api/v1")
-    if made is not None:
-        log(f"nobody could enter yet: admin, password in {made}")
-    _announce(house.home, address)
-    served = serve(metrics, house.home)
-    try:
-        _serve(app, listening)
-    finally:
-        served.close()
-        address_path(house.home).unlink(missing_ok=True)
-        if traces is not None:
-            traces.close()
-        house.close()
+    with watched(house.home, "console") as watching:
+        app = make_app(house, metrics=watching.metrics, traces=watching.traces, has_pages=not api_only)
+        watching.metrics.at_scrape(lambda: job_metrics(house))
+        if as_json:
+            print_json({"url": address, "api": f"{address}/api/v1", "password_file": str(place) if place.exists() else None})
+        else:
+            click.echo(f"console: {address}   API: {address}/api/v1")
+        if made is not None:
+            log(f"nobody could enter yet: admin, password in {made}")
+        _announce(house.home, address)
+        try:
+            _serve(app, listening)
+        finally:
+            address_path(house.home).unlink(missing_ok=True)
+            house.close()
 
 
 def make_app(house: House, *, has_pages: bool = True, **given: Any) -> FastAPI:
@@ -106,6 +103,8 @@ def _socket(host: str, port: int) -> Any:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Inherited by what is accepted. Head and body of an answer are two writes: Nagle's algorithm would hold the second back for 40 ms.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         listening.bind((host, port))
     except OSError as error:
