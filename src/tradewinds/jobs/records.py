@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from tradewinds.core.candidate import Answer, Candidate, CandidateState, ConditionAlert
 from tradewinds.core.instrument import CorporateAction, Instrument, Ticker
@@ -40,6 +40,14 @@ class Alerts(Protocol):
     def alerts(self, *, rule: str | None = None, instrument: str | None = None, limit: int | None = None) -> list[ConditionAlert]: ...
 
 
+class Trades(Protocol):
+    """What accounts traded."""
+
+    def held_and_filled(self, after_ns: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Rows of every account: what is held now, and fills that happened after an instant."""
+        ...
+
+
 class Records(Findings, Protocol):
     """Findings and holds, instruments, universes, runs and bookmarks. Writing the same twice changes nothing."""
 
@@ -48,6 +56,9 @@ class Records(Findings, Protocol):
 
     @property
     def alerts(self) -> Alerts: ...
+
+    @property
+    def trading(self) -> Trades: ...
 
     def open_holds(self, holds: Iterable[Hold]) -> int: ...
 

@@ -23,19 +23,20 @@ from tradewinds.history.panel import Panel
 from tradewinds.jobs.book import Book
 from tradewinds.jobs.context import Context
 from tradewinds.jobs.plan import JobResult
-from tradewinds.jobs.research_book import bars_panel, day_ns, last_session_ns, session_name
+from tradewinds.jobs.research_attribution import attribution_night
+from tradewinds.jobs.research_book import bars_panel, day_ns, session_name
 from tradewinds.jobs.research_models import models_night
 from tradewinds.jobs.research_night import Ended, ends_of, run_step
 from tradewinds.jobs.research_risk import stored_model
-from tradewinds.jobs.research_tables import factor_returns_table, signals_table
-from tradewinds.performance.factor_attribution import factor_attribution
+from tradewinds.jobs.research_signals import targets_before
+from tradewinds.jobs.research_tables import factor_returns_table
 from tradewinds.portfolio.solution import Rung
 from tradewinds.report import night_data as page
 from tradewinds.report.night import night_page
 from tradewinds.report.night_parts import had, risk_night
 from tradewinds.risk.liquidity import liquidity
 from tradewinds.risk.measures import history_of, tail_risk
-from tradewinds.risk.published import factor_id, factor_name
+from tradewinds.risk.published import factor_name
 from tradewinds.risk.risk_model import RiskModel
 from tradewinds.risk.stress import Stress, factor_stress
 
@@ -163,38 +164,11 @@ class _Reading:
         return replace(made, holdings=tuple(largest), method=method)
 
     def attribution(self) -> page.Attribution:
-        """Of the last session's result of the weights that were the target before it: factors, specific, costs; and by instrument."""
-        rows = self._signals(until_ns=int(self.panel.times[-1]))
-        held = dict(zip(rows["instrument"], rows["weight"], strict=True))
-        before = stored_model(self.context, self.book, session_name(int(rows["start_ns"][0])))
-        if before.at_ns != int(rows["start_ns"][0]):
-            raise Missing(f"no risk model of {session_name(int(rows['start_ns'][0]))}, expected one of the session before")
-        weights = np.array([held.get(name) or 0.0 for name in before.instruments])
-        moved = self._returns(before)[-1]
-        earned = np.where(np.isfinite(moved), moved, 0.0) * weights
-        known = self.factor_returns()
-        found = dict(zip(known.factors, known.values[-1], strict=True))
-        values = np.array([found.get(factor_name(factor_id(name)), 0.0) for name in before.factors])
-        split = factor_attribution(earned.sum(keepdims=True), weights[None], before.exposures[None], np.nan_to_num(values)[None])
-        capital = self.book.config.portfolio.capital
-        ended = ends_of(self.context, self.book, session_name(int(rows["start_ns"][0])), ["signals"]).get("signals", ("", [], {}))[2]
-        costs = -float(ended.get("cost", 0.0))
-        by_instrument = earned * capital
-        total = float(by_instrument.sum()) + costs
-        by_factor = split.common[0] * capital
-        return page.Attribution(
-            period=f"session {session_name(int(self.panel.times[-1]))}, of targets: fills may differ",
-            total=total,
-            factors=before.factors,
-            by_factor=by_factor,
-            specific=total - costs - float(by_factor.sum()),
-            costs=costs,
-            instruments=(*before.instruments, "costs"),
-            by_instrument=np.append(by_instrument, costs),
-        )
+        """Of the last session."""
+        return attribution_night(self.context, self.book, self.panel, self.factor_returns(), _currency(self.context, self.book))
 
     def signals(self, ended: Mapping[str, Any]) -> tuple[page.SignalNight, ...]:
-        rows = self._signals()
+        rows = targets_before(self.context, self.book, self._end_ns)
         scores = rows["score"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
         return (page.SignalNight(self.book.name, tuple(rows["instrument"]), scores, tuple(sorted(ended.get("sources", {}).items()))),)
 
@@ -213,16 +187,9 @@ class _Reading:
     def _end_ns(self) -> int:
         return day_ns(self.partition) + NS_PER_DAY
 
-    def _signals(self, until_ns: int | None = None) -> pl.DataFrame:
-        table = signals_table(self.book.name)
-        last_ns = last_session_ns(self.context, table, self._end_ns if until_ns is None else until_ns)
-        if last_ns is None:
-            raise Missing("no target weights of a session before, expected signals to have been made")
-        return self.context.lake.read(table, as_of_ns=self.context.clock.now_ns(), start_ns=last_ns, end_ns=last_ns + 1)
-
     def _model_and_weights(self) -> tuple[RiskModel, Floats]:
         model = stored_model(self.context, self.book, self.partition)
-        rows = self._signals()
+        rows = targets_before(self.context, self.book, self._end_ns)
         held = dict(zip(rows["instrument"], rows["weight"], strict=True))
         return model, np.array([held.get(name) or 0.0 for name in model.instruments])
 

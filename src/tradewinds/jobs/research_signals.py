@@ -143,16 +143,23 @@ def problem_of(book: Book, scores: Scores, model: RiskModel, before: Floats) -> 
     )
 
 
+def targets_before(context: Context, book: Book, before_ns: int) -> pl.DataFrame:
+    """What was decided for the last session that starts before an instant. Raises Missing where there is none."""
+    table = signals_table(book.name)
+    last_ns = last_session_ns(context, table, before_ns)
+    if last_ns is None:
+        raise Missing("no target weights of a session before, expected signals to have been made")
+    return context.lake.read(table, as_of_ns=context.clock.now_ns(), start_ns=last_ns, end_ns=last_ns + 1)
+
+
 def weights_before(context: Context, book: Book, instruments: tuple[str, ...], at_ns: int) -> Floats:
     """(N,) target weights of the session before, zeros where there was none."""
-    table = signals_table(book.name)
-    last_ns = last_session_ns(context, table, at_ns)
-    found = np.zeros(len(instruments))
-    if last_ns is not None:
-        rows = context.lake.read(table, as_of_ns=context.clock.now_ns(), start_ns=last_ns, end_ns=last_ns + 1)
-        held = dict(zip(rows["instrument"], rows["weight"], strict=True))
-        found = np.array([held.get(name) or 0.0 for name in instruments])
-    return found
+    try:
+        rows = targets_before(context, book, at_ns)
+    except Missing:
+        return np.zeros(len(instruments))
+    held = dict(zip(rows["instrument"], rows["weight"], strict=True))
+    return np.array([held.get(name) or 0.0 for name in instruments])
 
 
 def _source(name: str, session: Features, foretold: pl.DataFrame) -> Floats | None:

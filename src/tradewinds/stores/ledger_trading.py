@@ -117,6 +117,14 @@ class TradingLedger:
             ]  # fmt: skip
             add_new(connection, trade_break, rows, ["account", "day", "kind", "subject"])
 
+    def held_and_filled(self, after_ns: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Rows of every account: what is held now, and fills that happened after an instant."""
+        held = sa.select(trade_position).order_by(*trade_position.primary_key)
+        filled = sa.select(trade_fill).where(trade_fill.c.event_ns > after_ns).order_by(trade_fill.c.event_ns, *trade_fill.primary_key)
+        with self._database.reading("positions and fills") as connection:
+            found = [[dict(row) for row in connection.execute(query).mappings()] for query in (held, filled)]
+        return found[0], found[1]
+
     def rows(self, table: str, account: str | None = None, *, limit: int = 1_000) -> list[dict[str, Any]]:
         """Rows of `trade_<table>`, those of the latest steps first where there is a sequence."""
         found = trade_order.metadata.tables.get(f"trade_{table}")
