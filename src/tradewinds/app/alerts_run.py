@@ -1,4 +1,4 @@
-"""The process of `tradewinds alerts run`: one step of the alert desk each second, and its heartbeat.
+"""The process of `tradewinds alerts run`: one step of the alert desk each second, its heartbeat, and the bot that answers people.
 
 A second process for the same home is refused. It ends on SIGTERM or SIGINT, after what is on its way to a receiver has ended.
 """
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tradewinds.wiring.house import House
 
 STEP_EVERY_S = 1.0
+LISTEN_S_MAX = 2.0  # a poll that waits is cut: what it brings is asked for again at the next start
 
 
 def alerts_beat(home: Path) -> Path:
@@ -64,6 +65,7 @@ def serve(house: House, ending: threading.Event, *, every_s: float = STEP_EVERY_
         desk.senders = {name: CountedSender(name, one, watching.metrics) for name, one in desk.senders.items()}
         watching.metrics.at_scrape(lambda: alert_metrics(house))
         heartbeat = Heartbeat(alerts_beat(house.home))
+        listening = _listen(house, ending)
         log(f"alerts: {len(desk.senders)} of {len(desk.routes)} routes have an address: {', '.join(sorted(desk.senders)) or 'none'}")
         try:
             while True:
@@ -72,8 +74,28 @@ def serve(house: House, ending: threading.Event, *, every_s: float = STEP_EVERY_
                 if ending.wait(every_s):
                     return
         finally:
+            ending.set()
             desk.close()
             heartbeat.rest()
+            if listening is not None:
+                listening.join(LISTEN_S_MAX)
+
+
+def _listen(house: House, ending: threading.Event) -> threading.Thread | None:
+    """Answer on Telegram in a thread of its own, where a bot is configured."""
+    from tradewinds.app.telegram import bot_of
+
+    try:
+        bot = bot_of(house)
+    except Rejected as error:
+        log(str(error))
+        return None
+    if bot is None:
+        return None
+    log(f"telegram: answers {len(bot.config.users)} users")
+    thread = threading.Thread(target=bot.run, args=(ending,), name="telegram", daemon=True)
+    thread.start()
+    return thread
 
 
 @contextmanager
