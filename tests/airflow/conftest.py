@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from tradewinds.airflow import testing
 from tradewinds.calendars.sessions import calendar
 from tradewinds.core.instant import NS_PER_HOUR, parse, text
 from tradewinds.core.market import bars
@@ -31,6 +32,9 @@ os.environ.update(
     }
 )
 pytest.importorskip("airflow", reason="the airflow extra is not installed")
+
+# The fixtures that a user gets by `pytest_plugins = ["tradewinds.airflow.testing"]`.
+airflow_metadata, run_dag = testing.airflow_metadata, testing.run_dag
 
 MORNING = "2024-01-04T06:00:00Z"
 FIRST, BEFORE, NIGHT = date(2023, 1, 3), date(2024, 1, 2), date(2024, 1, 3)
