@@ -115,7 +115,7 @@ def _halt(home: Path) -> Iterator[Check]:
     for account, link in dict(beat.detail.get("links", {})).items():
         if link != "up":
             yield Check(
-                f"account {account}", "warning", f"the broker's connection is {link}", f"tradewinds trade status --account {account}"
+                f"account {account}", "warning", f"the broker's connection is {link}", "tradewinds trade status"
             )
     if epoch_path(home).exists():
         with open_epoch(home) as epoch:
