@@ -17,6 +17,9 @@ help:
 	@echo "make bench   measure all figures, 25 minutes   (ONLY=ingest for one, FULL=1 for the peers' full sizes)"
 	@echo "make superset  import the dashboards into a real Superset and look at every chart; two minutes, 700 MB"
 	@echo "make docs    build these pages as a site, into site/"
+	@echo "make images  build the container images with buildah, podman or docker (BASE=... for another base image)"
+	@echo "make stack   start deploy/compose.yaml: secrets, every service, until all are healthy; make stack-down ends it"
+	@echo "make deploy-check  check everything below deploy/ with the checkers that can be had"
 	@echo "make clean   remove what the commands above made here"
 
 setup:
@@ -76,3 +79,17 @@ lock:
 clean:
 	@rm -rf .venv .boot .peers .superset .docs site .demo .mypy_cache .ruff_cache .import_linter_cache build dist
 	@find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Containers. `tools/images.sh base` makes a base image where no registry can be reached; docs/deploy.md.
+.PHONY: images stack stack-down deploy-check
+images:
+	@tools/images.sh build $(ARGS)
+
+stack: images
+	@tools/stack.sh up $(ARGS)
+
+stack-down:
+	@tools/stack.sh down
+
+deploy-check:
+	@tools/stack.sh check $(ARGS)

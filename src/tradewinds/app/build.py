@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import sys
 from collections.abc import Mapping
 from functools import lru_cache
@@ -53,7 +54,7 @@ def _compare(mine: str, place: Path) -> None:
     """Write ours where nobody has, else compare. Only one of many that start at once writes."""
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        aside = place.with_name(f".{place.name}.{os.getpid()}.{mine}")
+        aside = place.with_name(f".{place.name}.{secrets.token_hex(8)}")  # process ids repeat across containers
         aside.write_text(f"{mine}\n")
         try:
             os.link(aside, place)
