@@ -127,12 +127,12 @@ DATA = Dashboard(
                 ("time() - tradewinds_job_last_run_timestamp_seconds", "age"),
                 ("tradewinds_job_last_duration_seconds", "took"),
             ), kind="table"),
-            Panel("Since a job ended well", (("time() - tradewinds_job_last_success_timestamp_seconds", "{{job}}"),), "s"),
+            Panel("Since a job ended well", (("time() - tradewinds_job_last_success_timestamp_seconds", "{{job_name}}"),), "s"),
         ),
         (
-            Panel("Rows of the last run", (('tradewinds_job_last_rows{rows="published"}', "{{job}}"),)),
-            Panel("Restated by the last run", (('tradewinds_job_last_rows{rows="restated"}', "{{job}}"),)),
-            Panel("Findings of the last run", (("tradewinds_job_last_findings", "{{job}}"),)),
+            Panel("Rows of the last run", (('tradewinds_job_last_rows{rows="published"}', "{{job_name}}"),)),
+            Panel("Restated by the last run", (('tradewinds_job_last_rows{rows="restated"}', "{{job_name}}"),)),
+            Panel("Findings of the last run", (("tradewinds_job_last_findings", "{{job_name}}"),)),
         ),
         (
             Panel("Bars of the live feed, a second", ((rate("tradewinds_feed_bars_total", "interval"), "{{interval}}"),), "ops"),

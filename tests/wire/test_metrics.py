@@ -120,5 +120,7 @@ def test_names_keep_to_the_convention() -> None:
         assert one.help.endswith(".")
         if one.kind == "histogram":
             assert name.endswith("_seconds")
+    with pytest.raises(Rejected, match="label job, which Prometheus puts on every series"):
+        Declared("tradewinds_runs_total", "counter", "console", "Runs.", ("job",))
     with pytest.raises(Rejected, match="_total"):
         Declared("tradewinds_orders", "counter", "trade", "Orders.")

@@ -13,6 +13,8 @@ from typing import Literal
 
 from tradewinds.core.errors import Rejected
 
+TAKEN = frozenset({"job", "instance", "process"})  # labels of the target that is scraped
+
 Kind = Literal["counter", "gauge", "histogram"]
 
 FAST_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # a commit, an answer of a venue
@@ -33,6 +35,8 @@ class Declared:
     def __post_init__(self) -> None:
         if (self.kind == "counter") != self.name.endswith("_total"):
             raise Rejected(f"metric {self.name}: a {self.kind}, expected _total behind counters and nowhere else")
+        if taken := set(self.labels) & TAKEN:
+            raise Rejected(f"metric {self.name}: label {sorted(taken)[0]}, which Prometheus puts on every series itself; expected another")
         if bool(self.bounds) != (self.kind == "histogram"):
             raise Rejected(f"metric {self.name}: bounds {self.bounds}, expected some for histograms alone")
 
@@ -41,7 +45,7 @@ def _table() -> tuple[Declared, ...]:
     account, by_interval = ("account",), ("interval",)
     return (
         # Every process
-        Declared("tradewinds_build_info", "gauge", "every", "1; its labels say which program and version runs.", ("process", "version")),
+        Declared("tradewinds_build_info", "gauge", "every", "1; its labels say which program and version runs.", ("program", "version")),
         Declared("tradewinds_heartbeat_age_seconds", "gauge", "every", "Since a process of this home last said that it lives.", ("of",)),
         Declared("tradewinds_halt_epoch", "gauge", "every", "The halt epoch in force; it rises by one with each halt."),
         Declared("tradewinds_halt_epoch_acknowledged", "gauge", "every", "The last halt epoch that the trade process obeys."),
@@ -84,12 +88,12 @@ def _table() -> tuple[Declared, ...]:
         Declared("tradewinds_http_requests_in_progress", "gauge", "console", "Requests that are being answered."),
         Declared("tradewinds_http_streams_open", "gauge", "console", "Readers of live streams."),
         # Console, from the ledger: what jobs did, wherever they ran
-        Declared("tradewinds_job_last_run_timestamp_seconds", "gauge", "console", "When a job's last run started.", ("job",)),
-        Declared("tradewinds_job_last_success_timestamp_seconds", "gauge", "console", "When a job last ended well.", ("job",)),
-        Declared("tradewinds_job_last_duration_seconds", "gauge", "console", "How long a job's last run took.", ("job",)),
-        Declared("tradewinds_job_last_rows", "gauge", "console", "Rows of a job's last run, by what became of them.", ("job", "rows")),
-        Declared("tradewinds_job_last_findings", "gauge", "console", "Findings of a job's last run.", ("job",)),
-        Declared("tradewinds_job_last_failed", "gauge", "console", "1 where a job's last run failed.", ("job",)),
+        Declared("tradewinds_job_last_run_timestamp_seconds", "gauge", "console", "When a job's last run started.", ("job_name",)),
+        Declared("tradewinds_job_last_success_timestamp_seconds", "gauge", "console", "When a job last ended well.", ("job_name",)),
+        Declared("tradewinds_job_last_duration_seconds", "gauge", "console", "How long a job's last run took.", ("job_name",)),
+        Declared("tradewinds_job_last_rows", "gauge", "console", "Rows of a job's last run, by what became of them.", ("job_name", "rows")),
+        Declared("tradewinds_job_last_findings", "gauge", "console", "Findings of a job's last run.", ("job_name",)),
+        Declared("tradewinds_job_last_failed", "gauge", "console", "1 where a job's last run failed.", ("job_name",)),
         Declared("tradewinds_holds_open", "gauge", "console", "Values that wait for a person's decision."),
         # Alerts
         Declared("tradewinds_alert_deliveries_total", "counter", "alerts", "Messages handed to a route.", ("route", "outcome")),
