@@ -22,6 +22,7 @@ QUIET = [
 ]
 VIEWS = ("backtest", "figure", "round_trip", "profit", "performance", "position", "transaction")
 DRAWN_WITHIN_MS = 60_000
+LOOKS, BETWEEN_LOOKS_MS = 40, 500
 
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(600)]
 
@@ -86,7 +87,7 @@ def test_both_dashboards_are_drawn_and_every_chart_of_them_with_rows(superset: A
         page.fill("input[name=password], #password", superset.password)
         page.press("input[name=password], #password", "Enter")
         page.wait_for_url("**/welcome/**", timeout=DRAWN_WITHIN_MS)
-        for slug, charts, height in (("tradewinds-performance", 15, 2230), ("tradewinds-live", 4, 1400)):
+        for slug, charts, height in (("tradewinds-performance", 15, 2160), ("tradewinds-live", 4, 1400)):
             drawn, told = _drawn(page, f"{superset.url}/superset/dashboard/{slug}/?standalone=1", charts, height)
             page.screenshot(path=pictures / f"superset-{slug.removeprefix('tradewinds-')}.png")
             assert drawn == charts
@@ -111,7 +112,19 @@ def _drawn(page: Any, address: str, charts: int, height: int) -> tuple[int, list
         " && !document.querySelector('[data-test=\"loading-indicator\"], .loading')",
         arg=charts, timeout=DRAWN_WITHIN_MS,
     )  # fmt: skip
-    page.wait_for_timeout(2_500)  # the charts' own animation; nothing tells when it ends
+    _still(page)
     page.remove_listener("response", hear)
     broken = page.locator("[role=alert], .ant-alert-error, .missing-chart-container").count()
     return page.locator('[data-test="slice-container"]').count() - broken, told
+
+
+def _still(page: Any) -> None:
+    """Charts draw themselves in motion, and nothing tells when it ends: look until two pictures are the same."""
+    before = b""
+    for _ in range(LOOKS):
+        page.wait_for_timeout(BETWEEN_LOOKS_MS)
+        now = page.screenshot()
+        if now == before:
+            return
+        before = now
+    raise AssertionError(f"{page.url} still moves after {LOOKS} looks, expected it to stand still")

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".csv", ".txt", ".gz", ".zip", ".parquet")
 KNOWN_AS = {
-    "time": ("time", "date", "datetime", "timestamp", "day", "dt", "open_time", "session"),
+    "time": ("time", "date", "datetime", "timestamp", "day", "dt", "open_time", "session", "start"),
     "open": ("open", "o"),
     "high": ("high", "h"),
     "low": ("low", "l"),
