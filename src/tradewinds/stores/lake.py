@@ -138,6 +138,12 @@ class FileLake:
                 low, high = min(one.start_min_ns for one in groups), max(one.start_max_ns for one in groups)
                 yield name, partition, sum(one.rows for one in groups), low, high
 
+    def known_max_ns(self, table: Table, instrument: str, partition: str | None = None) -> int | None:
+        """The latest time at which anything stored of an instrument becomes known; None where nothing is. From the indexes alone."""
+        states = [self._state(table, name) for name in ([partition] if partition is not None else self._logs(table))]
+        places = ((state, place) for state in states for place in state.by_instrument.get(instrument, ()))
+        return max((state.files[file].groups[position].known_max_ns for state, (file, position) in places), default=None)
+
     def digests(self, table: Table, *, as_of_ns: int, start_ns: int | None = None) -> dict[str, str]:
         """For each instrument a digest of where its facts known at as_of_ns are stored: equal digests, equal facts."""
         partitions = self._between(table, start_ns, None)

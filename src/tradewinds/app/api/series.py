@@ -1,7 +1,7 @@
 """Bars by HTTP, fast: `GET /api/v1/bars`.
 
 1. A response that was made before is sent again while the table's partitions have the versions that it was made of (looked at every
-   STAMP_FOR_S), and, without an as-of, for FRESH_FOR_S at most: by then something may have become known.
+   STAMP_FOR_S). Where time alone may change it (something becomes known later, it is adjusted by actions), for FRESH_FOR_S.
 2. Otherwise rows are cut from columns of a partition that are kept in memory under the same conditions, and encoded by orjson.
 3. Otherwise the lake is read, in a thread.
 
@@ -30,6 +30,7 @@ from tradewinds.core.instant import text
 from tradewinds.core.market import Interval
 from tradewinds.core.market import bars as bars_of
 from tradewinds.core.observation import Table
+from tradewinds.stores.lake import FileLake
 from tradewinds.wiring.desk import market
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ class BarSeries:
         self._frames = Kept(FRAMES_BYTES_MAX, clock_s)
         self._stamps: dict[str, tuple[Stamp, float]] = {}
         self._looking: dict[str, asyncio.Task[Stamp]] = {}
+        self._reading: dict[Any, asyncio.Task[Piece]] = {}
 
     async def __call__(self, request: Request) -> Response:
         """The answer; raises Rejected for wrong parameters, Missing where nothing was known."""
@@ -123,10 +125,9 @@ class BarSeries:
         key = (query, is_arrow)
         found = self._responses.get(key, stamp) if self._is_cached else None
         if found is None:
-            for_s = FRESH_FOR_S if asked.as_of_ns is None else float("inf")
-            rows = await self._rows(asked, stamp, for_s)
-            found = (encoded(asked, *rows), asked)
-            self._responses.put(key, found, stamp, len(found[0]) + 500, for_s)
+            pieces = await self._pieces(asked, stamp)
+            found = (encoded(asked, *_cut(pieces, asked)), asked)
+            self._responses.put(key, found, stamp, len(found[0]) + 500, min((piece.for_s for piece, _, _ in pieces), default=0.0))
         return Response(found[0], 200, None, ARROW if is_arrow else JSON)
 
     def _asked_before(self, query: bytes, is_arrow: bool) -> Asked | None:
@@ -152,46 +153,56 @@ class BarSeries:
         lake = self._house.lake
         return tuple((name, lake.version(table, name)) for name in lake.partitions(table))
 
-    async def _rows(self, asked: Asked, stamp: Stamp, for_s: float) -> tuple[pl.DataFrame | Mapping[str, Any], int, bool]:
-        """(frame or columns, rows, whether more follow) of what was asked, cut from as many partitions as it takes."""
+    async def _pieces(self, asked: Asked, stamp: Stamp) -> list[tuple[Piece, int, int]]:
+        """Pieces and the rows of each that are meant, from as many partitions as it takes, in order of time."""
         pieces: list[tuple[Piece, int, int]] = []
         have = 0
         for part in _parts(asked, stamp):
-            piece = await self._piece(asked, part, stamp, for_s)
+            piece = await self._piece(asked, part, stamp)
             low, high = piece.span(asked)
             pieces.append((piece, low, high))
             have += high - low
             if have > asked.limit:
                 break
-        if asked.is_last:
-            pieces.reverse()
-        return _cut(pieces, asked)
+        return pieces[::-1] if asked.is_last else pieces
 
-    async def _piece(self, asked: Asked, part: str | None, stamp: Stamp, for_s: float) -> Piece:
+    async def _piece(self, asked: Asked, part: str | None, stamp: Stamp) -> Piece:
+        """One partition's rows, from memory or read in a thread; however many ask, one reads."""
         key = (asked.table.name, asked.instrument, asked.as_of_ns, asked.adjusted, asked.columns, part)
         found: Piece | None = self._frames.get(key, stamp)
-        if found is None:
-            found = await asyncio.to_thread(self._read, asked, part)
-            self._frames.put(key, found, stamp, found.size, for_s)
+        if found is not None:
+            return found
+        task = self._reading.get((key, stamp))
+        if task is None:
+            task = self._reading[key, stamp] = asyncio.create_task(asyncio.to_thread(self._read, asked, part))
+            task.add_done_callback(lambda _: self._reading.pop((key, stamp), None))
+        found = await asyncio.shield(task)
+        self._frames.put(key, found, stamp, found.size, found.for_s)
         return found
 
     def _read(self, asked: Asked, part: str | None) -> Piece:
         start_ns, end_ns = (None, None) if part is None else span_of(part)
+        lake = self._house.lake
+        known_ns = asked.as_of_ns
+        latest_ns = lake.known_max_ns(asked.table, asked.instrument, part) if isinstance(lake, FileLake) else None
+        is_settled = known_ns is not None or latest_ns is None or latest_ns <= self._house.clock.now_ns()
         frame = market.rows(
-            self._house, asked.table, instruments=[asked.instrument], start_ns=start_ns, end_ns=end_ns, as_of_ns=asked.as_of_ns,
+            self._house, asked.table, instruments=[asked.instrument], start_ns=start_ns, end_ns=end_ns, as_of_ns=known_ns,
             columns=asked.columns, adjusted=asked.adjusted,
         )  # fmt: skip
         frame = frame.select("start_ns", *(name for name in asked.columns if name != "start_ns")).rechunk()
-        return Piece(frame, columns_of(frame), frame["start_ns"].to_numpy())
+        for_s = float("inf") if is_settled and asked.adjusted is None else FRESH_FOR_S
+        return Piece(frame, columns_of(frame), frame["start_ns"].to_numpy(), for_s)
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Rows of one instrument in one partition, as a frame and as columns for JSON."""
+    """Rows of one instrument in one partition, as a frame and as columns for JSON. for_s: how long they are good under one stamp."""
 
     frame: pl.DataFrame
     columns: Mapping[str, Any]
     start_ns: Any
+    for_s: float
 
     @property
     def size(self) -> int:

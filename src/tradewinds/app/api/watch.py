@@ -1,4 +1,8 @@
-"""What the API says of itself: requests by route and status, how long they took, open streams; and a span of each, where traced."""
+"""What the API says of itself: requests by route and status, how long they took, open streams; and spans, where traced.
+
+Metrics count every request. Spans are told of every write, every refusal and fault, every slow one, and of reads that were answered in
+time of READS_TRACED_PER_S at most: a thousand alike say no more, and making them takes longer than answering.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from starlette.types import Scope
 
+from tradewinds.app.api.rate import Buckets
 from tradewinds.wire.metrics import AnyMetrics, NoMetrics
 from tradewinds.wire.tracing import Span
 
@@ -16,6 +21,8 @@ if TYPE_CHECKING:
     from tradewinds.wire.tracing import Traces
 
 NS = 1_000_000_000
+SLOW_S = 0.1
+READS_TRACED_PER_S = 20.0
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -34,6 +41,7 @@ class Watch:
         self._open = self._metrics.gauge("tradewinds_http_requests_in_progress")
         self.streams = self._metrics.gauge("tradewinds_http_streams_open")
         self._known: dict[tuple[str, str, int], _Series] = {}
+        self._usual = Buckets(READS_TRACED_PER_S, READS_TRACED_PER_S)
 
     def began(self) -> None:
         """A request came in."""
@@ -53,7 +61,12 @@ class Watch:
             )
         series.count.inc()
         series.seconds.observe(took_s)
-        if self._traces is not None:
+        if self._traces is not None and self._is_told(method, status, took_s):
             end_ns, number = time.time_ns(), scope["state"]["request_id"]
-            facts = {"http.request.method": key[0], "http.route": place, "http.response.status_code": status}
-            self._traces.tell(Span(number, f"{key[0]} {place}", end_ns - int(took_s * NS), end_ns, number, "", facts))
+            facts = {"http.request.method": method, "http.route": place, "http.response.status_code": status}
+            self._traces.tell(Span(number, f"{method} {place}", end_ns - int(took_s * NS), end_ns, number, "", facts))
+
+    def _is_told(self, method: str, status: int, took_s: float) -> bool:
+        if method != "GET" or status >= 400 or took_s >= SLOW_S:
+            return True
+        return self._usual.wait_s("", time.monotonic()) == 0.0
