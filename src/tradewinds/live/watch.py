@@ -35,7 +35,7 @@ from tradewinds.wire.metrics import AnyMetrics
 from tradewinds.wire.tracing import Span, Traces
 
 EVERY_S = 0.25
-AT_ONCE_MAX = 50  # notes between two turns of the event loop
+AT_ONCE_MAX = 5  # notes between two turns of the event loop: less than a millisecond
 STATE_EVERY = 4  # looks
 INTENTS_MAX = 20_000
 NS = 1_000_000_000

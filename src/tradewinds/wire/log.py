@@ -55,6 +55,7 @@ class Log:
         self._bytes_max = bytes_max
         self._dropped = dropped
         self._file: int | None = None
+        self._size = 0  # of the file when it was opened, and what was written since
 
     def write(self, event: str, *, level: Level = "info", time_ns: int | None = None, **fields: object) -> None:
         """One line. time_ns: when it happened, now where left out. Fields that are None or "" are left out."""
@@ -64,7 +65,7 @@ class Log:
         row |= {name: self._cleaned(value) for name, value in fields.items() if value is not None and value != ""}
         line = json.dumps(row, ensure_ascii=False, default=str) + "\n"
         try:
-            os.write(self._opened(), line.encode("utf-8", "replace"))
+            self._size += os.write(self._opened(), line.encode("utf-8", "replace"))
         except OSError:
             self._dropped()
 
@@ -84,12 +85,13 @@ class Log:
         return self._redact(str(value)[:TEXT_CHARS_MAX])
 
     def _opened(self) -> int:
-        if self._file is not None and os.fstat(self._file).st_size >= self._bytes_max:
+        if self._file is not None and self._size >= self._bytes_max:
             self.close()
             _put_aside(self.path, self._bytes_max)
         if self._file is None:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._size = os.fstat(self._file).st_size
         return self._file
 
 
