@@ -103,7 +103,7 @@ class FeatureSet:
 
     def begins(self, times: Ints, row: int) -> int:
         """The first row of sessions (times) that the values of `row` and later ones are made of."""
-        edges = _edges(times)
+        edges = edges_of(times)
         return max(0, first_row([one.steps for one in self.factors.values()], row, lambda at: int(edges[edges <= max(at, 0)][-1])))
 
     def compute(
@@ -121,10 +121,10 @@ class FeatureSet:
             raise Rejected(f"feature set {self.name}: fields {absent} are absent, expected them among {', '.join(sorted(panel.fields))}")
         first = 0 if since_ns is None else int(np.searchsorted(panel.times, since_ns))
         terms = [one.steps for one in self.factors.values()]
-        edges, begin = _edges(panel.times), self.begins(panel.times, first)
+        edges, begin = edges_of(panel.times), self.begins(panel.times, first)
         fields = {name: panel.fields[name][begin:] for name in self.inputs if name in panel.fields}
         if MONTH in self.inputs and MONTH not in fields:
-            fields[MONTH] = np.repeat(_months(panel.times[begin:])[:, None], len(panel.instruments), axis=1)
+            fields[MONTH] = np.repeat(months_of(panel.times[begin:])[:, None], len(panel.instruments), axis=1)
         if universe is not None and universe.shape != panel.shape:
             raise Rejected(f"feature set {self.name}: a universe of shape {universe.shape}, expected {panel.shape}")
         trades = np.isfinite(panel.fields["close"][begin:]) if "close" in panel.fields else np.ones(panel.known_ns[begin:].shape, np.bool_)
@@ -201,7 +201,7 @@ def _window(term: Term) -> str:
     return term.text
 
 
-def _edges(times: Ints) -> Ints:
+def edges_of(times: Ints) -> Ints:
     """(edges,) rising rows where recursive steps begin afresh: the first of each SEGMENT_STEPS steps of time since 1970, and row 0.
 
     A step is the least distance of two times, in whole days where it is longer than half a day: summer time shifts sessions by an hour.
@@ -214,7 +214,7 @@ def _edges(times: Ints) -> Ints:
     return np.concatenate([np.zeros(1, np.int64), np.flatnonzero(block[1:] != block[:-1]) + 1])
 
 
-def _months(times: Ints) -> Floats:
+def months_of(times: Ints) -> Floats:
     """Calendar months, 1 to 12, of instants (UTC)."""
     months = times.astype("datetime64[ns]").astype("datetime64[M]").astype(np.int64) % 12 + 1
     return months.astype(np.float64)

@@ -5,6 +5,10 @@ text still, `models:/trend/7#<sha256>`, wherever text is kept (results, journals
 strategy reads no file, and what decided is known to the byte.
 
 `features.json` beside a model says by which expressions its features are computed (`factors.expression`).
+
+Scores are to the bit those of the features it was trained on, and the same in a backtest and live, where the panel reaches back `lookback`
+and `warm_up` bars: recursive indicators begin afresh at instants that only time decides, as in `factors.features`. On a shorter panel they
+begin at its first bar, and differ by what the factor declares as its error.
 """
 
 from __future__ import annotations
@@ -17,7 +21,9 @@ import numpy as np
 
 from tradewinds.core.errors import Unreadable
 from tradewinds.factors.expression import parse
-from tradewinds.factors.term import MEMBERS, Term, evaluate
+from tradewinds.factors.features import SEGMENT_STEPS, edges_of, months_of
+from tradewinds.factors.steps import MONTH
+from tradewinds.factors.term import MEMBERS, Term, evaluate, first_row
 from tradewinds.models.learner import Files, FittedModel, files_hash, load_model
 from tradewinds.models.name import Fields, ModelName
 from tradewinds.models.sample import Floats
@@ -43,15 +49,28 @@ class BoundModel(ModelName):
     def lookback(self) -> int:
         return 1 + max(int(term.lookback) for term in self._terms())
 
+    @property
+    def warm_up(self) -> int:
+        """Bars before the lookback from which no score depends on where the panel begins, not to the bit; 0 without recursive features."""
+        furthest = -first_row(self._terms(), 0, lambda row: row - SEGMENT_STEPS + 1)
+        return max(0, furthest + 1 - self.lookback)
+
     def predict(self, features: Floats) -> Floats:
         return self.fitted.predict(features)
 
     def scores(self, panel: Fields) -> Floats:
         terms = self._terms()
-        names = {name for term in terms for name in term.fields if name != MEMBERS}
-        values = evaluate(terms, {name: panel.field(name) for name in sorted(names)})
-        rows = np.stack([one.ravel() for one in values], axis=1)
-        return self.fitted.predict(rows).reshape(values[0].shape)
+        names = {name for term in terms for name in term.fields} - {MEMBERS, MONTH}
+        fields = {name: panel.field(name) for name in sorted(names | {"close"})}
+        trades = np.isfinite(fields["close"])
+        if not trades.all():
+            fields[MEMBERS] = trades.astype(np.float64)
+        if any(MONTH in term.fields for term in terms):
+            fields[MONTH] = np.repeat(months_of(panel.times)[:, None], trades.shape[1], axis=1)
+        is_recursive = any(term.error > 0.0 for term in terms)
+        values = evaluate(terms, fields, edges=edges_of(panel.times).tolist() if is_recursive else ())
+        rows = np.stack([np.where(trades, one, np.nan).ravel() for one in values], axis=1)
+        return self.fitted.predict(rows).reshape(trades.shape)
 
     def __reduce__(self) -> Any:
         return bound, (str(self), dict(self.files))

@@ -7,11 +7,19 @@ from typing import TYPE_CHECKING, Protocol
 from tradewinds.core.errors import Rejected
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from tradewinds.models.sample import Floats
 
 
 class Fields(Protocol):
     """What features are computed of: a strategy's panel."""
+
+    @property
+    def times(self) -> NDArray[np.int64]:
+        """(T,) where each bar starts, UTC ns."""
+        ...
 
     def field(self, name: str) -> Floats:
         """(T, N)"""
@@ -26,6 +34,11 @@ class ModelName(str):
     @property
     def lookback(self) -> int:
         """Bars that a score looks at."""
+        raise self._unresolved()
+
+    @property
+    def warm_up(self) -> int:
+        """Bars before the lookback with which recursive features are the same to the bit wherever the panel begins."""
         raise self._unresolved()
 
     def predict(self, features: Floats) -> Floats:
