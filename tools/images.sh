@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the images of deploy/Dockerfile: `tools/images.sh [build] [TARGET ...]`, `base`, `pin`.
-#   build   all of ours, or those named: tradewinds jupyter superset object-store-standin
+#   build   all of ours, or those named: tradewinds jupyter superset; stand-ins: object-store-standin postgres redis
 #   base    where no registry can be reached: Debian 12 by debootstrap, imported as localhost/tradewinds-base
 #   pin     asks the registries for the digests of the other images and writes deploy/images.env
 # BASE: the image to build on. ENGINE: podman, docker or buildah; the first that is there by default.
@@ -50,7 +50,9 @@ build() {
     set -- "$@"
     for target in "$@"; do
         echo "images: $target" >&2
-        options="--file deploy/Dockerfile --target $target --tag $(tag "$target") --secret id=pip,src=$place/pip.conf --secret id=uv,src=$place/uv.toml"
+        file=deploy/Dockerfile context=.
+        case $target in postgres | redis) file=deploy/standin/Dockerfile context=deploy/standin ;; esac
+        options="--file $file --target $target --tag $(tag "$target") --secret id=pip,src=$place/pip.conf --secret id=uv,src=$place/uv.toml"
         [ -z "${BASE:-}" ] || options="$options --build-arg BASE=$BASE"
         case $engine in
             docker) engine_options='' command=build ;;
@@ -62,7 +64,7 @@ build() {
                 ;;
         esac
         # shellcheck disable=SC2086
-        "$engine" $command $options $engine_options .
+        "$engine" $command $options $engine_options "$context"
     done
 }
 

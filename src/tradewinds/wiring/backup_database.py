@@ -59,10 +59,11 @@ def check_sqlite(connection: sqlite3.Connection, place: Path) -> None:
 # The ledger
 
 
-def copy_ledger(source: Database, target: Database) -> None:
-    """Every row of a ledger into one that has none. Both are at this version's schema afterwards; the source is only read.
+def copy_ledger(source: Database, target: Database, *, is_replacing: bool = False) -> None:
+    """Every row of a ledger into another, in one transaction. Both are at this version's schema; the source is only read.
 
-    Raises Rejected where the source is at another revision, or where the target holds rows.
+    is_replacing: the target's rows go in the same transaction. Raises Rejected where the source is at another revision, or where the
+    target holds rows that are not to be replaced.
     """
     found = revision(source)
     if found != HEAD:
@@ -72,6 +73,8 @@ def copy_ledger(source: Database, target: Database) -> None:
     with source.reading("copying it") as given, target.writing("restoring it") as taken:
         if given.dialect.name == "postgresql":
             given.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        for table in reversed(tables) if is_replacing else ():
+            taken.execute(sa.delete(table))
         for table in tables:
             if taken.scalar(sa.select(sa.literal(1)).select_from(table).limit(1)) is not None:
                 raise Rejected(f"ledger {target.place}: {table.name} holds rows, expected a ledger without any")
@@ -80,14 +83,6 @@ def copy_ledger(source: Database, target: Database) -> None:
                 taken.execute(sa.insert(table), [dict(row) for row in batch])
         if taken.dialect.name == "postgresql":
             _move_counters(taken, tables)
-
-
-def empty_ledger(database: Database) -> None:
-    """Remove every row, in one transaction. For a restore that was told to replace what is there."""
-    migrate(database)
-    with database.writing("emptying it") as connection:
-        for table in reversed(every_table()):
-            connection.execute(sa.delete(table))
 
 
 def row_counts(database: Database) -> dict[str, int]:

@@ -30,7 +30,7 @@ from tradewinds.live.epoch import SIZE, epoch_path
 from tradewinds.live.guard_process import is_alive, read_beat, service_path
 from tradewinds.live.guard_run import guard_beat
 from tradewinds.wiring.backup import LAKE, LEDGER, RAW, lake_roots
-from tradewinds.wiring.backup_database import check_sqlite, copy_ledger, empty_ledger, head_of_file, restore_postgres_journal, row_counts
+from tradewinds.wiring.backup_database import check_sqlite, copy_ledger, head_of_file, restore_postgres_journal, row_counts
 from tradewinds.wiring.backup_manifest import HOME, WORKSPACE, Manifest, check_files, paths_below, read_manifest
 
 if TYPE_CHECKING:
@@ -285,9 +285,7 @@ def _put_ledger(url: str, source: Path, *, is_replacing: bool) -> Callable[[], N
 
     def put() -> None:
         try:
-            if is_replacing:
-                empty_ledger(target)
-            copy_ledger(given, target)
+            copy_ledger(given, target, is_replacing=is_replacing)
         finally:
             target.close()
             given.close()
