@@ -11,6 +11,8 @@ compile() {
 echo uv | compile - -o locks/boot.lock
 compile pyproject.toml --extra all --extra build -o locks/main.lock
 compile pyproject.toml --extra all --extra build --extra dev --extra celery -c locks/main.lock -o locks/dev.lock
+compile pyproject.toml --extra all --extra build --extra celery -c locks/dev.lock -o locks/stack.lock # what the images hold
+echo jupyterlab | compile - -c locks/stack.lock -o locks/jupyter.lock
 if grep -n '://' locks/*.lock; then
     echo "lock: an address stands in a lock" >&2
     exit 1
