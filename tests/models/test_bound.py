@@ -16,6 +16,7 @@ from tradewinds.trading.hosted import WARM_UP_LOOKBACKS
 from tradewinds.trading.panel import StrategyPanel
 
 SESSIONS, WIDTH = 2_600, 4
+EDGES = (1_084, 1_814, 2_544)  # of 730 days since 1970, as rows: there a recursion begins afresh
 EXPRESSIONS = {
     "fast": "close / ema(close, 3) - 1",
     "rsi": "rank(rsi(5))",
@@ -63,7 +64,7 @@ def _last(panel: Panel, rows: int, end: int) -> StrategyPanel:
 def test_a_backtest_scores_the_features_that_were_trained_on(model: BoundModel, bars: Panel, features: Features) -> None:
     found = model.scores(StrategyPanel(bars))
 
-    for row in (1_000, 1_001, SESSIONS - 1):
+    for row in (1_000, *EDGES, *(edge + 5 for edge in EDGES)):
         asked = np.ascontiguousarray(features.values[row])
         assert found[row].tobytes() == model.predict(asked).tobytes()
     assert np.isnan(found[1_001, 2])  # 7 x 143: it does not trade
@@ -74,7 +75,8 @@ def test_what_a_running_strategy_sees_gives_the_same_bits_from_the_warm_up_on(mo
     whole = model.scores(StrategyPanel(bars))
     rows = model.lookback + model.warm_up
 
-    for end in (rows, rows + 1, rows + 400, SESSIONS):  # some of them right behind an edge, some right before
+    assert rows < EDGES[1]
+    for end in (rows, EDGES[1], EDGES[1] + 1, EDGES[1] + 6, EDGES[2], EDGES[2] + 1, SESSIONS):
         assert model.scores(_last(bars, rows, end))[-1].tobytes() == whole[end - 1].tobytes()
 
 
