@@ -399,3 +399,43 @@ def test_a_backup_of_a_journal_that_is_written_meanwhile_has_all_that_was_durabl
         assert verify(tmp_path / f"backup-{number}") == read_manifest(tmp_path / f"backup-{number}")
         restore_backup(opened(f"new-{number}"), tmp_path / f"backup-{number}")
         assert list(read_sqlite_journal(tmp_path / f"new-{number}" / "trade" / "main.sqlite").read()) == written[:head]
+
+
+def test_the_guards_journal_and_a_paper_brokers_file_come_along(opened: Open, tmp_path: Path) -> None:
+    house = opened()
+    guard = open_sqlite_journal(house.home / "guard" / "real.sqlite")
+    guard.append(entries(3))
+    guard.close()
+    journal_of(house.home, 2)
+    with closing(sqlite3.connect(house.home / "trade" / "main.paper.sqlite")) as connection, connection:
+        connection.execute("CREATE TABLE fills (id INTEGER PRIMARY KEY, body TEXT)")
+        connection.execute("INSERT INTO fills VALUES (1, 'a fill')")
+
+    made = make_backup(house, tmp_path / "backup")
+    restore_backup(opened("new"), tmp_path / "backup")
+
+    assert {(one.account, one.kind): one.sequence for one in made.journals} == {("main", "trade"): 2, ("real", "guard"): 3}
+    assert list(read_sqlite_journal(tmp_path / "new" / "guard" / "real.sqlite").read()) == entries(3)
+    with closing(sqlite3.connect(tmp_path / "new" / "trade" / "main.paper.sqlite")) as connection:
+        assert connection.execute("SELECT body FROM fills").fetchall() == [("a fill",)]
+
+
+def test_mlflow_finds_its_files_below_the_new_home(opened: Open, tmp_path: Path) -> None:
+    house = opened()
+    artifacts = house.home / "mlflow" / "artifacts"
+    artifacts.mkdir(parents=True)
+    (artifacts / "model.json").write_text("{}")
+    with closing(sqlite3.connect(house.home / "mlflow" / "mlflow.db")) as connection, connection:
+        connection.execute("CREATE TABLE runs (run_uuid TEXT, artifact_uri TEXT)")
+        connection.executemany(
+            "INSERT INTO runs VALUES (?, ?)", [("a", f"{artifacts}/1"), ("b", "s3://bucket/2"), ("c", f"file://{artifacts}/3")]
+        )
+
+    make_backup(house, tmp_path / "backup")
+    restore_backup(opened("new"), tmp_path / "backup")
+
+    new = tmp_path / "new" / "mlflow"
+    assert (new / "artifacts" / "model.json").exists()
+    with closing(sqlite3.connect(new / "mlflow.db")) as connection:
+        places = dict(connection.execute("SELECT run_uuid, artifact_uri FROM runs"))
+    assert places == {"a": f"{new}/artifacts/1", "b": "s3://bucket/2", "c": f"file://{new}/artifacts/3"}
