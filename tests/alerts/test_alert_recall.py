@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tradewinds.core.candidate import ConditionAlert
+from tradewinds.core.errors import Transient
 from tradewinds.core.instant import NS_PER_HOUR, text
 from tradewinds.core.observation import Finding
 from tradewinds.core.order import Intent, OrderTerms, Refusal
@@ -25,6 +26,7 @@ from tradewinds.live.epoch import open_epoch
 from tradewinds.live.guard_process import Heartbeat, service_path
 from tradewinds.live.guard_run import guard_beat
 from tradewinds.stores.daily import write_daily
+from tradewinds.stores.ledger_alerts import AlertOutbox
 from tradewinds.stores.ledger_trading import Step
 from tradewinds.trading.entry import Alerted, Controlled, Entry, Overridden, Refused, Ticked, Waiting
 from tradewinds.trading.evening import Break
@@ -346,3 +348,22 @@ def test_the_summary_of_the_day_comes_once_at_its_time(house: House, make_desk: 
     told = receiver.texts[receiver.titles.index("INFO summary: 2026-11-20")]
     assert "Night crypto_incremental: 2026-11-20 done" in told
     assert "Held values: 4; waiting for approval: 0; open alerts: " in told
+
+
+def test_what_was_found_while_the_ledger_was_away_is_told_when_it_is_back(
+    house: House, make_desk: Any, receiver: Any, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, said = make_desk(house, scans=True, hook=receiver)
+    run(desk, 1)
+    _gateway(house)
+    with monkeypatch.context() as away:
+
+        def refuse(*_: object) -> None:
+            raise Transient("ledger, raising alerts: it is away")
+
+        away.setattr(AlertOutbox, "raise_", refuse)
+        run(desk, 3)
+    run(desk, 3)
+
+    assert receiver.titles == ["CRITICAL broker: main"]
+    assert set(said) == {f"scan of {name}: ledger, raising alerts: it is away" for name in desk.scans}

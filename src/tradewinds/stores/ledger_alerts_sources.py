@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -25,14 +25,13 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Findings or holds of a dataset that were written at once. kinds: kind or reason -> how many. last_id: the newest of them."""
+    """Findings or holds of a dataset that were written at once. kinds: kind or reason -> how many. instrument: the first by name."""
 
     dataset: str
     at_ns: int
     is_error: bool
     kinds: dict[str, int]
     instrument: str
-    last_id: int
 
     @property
     def rows(self) -> int:
@@ -61,6 +60,12 @@ class AlertSources:
         )
         query = sa.select(job_run.c.job, job_run.c.id, job_run.c.ended_ns).join(newest, newest.c.id == job_run.c.id)
         return {row["job"]: (row["id"], row["ended_ns"]) for row in self._rows("runs that ended well", query)}
+
+    def newest(self, what: Literal["finding", "hold"]) -> int:
+        """The greatest id of findings or holds, 0 for none."""
+        table = finding if what == "finding" else hold
+        with self._database.reading(f"newest {what}") as connection:
+            return int(connection.execute(sa.select(sa.func.max(table.c.id))).scalar() or 0)
 
     def findings(self, *, after_id: int, since_ns: int) -> list[Counted]:
         """New findings, counted by dataset and time of finding."""
@@ -98,7 +103,7 @@ class AlertSources:
 
     def _counted(self, what: str, groups: tuple[Any, ...], table: sa.Table, terms: tuple[Any, ...]) -> list[Counted]:
         dataset, at, is_error, kind = (one.label(name) for one, name in zip(groups, ("dataset", "at_ns", "is_error", "kind"), strict=True))
-        counts = (sa.func.count().label("count"), sa.func.min(table.c.instrument).label("first"), sa.func.max(table.c.id).label("last_id"))
+        counts = (sa.func.count().label("count"), sa.func.min(table.c.instrument).label("first"))
         query = sa.select(dataset, at, is_error, kind, *counts).where(*terms).group_by(*groups).order_by("dataset", "at_ns")
         found: dict[tuple[str, int, bool], Counted] = {}
         for row in self._rows(what, query):
@@ -106,8 +111,7 @@ class AlertSources:
             before = found.get(key)
             kinds = ({} if before is None else before.kinds) | {row["kind"]: row["count"]}
             first = row["first"] if before is None else min(row["first"], before.instrument)
-            last_id = row["last_id"] if before is None else max(row["last_id"], before.last_id)
-            found[key] = Counted(*key, kinds, first, last_id)
+            found[key] = Counted(*key, kinds, first)
         return list(found.values())
 
     def _rows(self, what: str, query: sa.Select[Any]) -> list[Row]:

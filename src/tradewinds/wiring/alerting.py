@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 LEFT_AFTER_S = 120  # a claim that was not settled by then belongs to a process that died
 ESCALATES_BACK_DAYS = 7
 MESSAGES_A_STEP = 50
+RAISED_KEPT_MAX = 50_000
 Scan = Callable[[], Sequence[Alert]]
 Say = Callable[[str], None]
 
@@ -61,6 +62,7 @@ class AlertDesk:
     say: Say = lambda line: None
     _pool: ThreadPoolExecutor | None = None
     _busy: dict[str, Future[None]] = field(default_factory=dict)
+    _found: dict[str, Alert] = field(default_factory=dict)
     _raised: set[str] = field(default_factory=set)
     _said: dict[str, str] = field(default_factory=dict)
 
@@ -117,9 +119,13 @@ class AlertDesk:
             self._settle(route, batch, self.senders[name].send(message_of(batch)))
 
     def _scan_one(self, look: Scan) -> None:
-        fresh = [one for one in look() if one.id not in self._raised]
-        self.outbox.raise_(fresh, self.clock.now_ns())
-        self._raised |= {one.id for one in fresh}
+        # A scan tells once what it found: it is kept here until it stands in the outbox.
+        self._found |= {one.id: one for one in reversed(look()) if one.id not in self._raised}
+        self.outbox.raise_(list(self._found.values()), self.clock.now_ns())
+        if len(self._raised) > RAISED_KEPT_MAX:  # forgotten ones are raised again, which changes nothing
+            self._raised.clear()
+        self._raised |= set(self._found)
+        self._found.clear()
 
     def _begin(self, name: str) -> None:
         before = self._busy.get(name)

@@ -97,14 +97,16 @@ class LedgerScan:
 
     def findings(self) -> list[Alert]:
         """What was found wrong in data, one alert for each dataset and look at it."""
-        rows = self._sources.findings(after_id=max(0, self._finding - OVERLAP), since_ns=self._since())
-        self._finding = max([self._finding, *(one.last_id for one in rows)])
+        newest = self._sources.newest("finding")
+        rows = self._sources.findings(after_id=max(0, self._finding - OVERLAP), since_ns=self._since()) if newest > self._finding else []
+        self._finding = newest
         return [_of_findings(one) for one in rows]
 
     def holds(self) -> list[Alert]:
         """Values that are held until a person decides."""
-        rows = self._sources.holds(after_id=max(0, self._hold - OVERLAP), since_ns=self._since())
-        self._hold = max([self._hold, *(one.last_id for one in rows)])
+        newest = self._sources.newest("hold")
+        rows = self._sources.holds(after_id=max(0, self._hold - OVERLAP), since_ns=self._since()) if newest > self._hold else []
+        self._hold = newest
         return [
             Alert(
                 "warning", "data", one.dataset, f"{_counted(one)} held until somebody decides: {_kinds(one)}; first {one.instrument}",
@@ -115,19 +117,20 @@ class LedgerScan:
 
     def trading(self) -> list[Alert]:
         """What the journals say that people have to know: alerts, orders that wait, refusals that come in numbers, overrides."""
-        found: list[Alert] = []
+        read: dict[str, tuple[int, list[Row]]] = {}
         sources = self._sources
         for account, sequence in sources.projected().items():
             known = self._steps.get(account)
             if known is not None and sequence <= known:
                 continue
             rows = sources.events(account, after=known or 0, since_ns=self._since() if known is None else None)
-            self._steps[account] = sequence
             if len(rows) == ROWS_MAX and rows[0]["sequence"] < rows[-1]["sequence"]:  # the rest comes with the next look
                 rows = [row for row in rows if row["sequence"] < rows[-1]["sequence"]]
-                self._steps[account] = rows[-1]["sequence"]
-            found += [one for row in rows if (one := self._of_event(row)) is not None]
-        return found
+                read[account] = rows[-1]["sequence"], rows
+            else:
+                read[account] = sequence, rows
+        self._steps |= {account: sequence for account, (sequence, _) in read.items()}
+        return [one for _, rows in read.values() for row in rows if (one := self._of_event(row)) is not None]
 
     def breaks(self) -> list[Alert]:
         """Days on which an account differs from its broker's own statement."""
