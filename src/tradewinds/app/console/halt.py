@@ -7,7 +7,7 @@ from typing import Any
 from nicegui import ui
 
 from tradewinds.app.console.markup import tag
-from tradewinds.app.console.visit import Visit, button, show
+from tradewinds.app.console.visit import ALARM, Visit, button, show
 
 
 def halt_button(visit: Visit) -> None:
@@ -43,6 +43,6 @@ def halt_button(visit: Visit) -> None:
 
 
 def _said(told: dict[str, Any]) -> str:
-    return (
-        "Halted; no order is open." if told.get("is_clear") else "Halted, but ORDERS MAY BE OPEN. Halt again, or cancel them at the broker."
-    )
+    if told.get("is_clear"):
+        return "Halted; no order is open."
+    return ALARM + "Halted, but ORDERS MAY BE OPEN. Halt again, or cancel them at the broker."

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from tradewinds.core.instant import text
 
 NONE = "-"
+SHORT = 24
 _EMPTY = frozenset({"input", "br", "hr", "meta", "link"})
 
 
@@ -107,7 +108,7 @@ def table(
     head = tag("tr", *(tag("th", name, scope="col", class_="number" if side else None) for name, side in zip(columns, right, strict=True)))
     body = joined(
         tag("tr", *(
-            tag("td", tag("span", cell), data_label=name, class_="number" if side else None)
+            tag("td", tag("span", cell, class_="short" if _is_short(cell) else None), data_label=name, class_="number" if side else None)
             for name, cell, side in zip(columns, row, right, strict=True)
         ))
         for row in given
@@ -131,6 +132,11 @@ def tiles(rows: Iterable[tuple[str, object, str]]) -> Markup:
 def options(choices: Iterable[tuple[str, str]], chosen: str | None) -> Markup:
     """Options of a `select`: value and words."""
     return joined(tag("option", words, value=value, selected=value == chosen) for value, words in choices)
+
+
+def _is_short(cell: object) -> bool:
+    """A date, a number or an id, which nobody wants broken over lines."""
+    return not isinstance(cell, Markup) and isinstance(cell, str) and len(cell) <= SHORT and " " not in cell
 
 
 def _attribute(key: str, value: Any) -> str:

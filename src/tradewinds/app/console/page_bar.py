@@ -39,16 +39,18 @@ async def _slider(visit: Visit, name: str, instrument: str, start_ns: int, versi
         show(tag("h2", "As known at"))
         known = ui.html("", sanitize=False)
         last = len(versions) - 1
-        slider = ui.slider(min=0, max=max(last, 0), step=1, value=last).props(
-            f'snap markers label aria-label="Version, the oldest to the left" {"disable" if last < 1 else ""}'
-        )
+        moves = tag(
+            "input", type="range", min=0, max=last, step=1, value=last, disabled=last < 1, class_="through-time",
+            aria_label="Version, the oldest to the left",
+        )  # fmt: skip
+        slider = ui.html(moves, sanitize=False)
         values = ui.html("", sanitize=False)
     with ui.element("section").classes("card"):
         drawn = chart(candles(()), f"bars of {instrument} around {text(start_ns)[:10]}")
     steps = ui.html("", sanitize=False)
 
-    async def moved(_: Any = None) -> None:
-        number = int(slider.value or 0)
+    async def moved(to: Any) -> None:
+        number = min(max(int(to), 0), last)
         one = versions[number]
         known.set_content(_known(one, number, len(versions)))
         values.set_content(_values(versions, number))
@@ -59,8 +61,8 @@ async def _slider(visit: Visit, name: str, instrument: str, start_ns: int, versi
         chain = await visit.read(explain.lineage, visit.house, name, instrument, start_ns, one.known_ns)
         steps.set_content(card("Where it came from", lineage_list(chain)))
 
-    slider.on_value_change(moved)
-    await moved()
+    slider.on("input", lambda event: moved(event.args), js_handler="e => emit(e.target.value)")
+    await moved(last)
 
 
 def _known(one: Version, number: int, count: int) -> Markup:

@@ -29,6 +29,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Handler = Callable[[str], Awaitable[None]]
 TROUBLE = (TradewindsError, OSError, LookupError, ValueError)
+ALARM = "! "
 _SENT = "e => { const one = e.target.closest('[data-act]'); if (one) emit(one.dataset.act, one.dataset.on || ''); }"
 
 
@@ -65,7 +66,10 @@ class Visit:
         return await asyncio.to_thread(question, *given, **named)
 
     async def do(self, act: str, words: Mapping[str, Any], *, done: str | Callable[[dict[str, Any]], str] = "") -> dict[str, Any] | None:
-        """Do an act of `wiring.desk.acts` as this person, and say how it ended; None where it was refused or the session is over."""
+        """Do an act of `wiring.desk.acts` as this person, and say how it ended; None where it was refused or the session is over.
+
+        done: what to say of it; where it begins with ALARM it stays on the page until it is closed.
+        """
         return await self._tried(lambda who: acts.do(self.house, who, act, words, face=FACE), done)
 
     async def answer(self, request: str, *, is_given: bool, note: str = "") -> dict[str, Any] | None:
@@ -100,7 +104,10 @@ class Visit:
             said = f"Asked for. It waits for a second person: {told['waits_for']}"
         else:
             said = (done if isinstance(done, str) else done(told)) or "Done."
-        ui.notify(said, type="positive", multi_line=True)
+        if said.startswith(ALARM):
+            ui.notify(said.removeprefix(ALARM), type="negative", multi_line=True, timeout=0, close_button="Close")
+        else:
+            ui.notify(said, type="positive", multi_line=True)
         return told
 
 
