@@ -142,6 +142,12 @@ def clear(folder: Path) -> None:
     (folder / _STATE).unlink(missing_ok=True)
 
 
+def dag_folders(workspace: str | None) -> tuple[Path, ...]:
+    """Where DAG files are read from: the shipped ones, and those in the folder `dags` of the workspace where there is one."""
+    own = None if workspace is None else Path(workspace) / "dags"
+    return (DAGS,) if own is None or not own.is_dir() else (DAGS, own.absolute())
+
+
 def address(port: int) -> str:
     """The address of its pages and its REST interface."""
     return f"http://127.0.0.1:{port}"

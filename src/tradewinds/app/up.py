@@ -138,13 +138,15 @@ def _airflow(home: Path, port: int | None, *, is_detached: bool) -> Airflow:
     """Airflow for this home, with the configuration in force passed on to its tasks."""
     import os
 
+    from tradewinds.app.airflow_folder import dag_folders
     from tradewinds.app.airflow_process import Airflow
     from tradewinds.wiring.settings import find_config, load_config
 
     config = find_config(os.environ)
     environment = {"TRADEWINDS_HOME": str(home)} | ({"TRADEWINDS_CONFIG": str(config)} if config else {})
-    executor = load_config().airflow
-    return Airflow(_folder(home), environment=environment, executor=executor, port=port, is_detached=is_detached)
+    told = load_config()
+    dags = dag_folders(told.workspace)
+    return Airflow(_folder(home), environment=environment, dags=dags, executor=told.airflow, port=port, is_detached=is_detached)
 
 
 def _folder(home: Path) -> Path:
