@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -76,9 +77,9 @@ def test_a_claim_of_a_process_that_died_is_sent_by_the_next_one_as_perhaps_told(
     house.ledger.outbox.route(list(desk.routes.values()), clock.now_ns())
     claimed = house.ledger.outbox.claim(desk.routes["hook"], lambda due: [due], clock.now_ns())  # and then it is killed
 
-    run(desk, 100)
+    run(desk, 50)
     before = len(receiver.accepted)
-    run(desk, 30)
+    run(desk, 15)
 
     assert [one.raised.id for one in claimed] == [LATE.id]
     assert before == 0
@@ -292,3 +293,37 @@ def test_a_route_without_an_address_is_said_and_its_alerts_wait(make_house: Any,
         "TRADEWINDS_ALERTS__ROUTES__HOOK__URL_FILE"
     ]
     assert receiver.titles == ["CRITICAL dead-man: trade"]
+
+
+def test_with_a_receiver_that_fails_every_other_time_each_alert_is_told_and_each_message_is_one(
+    make_house: Any, make_desk: Any, receiver: Any, run: Any
+) -> None:
+    house = make_house("alerts: {routes: {hook: {messages_max: 100}}}")
+    desk, _ = make_desk(house, hook=receiver)
+    chance = random.Random(7)
+    receiver.answers = chance.choices([200, 500, 503, 429, "hang up"], [5, 2, 2, 1, 2], k=120)
+    hung = receiver.answers.count("hang up")
+    alerts = [Alert("warning", "jobs", f"job {number:02d}", "failed") for number in range(40)]
+
+    for number in range(0, 40, 10):
+        house.alerts.raise_(*alerts[number : number + 10])
+        run(desk, 2)
+    run(desk, 60)
+
+    told = [text.partition("Alert ")[2][:12] for text in receiver.texts]
+    doubtful = [text for text in receiver.texts if "perhaps told before" in text]
+    assert set(told) == {one.id for one in alerts}  # recall 100 %
+    assert len(told) - len(set(told)) <= len(doubtful) <= hung  # nothing is told again but after an answer that never came
+    assert len([text for text in receiver.texts if "perhaps" not in text]) == 40  # without a doubt, exactly once
+    assert all(house.ledger.outbox.deliveries(one.id)[0].state == "sent" for one in alerts)
+
+
+def test_a_scan_that_is_broken_is_told_and_silences_no_other(make_house: Any, make_desk: Any, receiver: Any, run: Any) -> None:
+    house = make_house(ONE_ROUTE)
+    desk, _ = make_desk(house, hook=receiver)
+    desk.scans = {"sick": lambda: 1 // 0, "sound": lambda: [LATE]}
+
+    run(desk, 5)
+
+    assert sorted(receiver.titles) == ["CRITICAL alerts: sick", "WARNING jobs: equities_XNAS"]
+    assert "ZeroDivisionError" in receiver.texts[receiver.titles.index("CRITICAL alerts: sick")]

@@ -113,6 +113,9 @@ class Bot:
             return f"Perhaps done, perhaps not: {error}\nNext: /status"
         except TradewindsError as error:
             return f"Not done: {error}"
+        except Exception as error:  # noqa: BLE001 - one message must not end the bot; how far it has read is kept already
+            log(f"telegram: a bug of ours: {type(error).__name__}: {error}")
+            return f"Perhaps done, perhaps not: a bug of ours ({type(error).__name__})\nNext: /status"
 
     def _understood(self, one: Said, principal: Principal) -> str:
         text = one.text.strip()

@@ -30,7 +30,7 @@ from tradewinds.wiring.alerting_routes import address_of, quiet_until, routes_of
 if TYPE_CHECKING:
     from tradewinds.wiring.house import House
 
-LEFT_AFTER_S = 120  # a claim that was not settled by then belongs to a process that died
+LEFT_AFTER_S = 60  # a claim that was not settled by then belongs to a process that died
 ESCALATES_BACK_DAYS = 7
 MESSAGES_A_STEP = 50
 RAISED_KEPT_MAX = 50_000
@@ -88,7 +88,11 @@ class AlertDesk:
     def scan(self) -> None:
         """Raise what the scans find and is not raised yet."""
         for name, look in self.scans.items():
-            self._try(f"scan of {name}", partial(self._scan_one, look))
+            try:
+                self._try(f"scan of {name}", partial(self._scan_one, look))
+            except Exception as error:  # noqa: BLE001 - a bug in one scan must not silence the others; it is told as one
+                words = f"the scan of {name} is broken and finds nothing: {type(error).__name__}: {error}"
+                self._found |= {one.id: one for one in [Alert("critical", "alerts", name, words, "tradewinds logs alerts")]}
 
     def escalate(self) -> None:
         """Send on what nobody has in hand in time."""
@@ -129,8 +133,10 @@ class AlertDesk:
 
     def _begin(self, name: str) -> None:
         before = self._busy.get(name)
-        if before is not None and not before.done():
-            return
+        if before is not None:
+            if not before.done():
+                return
+            before.result()  # a bug ends the process, and its keeper starts it again
         if self._pool is None:
             self._pool = ThreadPoolExecutor(max_workers=max(1, len(self.senders)), thread_name_prefix="alerts")
         self._busy[name] = self._pool.submit(self._try, f"route {name}", partial(self.send_due, name))
