@@ -2,6 +2,7 @@
 # The stack of deploy/compose.yaml: `tools/stack.sh secrets|check|up|down|status [service ...]`.
 #   secrets   makes what is missing below deploy/secrets: passwords by chance, addresses from them; never touches what is there
 #   up        secrets, then everything, and waits until every service is healthy; down keeps the volumes
+#             STANDIN=1: with deploy/compose.standin.yaml, and only what that has images for
 #   check     runs the checkers over everything below deploy, those that are installed; says loudly which are not
 set -eu
 cd "$(dirname "$0")/.."
@@ -37,7 +38,7 @@ secrets() {
 }
 
 compose() {
-    set -- --file deploy/compose.yaml "$@"
+    if [ -n "${STANDIN:-}" ]; then set -- --file deploy/compose.yaml --file deploy/compose.standin.yaml "$@"; else set -- --file deploy/compose.yaml "$@"; fi
     [ ! -r deploy/images.env ] || set -- --env-file deploy/images.env "$@"
     if docker compose version >/dev/null 2>&1; then docker compose "$@"
     elif command -v podman-compose >/dev/null 2>&1; then podman-compose "$@"
@@ -46,6 +47,26 @@ compose() {
         echo "stack: without containers 'make up' runs the same platform as plain processes" >&2
         exit 3
     fi
+}
+
+# Until no container of the stack is starting or unhealthy; what is not by then is named.
+wait_until_healthy() {
+    engine=podman
+    ! docker compose version >/dev/null 2>&1 || engine=docker
+    tries=0
+    while :; do
+        waiting=$($engine ps --all --filter label=com.docker.compose.project=tradewinds --format '{{.Names}} {{.Status}}' |
+            grep -vE '\(healthy\)|Exited \(0\)' || true)
+        [ -n "$waiting" ] || break
+        tries=$((tries + 1))
+        if [ "$tries" -ge "${STACK_TRIES:-60}" ]; then
+            echo "stack: not healthy after $((tries * 5)) s:" >&2
+            echo "$waiting" >&2
+            exit 1
+        fi
+        sleep 5
+    done
+    echo "stack: every service is healthy"
 }
 
 case ${1:-up} in
@@ -62,7 +83,12 @@ case ${1:-up} in
         [ $# -eq 0 ] || shift
         secrets
         [ -d "${TRADEWINDS_FIRM:-deploy/firm}" ] || { .venv/bin/python -m tradewinds init "${TRADEWINDS_FIRM:-deploy/firm}" >&2; }
-        compose up --detach --wait "$@"
+        if [ $# -eq 0 ] && [ -n "${STANDIN:-}" ]; then
+            set -- postgres object-store object-store-probe redis mlflow airflow-migrate airflow-api airflow-scheduler airflow-dag-processor \
+                airflow-triggerer airflow-worker trade console alerts
+        fi
+        compose up --detach "$@"
+        wait_until_healthy
         ;;
     down) compose down ;;
     status) compose ps ;;

@@ -10,6 +10,7 @@ The ZIP holds that password then; delete it after the import, which encrypts the
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 import zipfile
@@ -31,7 +32,7 @@ def pack(out: Path, *, ledger: str | None = None, lake: Path | None = None) -> l
             text = place.read_text(encoding="utf-8")
             address = addresses.get(name)
             if address is not None:
-                text = _ADDRESS.sub("sqlalchemy_uri: " + address.replace("\\", r"\\"), text)
+                text = _ADDRESS.sub(f"sqlalchemy_uri: {json.dumps(address)}".replace("\\", r"\\"), text)
             archive.writestr(zipfile.ZipInfo(f"{ROOT}/{name}", _WHEN), text)
             names.append(name)
     return names
