@@ -85,6 +85,11 @@ def _findings(house: House) -> None:
     house.ledger.record(found)
 
 
+def _odd(house: House) -> None:
+    at_ns = house.clock.now_ns()
+    house.ledger.record([Finding("alpha", "S0.XNAS", "bars-1d", at_ns, "gap", "a minute is missing", found_ns=at_ns)])
+
+
 def _holds(house: House) -> None:
     at_ns = house.clock.now_ns()
     house.ledger.open_holds([Hold(f"S{n}.XNAS", "bars-1d", at_ns, "vendors disagree", at_ns) for n in range(4)])
@@ -156,6 +161,9 @@ FAULTS: dict[str, tuple[Plant, str, str, str]] = {
         "WARNING jobs: research.features 2026-11-20", "has not ended after 6 hours", "tradewinds job show research.features",
     ),
     "data is wrong": (_findings, "WARNING data: bars-1d", "3 values are found wrong: 3 spike; first S0.XNAS", "tradewinds data findings"),
+    "data is odd": (
+        _odd, "INFO data: bars-1d", "1 value is found wrong: 1 gap; first S0.XNAS", "tradewinds data findings",
+    ),
     "values are held": (
         _holds, "WARNING data: bars-1d", "4 values are held until somebody decides: 4 vendors disagree", "tradewinds data findings --holds",
     ),
@@ -178,6 +186,10 @@ FAULTS: dict[str, tuple[Plant, str, str, str]] = {
     "parity failed": (_parity, "CRITICAL parity: main", "differs from its replay", "tradewinds parity main --day 2026-11-19"),
     "the gateway wants the second factor": (
         _gateway, "CRITICAL broker: main", "locked out: log in at the gateway and confirm the second factor", "tradewinds trade status",
+    ),
+    "the broker lost data": (
+        lambda house: _step(house, Alerted("warning", "the broker's connection: data lost: 1101")),
+        "WARNING broker: main", "data lost: 1101", "tradewinds trade status",
     ),
     "the broker is down": (_link_down, "CRITICAL broker: main", "the connection to the broker is down", "tradewinds trade status"),
     "an account failed": (
@@ -247,7 +259,7 @@ def test_every_fault_at_once_is_told_once_each(make_house: Any, make_desk: Any, 
     run(desk, 2)
     alone = ("the broker is down", "an account failed", "the trade process hangs")  # one file, one state
     steps = {"the gate refuses and refuses", "an order waits for a person", "the loss of the day is reached", "trading is halted"}
-    steps |= {"trading tells something", "the gateway wants the second factor"}  # each writes the journal's first step
+    steps |= {"trading tells something", "the gateway wants the second factor", "the broker lost data"}  # each the journal's first step
     chosen = [name for name in FAULTS if name not in alone[1:] and name not in steps]
 
     for name in chosen:

@@ -189,3 +189,9 @@ def test_alerts_are_planned_after_each_length_of_bars_or_by_a_rhythm(make_house:
     assert drawn(followed) == {"alerts_1d": AfterTables(("history/bars-1d",)), "alerts_1h": AfterTables(("history/bars-1h",))}
     assert drawn(timed) == {"alerts": Cron("*/5 * * * *")}
     assert drawn(silent) == {}
+
+
+def test_with_routes_and_no_table_there_is_nothing_to_look_at(make_house: MakeHouse) -> None:
+    house = make_house("alerts: {routes: {phone: {}}}", now="2024-01-02T00:30:00Z")
+
+    assert run_job("alerts", "2024-01-01", house=house)["state"] == "nothing"
