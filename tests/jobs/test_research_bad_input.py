@@ -13,12 +13,16 @@ import polars as pl
 import pytest
 
 from tradewinds.calendars.sessions import calendar
+from tradewinds.core.errors import Transient
 from tradewinds.core.market import bars
 from tradewinds.core.observation import Table
 from tradewinds.jobs.book import book_of
 from tradewinds.jobs.research_book import publish
 from tradewinds.jobs.research_night import ends_of, gathered
-from tradewinds.jobs.research_tables import signals_table
+from tradewinds.jobs.research_report import night_of
+from tradewinds.jobs.research_risk import stored_model
+from tradewinds.jobs.research_tables import out_of_sample_table, signals_table
+from tradewinds.report.night_data import Absent
 from tradewinds.wiring.house import House, run_job
 
 MakeHouse = Callable[..., House]
@@ -231,3 +235,78 @@ def test_many_that_lack_the_same_are_one_line_and_few_are_named_each() -> None:
     lines = [f"S{number}: no sector" for number in range(7)] + ["A: no bar", "B: no bar"]
 
     assert gathered(lines) == ["S0, S1, S2 and 4 more: no sector", "A: no bar", "B: no bar"]
+
+
+def test_a_constant_style_is_left_out_of_the_risk_model_and_named(make_house: MakeHouse, research_bars: MakeBars, book_yaml: str) -> None:
+    text = book_yaml + '    risk: {styles: {flat: "close - close", volatility: "zscore(volatility(20))"}}\n'
+    house = _house(make_house, text, research_bars(SESSION))
+
+    night = _night(house)
+
+    context = house.context("test", "")
+    assert stored_model(context, book_of(context, {}), "2024-01-03").factors == ("market", "volatility")
+    assert night.told("risk_model", "flat: ")
+    assert night.state("signals") in ("done", "partial")
+
+
+def test_without_any_volume_the_risk_model_fails_with_its_reason_and_the_night_goes_on(
+    make_house: MakeHouse, research_bars: MakeBars, book_yaml: str
+) -> None:
+    night = _night(_house(make_house, book_yaml, research_bars(SESSION).with_columns(volume=pl.lit(0.0))))
+
+    assert (night.state("features"), night.state("risk_model"), night.state("signals")) == ("done", "failed", "failed")
+    assert night.told("risk_model", "no instrument is in the risk model, expected some with all exposures")
+    assert night.told("signals", "no risk model by 2024-01-03")
+    assert night.state("report") == "done"
+
+
+def test_a_session_alone_is_too_little_for_a_risk_model(make_house: MakeHouse, research_bars: MakeBars, book_yaml: str) -> None:
+    rows = research_bars(SESSION).filter(pl.col("start_ns") == _open(SESSION))
+
+    night = _night(_house(make_house, book_yaml, rows))
+
+    assert night.state("risk_model") == "failed"
+    assert night.told("risk_model", "1 session, expected at least 2 for a return")
+    assert night.state("report") == "done"
+
+
+@pytest.mark.parametrize("field", ["close", "volume"])
+def test_an_infinite_bar_reads_as_not_known(make_house: MakeHouse, research_bars: MakeBars, book_yaml: str, field: str) -> None:
+    is_wrong = (pl.col("instrument") == "S06.XNAS") & (pl.col("start_ns") == _open(date(2024, 1, 2)))
+    rows = research_bars(SESSION).with_columns(pl.when(is_wrong).then(float("inf")).otherwise(field).alias(field))
+
+    night = _night(_house(make_house, book_yaml, rows))
+
+    assert night.state("signals") in ("done", "partial")
+    assert field == "volume" or "S06.XNAS" in "\n".join(line for step in ("features", "risk_model") for line in night.ends[step][1])
+    assert "nan" not in night.page.lower().replace("nano", "")
+    assert ">inf" not in night.page.lower()
+
+
+def test_with_mlflow_away_training_ends_with_a_typed_error_and_keeps_what_folds_foretold(
+    trained: House, make_house: MakeHouse, book_yaml: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    away = make_house(book_yaml, now=MORNING)
+
+    with pytest.raises(Transient, match=r"127\.0\.0\.1:9"):
+        run_job("train.run", "2024-01-03", house=away)
+
+    assert away.lake.read(out_of_sample_table("us"), as_of_ns=away.clock.now_ns()).height > 0
+
+
+def test_with_mlflow_away_the_page_says_so_of_the_model(
+    trained: House, make_house: MakeHouse, book_yaml: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    house = make_house(book_yaml, now=MORNING)
+    night = _night(house)
+    context = house.context("test", "")
+
+    (told,) = night_of(context, book_of(context, {}), "2024-01-03").models  # type: ignore[misc]  # a tuple where it is not absent
+
+    assert night.state("report") == "done"
+    assert isinstance(told.champion, Absent)
+    assert html.escape(told.champion.why, quote=False)[:60] in night.page or html.escape(told.champion.why)[:60] in night.page
