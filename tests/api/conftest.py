@@ -97,6 +97,10 @@ class Served:
         self._numbers = itertools.count()
         self._tokens: dict[str, str] = {}
 
+    def client_at(self, address: str, *, rates: Rates | None = None) -> Client:
+        """Somebody at another address; rates: of an application of their own over the same house."""
+        return Client(self.app if rates is None else make_api(self.house, rates=rates), address)
+
     def token(self, role: Role, name: str | None = None, **given: Any) -> str:
         """A token of a person of this role, who is let in when first named."""
         person = name or role.replace("_", ".")
@@ -111,7 +115,7 @@ class Served:
         return {"Authorization": f"Bearer {self.token(role, name, **given)}"}
 
     def ask(self, path: str, *, role: Role = "viewer", headers: Mapping[str, str] | None = None, **params: Any) -> Any:
-        return self.client.get(f"/api/v1{path}", params=params, headers={**self.as_(role), **(headers or {})})
+        return self.client.get(f"/api/v1{path}", params=params or None, headers={**self.as_(role), **(headers or {})})
 
     def tell(
         self, path: str, body: Any, *, role: Role = "trader", name: str | None = None, key: str | None = None,

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 CHARACTERS_MIN = 12
 CHARACTERS_MAX = 256
+OWN_MIN = 8  # characters that belong to no common word
+DISTINCT_MIN = 4
 SALT_BYTES = 16
 _COMMON = (
     "password", "passwort", "qwerty", "asdfgh", "letmein", "welcome", "iloveyou", "tradewinds", "trading", "123456", "654321", "abcdef",
@@ -30,7 +32,7 @@ def check(password: str, person: str) -> None:
     rest = password.lower()
     for word in (person.lower(), *_COMMON):
         rest = rest.replace(word, "")
-    if len(set(rest)) < CHARACTERS_MIN // 3:
+    if len(rest) < OWN_MIN or len(set(rest)) < DISTINCT_MIN:
         raise Rejected(f"password of {person}: little but common words or one sign repeated, expected something nobody guesses")
 
 

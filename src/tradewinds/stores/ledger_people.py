@@ -79,10 +79,11 @@ class PeopleLedger:
         given = {"role": role, "password_hash": password_hash, "is_active": is_active}
         values = {key: value for key, value in given.items() if value is not None}
         with self._database.writing("changing a person") as connection:
+            admins = sa.select(person.c.name).where(person.c.role == "admin", person.c.is_active.is_(True))
+            before = set(connection.execute(admins).scalars())
             if connection.execute(sa.update(person).where(person.c.name == name).values(changed_ns=at_ns, **values)).rowcount == 0:
                 raise Missing(f"person {name!r}: there is none, expected one of `tradewinds user list`")
-            admins = sa.select(sa.func.count()).where(person.c.role == "admin", person.c.is_active.is_(True))
-            if not connection.execute(admins).scalar():
+            if before and not connection.execute(admins).scalars().first():
                 raise Rejected(f"person {name!r}: the last active admin, expected another one before")
             ended = sa.update(person_access).where(person_access.c.person == name, person_access.c.revoked_ns.is_(None))
             connection.execute(ended.values(revoked_ns=at_ns))
