@@ -197,15 +197,15 @@ FAULTS: dict[str, tuple[Plant, str, str, str]] = {
         "CRITICAL trade: main", "stands still", "tradewinds trade status",
     ),
     "the trade process hangs": (
-        lambda house: _beat(service_path(house.home), 6.0, accounts={"main": "trading"}),
+        lambda house: _beat(service_path(house.home), 8.0, accounts={"main": "trading"}),
         "CRITICAL dead-man: trade", "no heartbeat of the trade process", "tradewinds status",
     ),
     "the guard hangs": (
-        lambda house: _beat(guard_beat(house.home), 6.0), "CRITICAL dead-man: guard", "no heartbeat of the guard process",
+        lambda house: _beat(guard_beat(house.home), 8.0), "CRITICAL dead-man: guard", "no heartbeat of the guard process",
         "tradewinds status",
     ),
     "the console hangs": (
-        lambda house: _beat(house.home / "up" / "console.json", 6.0),
+        lambda house: _beat(house.home / "up" / "console.json", 8.0),
         "WARNING dead-man: console", "no heartbeat of the console process", "tradewinds status",
     ),
     "trade was started again": (
@@ -379,3 +379,13 @@ def test_what_was_found_while_the_ledger_was_away_is_told_when_it_is_back(
 
     assert receiver.titles == ["CRITICAL broker: main"]
     assert set(said) == {f"scan of {name}: ledger, raising alerts: it is away" for name in desk.scans}
+
+
+def test_a_process_that_crashes_again_and_again_is_told_less_and_less(house: House, make_desk: Any, receiver: Any, run: Any) -> None:
+    desk, _ = make_desk(house, scans=True, hook=receiver)
+
+    for starts in range(1, 10):
+        _beat(house.home / "up" / "keeper.json", 0.0, trade={"state": "waiting", "pid": None, "starts": starts})
+        run(desk, 1)
+
+    assert [text.partition("(")[2].partition(" ")[0] for text in receiver.texts] == ["2", "4", "8"]

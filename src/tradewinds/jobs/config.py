@@ -174,7 +174,7 @@ class WatchConfig:
     refusal_minutes: float = 10.0
     late_hours: float = 6.0
     expected: Mapping[str, float] = field(default_factory=dict)
-    silent_s: float = 5.0
+    silent_s: float = 7.0
     down_s: float = 5.0
 
 

@@ -169,13 +169,13 @@ class Processes:
 
 
 def _started_again(name: str, beat: Beat) -> list[Alert]:
-    """What a keeper says of the services that it had to start again."""
+    """What a keeper says of the services that it had to start again: at the second start, the fourth, the eighth."""
     found = []
     for service, told in beat.detail.items():
         starts = told.get("starts", 0) if isinstance(told, Mapping) else 0
         if isinstance(starts, int) and starts > 1:
             words = f"ended by itself and was started again ({starts} starts)"
-            key = f"started {service} {starts} of {name} {beat.pid} {beat.started}"
+            key = f"started {service} {starts.bit_length()} of {name} {beat.pid} {beat.started}"
             found.append(Alert("warning", "dead-man", service, words, f"tradewinds logs {service}", key))
     return found
 
