@@ -17,6 +17,7 @@ import pytest
 
 from tradewinds.app.airflow_folder import find, keys, read_state
 from tradewinds.app.airflow_process import Airflow
+from tradewinds.core.errors import Transient
 from tradewinds.jobs.config import AirflowConfig
 from tradewinds.jobs.research_tables import signals_table
 from tradewinds.wiring.house import House, run_job
@@ -142,3 +143,13 @@ def test_a_worker_or_a_broker_that_is_killed_comes_back_and_tasks_run_again(airf
     run = airflow.wait("features_us", airflow.trigger("features_us", {"partition": NIGHT}), timeout_s=120)
 
     assert run.state == "success", airflow.tasks("features_us", run.run_id)
+
+
+def test_workers_over_metadata_in_sqlite_are_refused_in_words(tmp_path: Path) -> None:
+    asked = Airflow(
+        tmp_path / "airflow", database=f"sqlite:///{tmp_path}/airflow.db", executor=AirflowConfig(executor="celery"), preload=()
+    )
+
+    with asked, pytest.raises(Transient, match="executor celery with metadata in SQLite, expected PostgreSQL"):
+        asked.wait_until_healthy()
+    assert asked.processes_left() == []
