@@ -37,7 +37,8 @@ class MovedClock:
 
 
 class Receiver:
-    """A webhook. `answers`: what the next POSTs are answered, a status or `hang up`, which takes the message and gives no answer; then 200.
+    """A webhook. `answers`: what the next POSTs are answered, a status, `hang up`, which takes the message and gives no
+    answer, or `hold`, which does so and waits; then 200.
 
     accepted: the messages that were answered with 200, or taken without an answer. tries: every POST.
     """
@@ -47,6 +48,7 @@ class Receiver:
         self.accepted: list[dict[str, Any]] = []
         self.tries: list[dict[str, Any]] = []
         self.paths: list[str] = []
+        self.released = threading.Event()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -55,9 +57,11 @@ class Receiver:
                 outer.tries.append(told)
                 outer.paths.append(self.path)
                 answer = outer.answers.pop(0) if outer.answers else 200
-                if answer in (200, "hang up"):
+                if answer in (200, "hang up", "hold"):
                     outer.accepted.append(told)
-                if answer == "hang up":
+                if answer == "hold":
+                    outer.released.wait(60)
+                if answer in ("hang up", "hold"):
                     self.close_connection = True
                     return
                 assert isinstance(answer, int)
@@ -87,6 +91,7 @@ class Receiver:
         return [one["message"] for one in self.accepted]
 
     def close(self) -> None:
+        self.released.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

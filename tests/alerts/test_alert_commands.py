@@ -17,6 +17,7 @@ import pytest
 from tradewinds.app.cli import run as run_command
 from tradewinds.live.guard_process import is_alive, read_beat
 from tradewinds.people.alert import Alert
+from tradewinds.sandbox.telegram import TelegramServer
 from tradewinds.wiring.house import House, open_house
 
 LOST = Alert("critical", "dead-man", "trade", "no heartbeat", "tradewinds status", "beat 1")
@@ -138,6 +139,53 @@ def test_the_process_brings_alerts_while_it_runs_alone_and_ends_when_told(
     assert "canary" not in err
     assert second[0] == 2
     assert "another process brings the alerts" in second[2]
+
+
+def test_a_process_that_is_killed_while_it_sends_leaves_a_doubt_and_no_alert_is_lost(
+    firm: Path, house: House, make_receiver: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, slow = tmp_path / "clock", make_receiver()
+    clock.write_text("2026-11-20T12:00:00Z")
+    firm.write_text(f"home: {tmp_path / 'home'}\nclock: '@{clock}'\nalerts: {{routes: {{phone: {{}}}}}}\n")
+    monkeypatch.setenv("TRADEWINDS_ALERTS__ROUTES__PHONE__URL", slow.address)
+    slow.answers = ["hold"]
+    house.alerts.raise_(LOST)
+
+    with subprocess.Popen([sys.executable, "-m", "tradewinds", "alerts", "run"], stderr=subprocess.DEVNULL) as process:
+        try:
+            _until(lambda: bool(slow.accepted))
+        finally:
+            process.kill()
+    clock.write_text("2026-11-20T12:00:59Z")
+    early = subprocess.run([sys.executable, "-m", "tradewinds", "alerts", "run", "--once"], check=False, capture_output=True, text=True)
+    before = len(slow.accepted)
+    clock.write_text("2026-11-20T12:01:01Z")
+    late = subprocess.run([sys.executable, "-m", "tradewinds", "alerts", "run", "--once"], check=False, capture_output=True, text=True)
+
+    assert (early.returncode, late.returncode, before) == (0, 0, 1)
+    assert ["perhaps told before" in text for text in slow.texts] == [False, True]
+    assert all(f"Alert {LOST.id}, " in text for text in slow.texts)
+
+
+def test_the_process_answers_on_telegram_too(firm: Path, house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    telegram = TelegramServer("7:canary").start()
+    firm.write_text(f"home: {tmp_path / 'home'}\nalerts: {{telegram: {{users: {{11: ada}}, api: {telegram.url!r}}}}}\n")
+    monkeypatch.setenv("TRADEWINDS_ALERTS__TELEGRAM__TOKEN", "7:canary")
+    house.ledger.people.add("ada", "viewer", None, house.clock.now_ns())
+
+    with subprocess.Popen([sys.executable, "-m", "tradewinds", "alerts", "run"], stderr=subprocess.PIPE, text=True) as process:
+        try:
+            telegram.say(11, "/positions")
+            telegram.wait(1, 60.0)
+        finally:
+            process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+    telegram.stop()
+
+    assert telegram.answers(11) == ["no position"]
+    assert process.returncode == 0
+    assert "telegram: answers 1 users" in err
+    assert "canary" not in err
 
 
 def _until(is_so: Callable[[], bool]) -> None:

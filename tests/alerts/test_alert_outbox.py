@@ -146,7 +146,7 @@ def test_the_first_acknowledgement_counts_and_every_one_is_kept(outbox: AlertOut
     assert [one.alert for one in outbox.alerts(is_open=True)] == [LATE]
     assert [one.alert for one in outbox.alerts(is_open=False)] == [LOST]
     assert outbox.deliveries(LOST.id)[0].state == "moot"
-    assert [one.raised.id for one in outbox.unacknowledged("desk", ("critical", "warning"), 0)] == [LATE.id]
+    assert [one.raised.id for one in outbox.unacknowledged("desk", ("critical", "warning"), 0, not_at="phone")] == [LATE.id]
 
 
 def test_what_cannot_be_is_refused(outbox: AlertOutbox) -> None:
@@ -168,4 +168,6 @@ def test_an_alert_goes_to_one_more_route_once(outbox: AlertOutbox) -> None:
     again = outbox.send_also(LOST.id, "phone", "escalated", NOW_NS)
 
     assert (first, again) == (True, False)
+    assert outbox.unacknowledged("desk", ("critical",), 0, not_at="phone") == []
+    assert len(outbox.unacknowledged("desk", ("critical",), 0, not_at="boss")) == 1
     assert [(one.route, one.why) for one in outbox.deliveries(LOST.id)] == [("desk", "routed"), ("phone", "escalated")]

@@ -118,9 +118,12 @@ class AlertOutbox:
             every, critical = connection.execute(query).one()
         return Spent(int(critical), int(every) - int(critical))
 
-    def unacknowledged(self, route: str, severities: Sequence[str], since_ns: int) -> list[Delivery]:
-        """Deliveries to a route, first due since then, of alerts of these severities that nobody has in hand."""
-        terms = (alert_delivery.c.route == route, alert_delivery.c.first_ns >= since_ns, alert.c.severity.in_(list(severities)))
+    def unacknowledged(self, route: str, severities: Sequence[str], since_ns: int, *, not_at: str) -> list[Delivery]:
+        """Deliveries to a route, first due since then, of alerts of these severities that nobody has in hand and that another route,
+        `not_at`, has not got."""
+        other = alert_delivery.alias("other")
+        has_it = sa.exists().where(other.c.alert == alert_delivery.c.alert, other.c.route == not_at)
+        terms = (alert_delivery.c.route == route, alert_delivery.c.first_ns >= since_ns, alert.c.severity.in_(list(severities)), ~has_it)
         with self._database.reading(f"alerts of {route} that nobody acknowledged") as connection:
             return [_delivery(row) for row in connection.execute(_deliveries(*terms, is_open=True)).mappings()]
 

@@ -101,7 +101,7 @@ class AlertDesk:
             if route.escalate_to is None:
                 continue
             since_ns = now_ns - ESCALATES_BACK_DAYS * NS_PER_DAY
-            for one in self.outbox.unacknowledged(route.name, route.escalate_severities, since_ns):
+            for one in self.outbox.unacknowledged(route.name, route.escalate_severities, since_ns, not_at=route.escalate_to):
                 at_ns = route.escalates_at_ns(one.raised.alert, one.first_ns)
                 if at_ns is not None and (at_ns <= now_ns or one.state == "failed"):
                     self.outbox.send_also(one.raised.id, route.escalate_to, "escalated", now_ns)
