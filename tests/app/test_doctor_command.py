@@ -112,3 +112,41 @@ def test_where_nothing_runs_status_says_so_and_down_has_nothing_to_do(command: A
     assert command("down").out == "nothing was running\n"
     assert command("status").out == "WRONG   airflow does not run\n        `tradewinds up` starts it\nLast runs: none\n"
     assert not (tmp_path / "home").exists()
+
+
+def test_an_account_without_keys_is_wrong_and_one_without_a_guard_is_a_warning(
+    command: Any, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (workspace / "tradewinds.yaml").write_text("accounts: {main: {broker: binance}, toy: {broker: paper}}\n")
+
+    without = command("doctor", "--json")
+    monkeypatch.setenv("TRADEWINDS_ACCOUNTS__MAIN__KEY", "k3y-that-nobody-reads")
+    monkeypatch.setenv("TRADEWINDS_ACCOUNTS__MAIN__SECRET", "s3cret-that-nobody-reads")
+    unguarded = command("doctor", "--json")
+    monkeypatch.setenv("TRADEWINDS_GUARD__MAIN__KEY", "g")
+    monkeypatch.setenv("TRADEWINDS_GUARD__MAIN__SECRET", "g")
+    guarded = command("doctor", "--json")
+
+    assert without.code == 1
+    assert _checks(without)["account main"]["state"] == "wrong"
+    assert "TRADEWINDS_ACCOUNTS__MAIN__KEY" in _checks(without)["account main"]["advice"]
+    assert _checks(without)["account toy"]["state"] == "well"
+    assert _checks(unguarded)["account main"]["state"] == "warning"
+    assert "TRADEWINDS_GUARD__MAIN__KEY" in _checks(unguarded)["account main"]["advice"]
+    assert _checks(guarded)["account main"]["state"] == "well"
+    assert "nobody-reads" not in unguarded.out + guarded.out
+
+
+def test_a_route_without_an_address_reaches_nobody(command: Any, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (workspace / "tradewinds.yaml").write_text("accounts: {toy: {broker: paper}}\n")
+    none = command("doctor", "--json")
+    (workspace / "tradewinds.yaml").write_text("alerts: {routes: {phone: {severities: [critical]}}}\n")
+    without = command("doctor", "--json")
+    monkeypatch.setenv("TRADEWINDS_ALERTS__ROUTES__PHONE__URL", "json://127.0.0.1:9/s3cret-that-nobody-reads")
+    having = command("doctor", "--json")
+
+    assert _checks(none)["alerts"]["state"] == "warning"
+    assert _checks(without)["alerts route phone"]["state"] == "wrong"
+    assert "TRADEWINDS_ALERTS__ROUTES__PHONE__URL" in _checks(without)["alerts route phone"]["advice"]
+    assert _checks(having)["alerts"]["detail"] == "routes with an address: phone"
+    assert "nobody-reads" not in having.out

