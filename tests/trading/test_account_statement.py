@@ -84,3 +84,14 @@ def test_the_csv_has_a_line_for_each_thing_and_the_page_the_same_sums(bench: Any
     assert lines[5][3:9] == ["ABC.LOCAL", "", "1", "", "10", "USD"]
     assert "Statement of &lt;main&gt;" in page
     assert '<td class="n">-112.5</td>' in page
+
+
+def test_the_page_shows_amounts_to_eight_decimals_and_the_csv_all_of_them(bench: Any) -> None:
+    it = bench()
+    it.hear(it.fill(it.working("1"), "1", "100", commission=Decimal("0.10200000000000001")))
+
+    one = statement_of(it.entries, Books("main"), START_NS, START_NS + DAY_NS)
+
+    assert "0.10200000000000001" in statement_csv(one)
+    assert '<td class="n">0.102</td>' in statement_html(one, "Statement")
+    assert '<td class="n">-100.102</td>' in statement_html(one, "Statement")

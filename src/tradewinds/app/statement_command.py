@@ -106,14 +106,14 @@ def _write(place: Path, content: str) -> None:
 def _show(found: AccountStatement, name: str) -> None:
     from tradewinds.app.output import print_table
     from tradewinds.core.instant import text as instant_text
-    from tradewinds.report.statement_page import REMARK
+    from tradewinds.report.statement_page import REMARK, money
     from tradewinds.report.statement_page import plain as told
 
     def held(rows: Any) -> list[tuple[Any, ...]]:
-        return [(one.instrument, told(one.quantity), told(one.average_price), told(one.cost), one.currency) for one in rows]
+        return [(one.instrument, told(one.quantity), told(one.average_price), money(one.cost), one.currency) for one in rows]
 
     cash = [
-        (currency, told(found.cash_before.get(currency, 0 * amount)), told(amount)) for currency, amount in found.cash_after.items()
+        (currency, money(found.cash_before.get(currency, 0 * amount)), money(amount)) for currency, amount in found.cash_after.items()
     ]  # fmt: skip
     heads = ("instrument", "quantity", "average price", "cost", "currency")
     print_table(f"Cash of {found.account}, {name}", ("currency", "before", "after"), cash, if_empty="none")
@@ -126,7 +126,7 @@ def _show(found: AccountStatement, name: str) -> None:
 
 
 def _sums(found: AccountStatement) -> list[tuple[str, str, str]]:
-    from tradewinds.report.statement_page import plain as told
+    from tradewinds.report.statement_page import money
 
     parts = (("realised, before commission", found.realised), ("commission paid", found.commissions), ("moved by fills", found.traded))
-    return [(what, currency, told(amount)) for what, amounts in parts for currency, amount in amounts.items()]
+    return [(what, currency, money(amount)) for what, amounts in parts for currency, amount in amounts.items()]

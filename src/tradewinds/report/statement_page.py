@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from tradewinds.core.instant import text as instant_text
+from tradewinds.core.money import NUMBERS
 from tradewinds.report.page import document, notes, section, table
 from tradewinds.trading.account_statement import AccountStatement, Held
 
@@ -15,7 +16,11 @@ COLUMNS = (
     "account", "line", "at", "instrument", "side", "quantity", "price", "amount", "currency", "commission", "commission_currency",
     "strategy", "reference",
 )  # fmt: skip
-REMARK = "From the account's own journal. Positions stand at what they cost; nothing is valued at a market price. Times are UTC."
+SHOWN_DECIMALS = 8
+REMARK = (
+    "From the account's own journal. Positions stand at what they cost; nothing is valued at a market price. "
+    f"Times are UTC; amounts are shown to {SHOWN_DECIMALS} decimals."
+)
 
 
 def statement_csv(one: AccountStatement) -> str:
@@ -34,13 +39,13 @@ def statement_html(one: AccountStatement, title: str) -> str:
     fills = [
         (
             instant_text(each.fill.event_ns), each.fill.instrument, each.strategy, each.fill.side, plain(each.fill.quantity),
-            plain(each.fill.price), plain(each.amount), plain(each.fill.commission),
+            plain(each.fill.price), money(each.amount), money(each.fill.commission),
         )
         for each in one.fills
     ]  # fmt: skip
     gains = [
         (each.instrument, each.strategy or "by hand", instant_text(each.opened_ns), instant_text(each.closed_ns), plain(each.quantity),
-         plain(each.cost), plain(each.proceeds), f"{plain(each.gain)} {each.currency}")
+         money(each.cost), money(each.proceeds), f"{money(each.gain)} {each.currency}")
         for each in one.gains
     ]  # fmt: skip
     without = [(instant_text(each.at_ns), each.kind, each.what, each.reason, plain(each.quantity)) for each in one.moved]
@@ -64,11 +69,11 @@ def _cash(one: AccountStatement, currency: str) -> Iterator[str]:
     """Before, what fills and commission moved, everything else, after."""
     nothing = Decimal(0)
     yield currency
-    yield plain(one.cash_before.get(currency, nothing))
-    yield plain(one.traded.get(currency, nothing))
-    yield plain(-one.commissions.get(currency, nothing))
-    yield plain(sum((each.quantity for each in one.moved if each.kind == "cash" and each.what == currency), nothing))
-    yield plain(one.cash_after.get(currency, nothing))
+    yield money(one.cash_before.get(currency, nothing))
+    yield money(one.traded.get(currency, nothing))
+    yield money(-one.commissions.get(currency, nothing))
+    yield money(sum((each.quantity for each in one.moved if each.kind == "cash" and each.what == currency), nothing))
+    yield money(one.cash_after.get(currency, nothing))
 
 
 def plain(value: Decimal) -> str:
@@ -78,8 +83,14 @@ def plain(value: Decimal) -> str:
     return "0" if shown in ("-0", "") else shown
 
 
+def money(value: Decimal) -> str:
+    """An amount as people read it: to 8 decimals, where an exact one may have more."""
+    with localcontext(NUMBERS):
+        return plain(round(value, SHOWN_DECIMALS))
+
+
 def _held(one: Held) -> tuple[str, ...]:
-    return (one.instrument, plain(one.quantity), plain(one.average_price), plain(one.cost), one.currency)
+    return (one.instrument, plain(one.quantity), plain(one.average_price), money(one.cost), one.currency)
 
 
 def _lines(one: AccountStatement) -> Iterator[tuple[str, ...]]:
