@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tradewinds.core.errors import Missing
 from tradewinds.portfolio.construct import construct
 from tradewinds.portfolio.costs import flat_costs
 from tradewinds.portfolio.problem import Between, FactorRisk, Limits, Method, Problem
 from tradewinds.portfolio.rebalance import rebalance
-from tradewinds.report.night_parts import factor_night, limit_text, risk_night, trade_night
-from tradewinds.risk.factor_returns import FactorReturns
+from tradewinds.report.night_data import Absent
+from tradewinds.report.night_parts import had, limit_text, risk_night, trade_night
 from tradewinds.risk.liquidity import liquidity
 from tradewinds.risk.measures import tail_risk
 from tradewinds.risk.risk_model import RiskModel
@@ -49,11 +50,14 @@ def test_a_portfolio_without_risk_is_told_without_dividing_by_it(model: RiskMode
     assert (found.volatility, found.holdings, found.value_at_risk) == (0.0, (), None)
 
 
-def test_the_last_year_of_factor_returns_is_kept() -> None:
-    times = np.arange(300, dtype=np.int64)
-    returns = FactorReturns(("MARKET",), NAMES, times, np.zeros((300, 1)), np.zeros((300, 4)), np.zeros(300), np.zeros((300, 1)))
+def test_a_part_is_there_or_says_why_it_is_not(model: RiskModel) -> None:
+    def refuse(word: str) -> RiskModel:
+        raise Missing(word)
 
-    assert factor_night(returns).times_ns.tolist() == list(range(48, 300))
+    assert had(lambda: model) is model
+    assert had(refuse, "no risk model") == Absent("no risk model")
+    with pytest.raises(ZeroDivisionError):  # a bug is no gap
+        had(lambda: 1 / 0)
 
 
 def test_a_construction_says_its_rung_its_limits_and_its_trades() -> None:

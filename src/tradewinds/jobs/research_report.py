@@ -6,7 +6,7 @@ A part that cannot be had is absent with its reason, and the page is made all th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -30,7 +30,6 @@ from tradewinds.jobs.research_night import Ended, ends_of, run_step
 from tradewinds.jobs.research_risk import stored_model
 from tradewinds.jobs.research_signals import targets_before
 from tradewinds.jobs.research_tables import factor_returns_table
-from tradewinds.portfolio.solution import Rung
 from tradewinds.report import night_data as page
 from tradewinds.report.night import night_page
 from tradewinds.report.night_parts import had, risk_night
@@ -173,15 +172,12 @@ class _Reading:
         return (page.SignalNight(self.book.name, tuple(rows["instrument"]), scores, tuple(sorted(ended.get("sources", {}).items()))),)
 
     def trades(self, ended: Mapping[str, Any]) -> tuple[page.TradeNight, ...]:
-        if "trades" not in ended:
+        names = [one.name for one in fields(page.TradeNight)]
+        if not ended.keys() >= set(names):
             raise Missing("no target weights tonight, expected the signals to have been made")
-        planned = tuple(page.PlannedTrade(**one) for one in ended["trades"])
-        return (
-            page.TradeNight(
-                self.book.name, ended["rung"], len(Rung), ended["why"], planned, ended["turnover"], ended["cost"], ended["cash"],
-                self.book.config.portfolio.method, tuple(ended["broken"]), tuple(ended["binding"]), (), ended["left"],
-            ),
-        )  # fmt: skip
+        told = {name: ended[name] for name in names}
+        lists = {name: tuple(told[name]) for name in ("broken", "binding", "notes")}
+        return (page.TradeNight(**{**told, **lists, "trades": tuple(page.PlannedTrade(**one) for one in told["trades"])}),)
 
     @property
     def _end_ns(self) -> int:

@@ -29,9 +29,10 @@ from tradewinds.jobs.research_tables import predictions_table, signals_table
 from tradewinds.portfolio.construct import construct
 from tradewinds.portfolio.costs import flat_costs
 from tradewinds.portfolio.problem import Between, FactorRisk, Limits, Method, Problem
-from tradewinds.portfolio.rebalance import Trade, rebalance
+from tradewinds.portfolio.rebalance import rebalance
 from tradewinds.portfolio.signal import combined, expected_returns, zscores
 from tradewinds.portfolio.solution import Solution
+from tradewinds.report.night_parts import trade_night
 from tradewinds.risk.risk_model import RiskModel
 
 Floats = NDArray[np.float64]
@@ -75,15 +76,7 @@ def decide(context: Context, book: Book, partition: str) -> Ended:
         detail={
             "session": session_name(at_ns),
             "sources": dict(sorted(scores.sources.items())),
-            "rung": int(solution.rung),
-            "why": solution.why,
-            "turnover": round(plan.turnover, 9),
-            "cost": round(plan.cost, 6),
-            "cash": round(1.0 - float(plan.weights.sum()), 9),
-            "left": plan.left,
-            "trades": [_rounded_trade(one) for one in plan.trades],
-            "broken": [one.name for one in solution.broken],
-            "binding": [one.name for one in solution.binding],
+            **_rounded(asdict(trade_night(book.name, problem, solution, plan))),
         },
     )
 
@@ -171,9 +164,13 @@ def _source(name: str, session: Features, foretold: pl.DataFrame) -> Floats | No
     return session.values[-1, :, session.names.index(name)] if name in session.names else None
 
 
-def _rounded_trade(trade: Trade) -> dict[str, Any]:
-    """Plain words and numbers of a trade; what is below a billionth is noise of the solver."""
-    return {name: round(value, 9) if isinstance(value, float) else value for name, value in asdict(trade).items()}
+def _rounded(told: Any) -> Any:
+    """Plain words and numbers of a plan; what is below a billionth is noise of the solver."""
+    if isinstance(told, dict):
+        return {name: _rounded(value) for name, value in told.items()}
+    if isinstance(told, list | tuple):
+        return [_rounded(value) for value in told]
+    return round(told, 9) if isinstance(told, float) else told
 
 
 def _rows(scores: Scores, model: RiskModel, before: Floats, after: Floats, solution: Solution) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""Parts of a night's page from what the rooms below answer: factor returns, a risk model with weights, a construction with its trades."""
+"""Parts of a night's page from what the rooms below answer: a risk model with weights, a construction with its trades."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from tradewinds.core.errors import TradewindsError
 from tradewinds.portfolio.problem import Problem
 from tradewinds.portfolio.rebalance import Rebalance
 from tradewinds.portfolio.solution import Rung, Solution, Standing
-from tradewinds.report.night_data import Absent, FactorNight, Floats, Holding, PlannedTrade, RiskNight, Stress, TradeNight
+from tradewinds.report.night_data import Absent, Floats, Holding, PlannedTrade, RiskNight, Stress, TradeNight
 from tradewinds.report.number import decimal, percent
-from tradewinds.risk.factor_returns import FactorReturns
 from tradewinds.risk.liquidity import Liquidity
 from tradewinds.risk.measures import TailRisk, concentration
 from tradewinds.risk.risk_model import RiskModel
@@ -22,7 +21,6 @@ from tradewinds.risk.stress import Stress as RiskStress
 Part = TypeVar("Part")
 Args = ParamSpec("Args")
 
-SESSIONS = 252  # of factor returns: a year of them is enough for the page
 NAMED = 8  # limits named before the rest is counted
 IN_UNITS = frozenset({"factor"})  # kinds of limits that are no fractions of capital
 
@@ -33,11 +31,6 @@ def had(make: Callable[Args, Part], *args: Args.args, **named: Args.kwargs) -> P
         return make(*args, **named)
     except TradewindsError as error:
         return Absent(str(error))
-
-
-def factor_night(returns: FactorReturns, sessions: int = SESSIONS) -> FactorNight:
-    """The last sessions of factor returns."""
-    return FactorNight(returns.factors, returns.times[-sessions:], returns.values[-sessions:], returns.r_squared[-sessions:])
 
 
 def risk_night(
