@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -110,7 +111,7 @@ def test_an_alert_rule_asks_for_what_is_exported_and_names_a_command_that_exists
 
 def _exists(words: str) -> None:
     """A command that is named exists, with the options it is given."""
-    program, *rest = words.split(";")[0].replace("{{ $labels.", "").replace(" }}", "").split()
+    program, *rest = shlex.split(words.split(";")[0].replace("{{ $labels.", "").replace(" }}", ""))
     assert program == "tradewinds", words
     context = click.Context(cli, info_name="tradewinds")
     command: click.Command = cli
@@ -121,6 +122,28 @@ def _exists(words: str) -> None:
     known = {option for parameter in command.params for option in parameter.opts}
     for word in rest:
         assert not word.startswith("--") or word in known, f"{words}: {word}"
+
+
+PAGES = DEPLOY.parent / "docs"
+SHOWN = re.compile(r"(?:^    (?:\$ )?|`)(tradewinds [a-z][^`\n]*?)(?:  +.*)?(?:`|$)", re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", ["operations.md", "watching.md"])
+def test_every_command_that_a_page_tells_people_to_run_exists(page: str) -> None:
+    shown = SHOWN.findall((PAGES / page).read_text())
+
+    assert len(shown) >= 6
+    for words in shown:
+        _exists(words)
+
+
+def test_the_page_on_watching_lists_every_metric_as_it_is() -> None:
+    rows = [line for line in (PAGES / "watching.md").read_text().splitlines() if line.startswith("| `tradewinds_")]
+
+    def named(labels: tuple[str, ...]) -> str:
+        return f" by {', '.join(f'`{label}`' for label in labels)}" if labels else ""
+
+    assert rows == [f"| `{one.name}`{named(one.labels)} | {one.kind} | {one.process} | {one.help} |" for one in TABLE.values()]
 
 
 def test_the_scrape_configurations_name_every_process() -> None:
