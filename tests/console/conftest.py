@@ -244,3 +244,20 @@ def enter(firm: Firm, browser: Browser) -> Iterator[Callable[..., Page]]:
     for context in contexts:
         context.close()
     assert outside == []
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Where pictures go: the folder that TRADEWINDS_PICTURES names, else one of the test."""
+    named = os.environ.get("TRADEWINDS_PICTURES")
+    return Path(named).absolute() if named else tmp_path
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    """A house of its own, filled as the firm's, without any process."""
+    (tmp_path / "tradewinds.yaml").write_text("{}\n")
+    made = House(load_config(tmp_path / "tradewinds.yaml", {"TRADEWINDS_HOME": str(tmp_path / "home")}))
+    fill_house(made)
+    yield made
+    made.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -211,6 +212,30 @@ def test_a_sheet_is_shown_and_no_other_file_of_the_home(enter: Enter, firm: Any)
     }
 
     assert answers == {str(sheet): 200, "ledger.sqlite": 404, "../firm/tradewinds.yaml": 404, "/etc/passwd": 404}
+
+
+def test_pictures_of_the_pages_can_be_had(enter: Enter, firm: Any, pictures: Path) -> None:
+    """With TRADEWINDS_PICTURES=docs/pictures those of the documentation are made anew."""
+    wide = enter("ada")
+    wide.set_viewport_size({"width": 1200, "height": 760})
+    wide.goto(f"{firm.url}/trading")
+    wide.locator("canvas").first.wait_for()
+    fill = wide.get_by_role("table", name="Fills").get_by_role("link", name="Explain this fill").last.get_attribute("href")
+    wide.goto(f"{firm.url}{fill}")
+    wide.locator("li.liar summary").press("Enter")
+    wide.evaluate("document.activeElement.blur(); window.scrollTo(0, 0)")
+    wide.screenshot(path=pictures / "console-explain.png", full_page=True)
+    wide.goto(f"{firm.url}/trading")
+    wide.locator("canvas").first.wait_for()
+    wide.screenshot(path=pictures / "console-trading.png", full_page=True, clip={"x": 0, "y": 0, "width": 1200, "height": 1250})
+    phone = enter("ada", width=390, theme="dark")
+    phone.goto(f"{firm.url}/")
+    phone.get_by_role("row").filter(has_text="running").first.wait_for()
+    phone.screenshot(path=pictures / "console-phone.png")
+
+    sizes = {path.name: path.stat().st_size for path in pictures.glob("console-*.png")}
+    assert sorted(sizes) == ["console-explain.png", "console-phone.png", "console-trading.png"]
+    assert all(5_000 < size < 300_000 for size in sizes.values())
 
 
 def test_times_turn_local_and_the_dark_is_kept(enter: Enter) -> None:

@@ -19,6 +19,14 @@
   let asked = false;
   const soon = () => { if (!asked) { asked = true; requestAnimationFrame(() => { asked = false; show(); }); } };
   document.addEventListener("DOMContentLoaded", () => { new MutationObserver(soon).observe(document.body, {childList: true, subtree: true}); soon(); });
+  let tries = 0;
+  const strip = () => {
+    const here = document.querySelector("nav.side a[aria-current]");
+    if (!here) { if (tries++ < 300) requestAnimationFrame(strip); return; }
+    const nav = here.closest("nav");
+    if (nav.scrollWidth > nav.clientWidth) nav.scrollLeft = here.offsetLeft - 40;
+  };
+  requestAnimationFrame(strip);
   document.addEventListener("click", event => {
     if (event.target.closest("#times")) { localStorage.setItem("tradewinds-times", isLocal() ? "utc" : "local"); show(); }
     if (event.target.closest("#theme")) {

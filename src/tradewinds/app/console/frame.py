@@ -58,7 +58,7 @@ def frame(visit: Visit, title: str) -> Iterator[None]:
         show(_tools(visit))
     with ui.element("div").classes("body"):
         show(_navigation(visit))
-        with ui.element("main").props("id=content tabindex=-1"):
+        with ui.element("div").classes("content").props("id=content tabindex=-1"):
             show(tag("h1", title))
             yield
 

@@ -105,15 +105,14 @@ def table(
     if not given:
         return tag("p", empty, class_="empty")
     right = [name in numbers for name in columns]
-    head = tag("tr", *(tag("th", name, scope="col", class_="number" if side else None) for name, side in zip(columns, right, strict=True)))
+    # Roles are named because cards of a narrow page are no table to a screen reader any more.
+    head = tag("tr", *(_head(name, is_right=side) for name, side in zip(columns, right, strict=True)), role="row")
     body = joined(
-        tag("tr", *(
-            tag("td", tag("span", cell, class_="short" if _is_short(cell) else None), data_label=name, class_="number" if side else None)
-            for name, cell, side in zip(columns, row, right, strict=True)
-        ))
+        tag("tr", *(_cell(name, cell, is_right=side) for name, cell, side in zip(columns, row, right, strict=True)), role="row")
         for row in given
-    )  # fmt: skip
-    return tag("div", tag("table", tag("thead", head), tag("tbody", body), aria_label=label or None), class_="scroll", tabindex="0")
+    )
+    groups = (tag("thead", head, role="rowgroup"), tag("tbody", body, role="rowgroup"))
+    return tag("div", tag("table", *groups, role="table", aria_label=label or None), class_="scroll", tabindex="0")
 
 
 def facts(rows: Mapping[str, object]) -> Markup:
@@ -142,3 +141,12 @@ def _is_short(cell: object) -> bool:
 def _attribute(key: str, value: Any) -> str:
     name = key.rstrip("_").replace("_", "-")
     return f" {name}" if value is True else f' {name}="{escape(str(value), quote=True)}"'
+
+
+def _head(name: str, *, is_right: bool) -> Markup:
+    return tag("th", name, scope="col", role="columnheader", class_="number" if is_right else None)
+
+
+def _cell(name: str, cell: object, *, is_right: bool) -> Markup:
+    inside = tag("span", cell, class_="short" if _is_short(cell) else None)
+    return tag("td", inside, role="cell", data_label=name, class_="number" if is_right else None)

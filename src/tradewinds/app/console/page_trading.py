@@ -124,6 +124,7 @@ def _positions(visit: Visit, held: tuple[Holding, ...]) -> Markup:
 
 
 def _orders(visit: Visit | None, found: list[dict[str, Any]], empty: str) -> Markup:
+    """visit: of a person who may cancel them; None for orders that ended."""
     rows = []
     for one in found:
         name = one["client_order_id"]
@@ -131,9 +132,11 @@ def _orders(visit: Visit | None, found: list[dict[str, Any]], empty: str) -> Mar
         price = one["limit_price"] if one["limit_price"] is not None else one["stop_price"]
         rows.append((
             moment(one["approved_ns"]), one["instrument"], one["side"], one["quantity"], one["kind"], price, one["filled"],
-            pill(one["state"]), one["strategy"] or "by hand", link(name, "/logs", order=name), one["reason"] or "", cancel,
+            pill(one["state"]), one["reason"] or "" if visit is None else cancel, one["strategy"] or "by hand",
+            link(name, "/logs", order=name),
         ))  # fmt: skip
-    columns = ("approved", "instrument", "side", "quantity", "kind", "price", "filled", "state", "strategy", "id", "reason", "do")
+    last = "reason" if visit is None else "do"
+    columns = ("approved", "instrument", "side", "quantity", "kind", "price", "filled", "state", last, "strategy", "id")
     return table(columns, rows, numbers=("quantity", "price", "filled"), empty=empty, label="Orders")
 
 

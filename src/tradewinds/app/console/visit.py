@@ -16,7 +16,7 @@ from nicegui import ui
 from tradewinds.app.console import door
 from tradewinds.app.console.door import FACE
 from tradewinds.app.console.markup import Markup, tag
-from tradewinds.core.errors import Rejected, TradewindsError
+from tradewinds.core.errors import TradewindsError
 from tradewinds.people.role import Permission
 from tradewinds.people.token import Principal
 from tradewinds.wiring.desk import acts
@@ -80,13 +80,7 @@ class Visit:
     async def acknowledge(self, alert: str) -> None:
         """Say that this person has an alert in hand."""
 
-        def deed(who: Principal) -> dict[str, Any]:
-            if not who.may("do:trade"):
-                raise Rejected(f"acknowledge: {who.person} is {who.role}, expected somebody who has do:trade")
-            self.house.ledger.outbox.acknowledge(alert, by=who.person, at_ns=self.house.clock.now_ns(), face=FACE)
-            return {}
-
-        await self._tried(deed, "It is yours; nothing escalates.")
+        await self.do("alert.ack", {"id": alert}, done="It is yours; nothing escalates.")
 
     async def _tried(
         self, deed: Callable[[Principal], dict[str, Any]], done: str | Callable[[dict[str, Any]], str]
