@@ -269,10 +269,12 @@ def test_an_alert_is_taken_in_hand(bot: Bot, house: House, telegram: TelegramSer
     alert = Alert("critical", "breaks", "main", "1 break")
     house.alerts.raise_(alert)
 
-    (told,) = _exchange(bot, telegram, BOB, f"/ack {alert.id[:6]}")
+    (refused,) = _exchange(bot, telegram, BOB, f"/ack {alert.id[:6]}")
+    (told,) = _exchange(bot, telegram, ADA, f"/ack {alert.id[:6]}")
 
-    assert told == f"{alert.id} breaks main: in the hands of bob"
-    assert house.ledger.outbox.acknowledgements(alert.id)[0].face == "telegram"
+    assert refused == "Not done: alert.ack: bob (role viewer), expected somebody who has do:trade"
+    assert told == f"{alert.id} breaks main: in the hands of ada"
+    assert _audit(house) == [("ada", "alert.ack", "telegram", "done"), ("bob", "alert.ack", "telegram", "refused")]
 
 
 def test_it_runs_until_it_is_told_to_stop_through_faults_of_telegram(bot: Bot, telegram: TelegramServer) -> None:

@@ -131,8 +131,8 @@ class Bot:
             return READS[command](self.house)
         match command:
             case "ack":
-                found = self.house.ledger.outbox.acknowledge(rest, by=principal.person, at_ns=self.house.clock.now_ns(), face=FACE)
-                return f"{found.id} {found.alert.source} {found.alert.subject}: in the hands of {found.acknowledged_by}"
+                done = acts.do(self.house, principal, "alert.ack", {"id": rest}, face=FACE)
+                return f"{done['id']} {done['alert']}: in the hands of {done['in_the_hands_of']}"
             case "approve" | "deny":
                 return self._ask(one.user, principal, command, {"id": rest, "reason": "by telegram"}, f"{command} order {rest}")
             case "halt":

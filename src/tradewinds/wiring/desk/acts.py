@@ -21,6 +21,7 @@ from tradewinds.people.audit import AuditRow, Outcome, audited
 from tradewinds.people.four_eyes import Request, expires_at
 from tradewinds.people.role import Permission
 from tradewinds.people.token import Principal
+from tradewinds.wiring import alerting_acts
 from tradewinds.wiring.desk import doings, people
 
 if TYPE_CHECKING:
@@ -101,6 +102,8 @@ ACTS: dict[str, Act] = _acts(
         "backtest", "do:research", doings.backtest, ("file",), ("start", "end", "capital", "parameters"), "file",
         what="Start a backtest of a strategy of the workspace.",
     ),
+    Act("alert.ack", "do:trade", alerting_acts.take_in_hand, ("id",), ("note",), "id", what="Take an alert in hand."),
+    Act("alert.test", "do:trade", alerting_acts.try_route, ("route",), (), "route", what="Send a test message by a route of alerts."),
     Act("person.add", "do:people", people.add, ("name", "role"), ("password",), "name", what="Let somebody in."),
     Act(
         "person.change", "do:people", people.change, ("name",), ("role", "password", "is_active"), "name",
