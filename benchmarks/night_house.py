@@ -111,7 +111,7 @@ def fill(lake: Any, size: Size) -> int:
         chosen = [place for place, day in enumerate(days) if day.year == year]
         starts = np.array([market.open_ns(days[place]) for place in chosen])
         ends = np.array([market.close_ns(days[place]) for place in chosen])
-        frame = _frame(names, starts, ends, values[chosen])
+        frame = frame_of(names, starts, ends, values[chosen])
         lake.publish(table, str(year), frame)
         rows += frame.height
     return rows
@@ -136,7 +136,7 @@ def bars_of(size: Size) -> Any:
     return np.stack([*(np.round(one, 4) for one in (opened, high, low, close)), volume], axis=2)
 
 
-def _frame(names: Sequence[str], starts: Any, ends: Any, values: Any) -> pl.DataFrame:
+def frame_of(names: Sequence[str], starts: Any, ends: Any, values: Any) -> pl.DataFrame:
     """Long by instrument and session, as a vendor's rows are published."""
     count, width = len(starts), len(names)
     flat = np.swapaxes(values, 0, 1).reshape(width * count, 5)
