@@ -84,7 +84,7 @@ def _airflow(home: Path) -> Check:
 def services(home: Path) -> Iterator[Check]:
     """What the keeper keeps, and the keeper."""
     from tradewinds.app.up_keeper import found, keeper_path
-    from tradewinds.app.up_service import Service, health_of, read_services
+    from tradewinds.app.up_service import Service, health_of, log_command, read_services
 
     keeper, known = found(home), read_services(home)
     if keeper is None:
@@ -101,7 +101,7 @@ def services(home: Path) -> Iterator[Check]:
         else:
             why = health_of(home, known.get(name, Service(name, ())))
             words = why or f"runs{where}, process {told['pid']}{starts}"
-            yield Check(name, "wrong" if why else "well", words, f"tradewinds logs --process {name}" if why else "")
+            yield Check(name, "wrong" if why else "well", words, log_command(name) if why else "")
 
 
 def _halt(home: Path) -> Iterator[Check]:
@@ -114,9 +114,7 @@ def _halt(home: Path) -> Iterator[Check]:
         return
     for account, link in dict(beat.detail.get("links", {})).items():
         if link != "up":
-            yield Check(
-                f"account {account}", "warning", f"the broker's connection is {link}", "tradewinds trade status"
-            )
+            yield Check(f"account {account}", "warning", f"the broker's connection is {link}", "tradewinds trade status")
     if epoch_path(home).exists():
         with open_epoch(home) as epoch:
             raised, obeyed = epoch.epoch(), epoch.acknowledged()

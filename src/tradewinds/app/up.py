@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tradewinds.app.airflow_process import Airflow
 
 HEALTHY_WITHIN_S = 60.0
+GUESTS_WITHIN_S = 240.0  # Superset's first start makes its tables and imports our dashboards
 
 
 @click.command("up")
@@ -59,7 +60,7 @@ def up(port: int | None, airflow_port: int | None, others: str | None, *, detach
     keeper = launch(house.home, services, is_detached=detach) if services else None
     try:
         airflow.wait_until_healthy()
-        trouble = unwell(house.home, services, HEALTHY_WITHIN_S)
+        trouble = unwell(house.home, services, GUESTS_WITHIN_S if beside else HEALTHY_WITHIN_S)
     except (TradewindsError, KeyboardInterrupt):
         _stop(house.home, keeper, airflow)
         raise

@@ -126,13 +126,20 @@ def health_of(home: Path, one: Service) -> str:
 
 
 def unwell(home: Path, services: Sequence[Service], within_s: float) -> list[str]:
-    """Wait until all of these are well, or the time is up; then what is not."""
+    """Wait until each of these was well, or the time is up; then what was not."""
     deadline = time.monotonic() + within_s
+    left = list(services)
     while True:
-        trouble = {one.name: why for one in services if (why := health_of(home, one))}
+        trouble = {one.name: why for one in left if (why := health_of(home, one))}
+        left = [one for one in left if one.name in trouble]
         if not trouble or time.monotonic() > deadline:
-            return [f"{name}: {why}; tradewinds logs --process {name}" for name, why in trouble.items()]
+            return [f"{name}: {why}; {log_command(name)}" for name, why in trouble.items()]
         time.sleep(LOOK_EVERY_S)
+
+
+def log_command(name: str) -> str:
+    """What shows why a process is not well; those of others keep no structured log."""
+    return f"tradewinds logs --raw {name}" if name in GUESTS else f"tradewinds logs --process {name}"
 
 
 def _beats(home: Path) -> dict[str, Path]:
