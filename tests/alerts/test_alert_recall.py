@@ -26,6 +26,7 @@ from tradewinds.live.epoch import open_epoch
 from tradewinds.live.guard_process import Heartbeat, service_path
 from tradewinds.live.guard_run import guard_beat
 from tradewinds.stores.daily import write_daily
+from tradewinds.stores.journal import open_sqlite_journal
 from tradewinds.stores.ledger_alerts import AlertOutbox
 from tradewinds.stores.ledger_trading import Step
 from tradewinds.trading.entry import Alerted, Controlled, Entry, Overridden, Refused, Ticked, Waiting
@@ -133,6 +134,20 @@ def _started_again(house: House) -> None:
     _beat(house.home / "up" / "keeper.json", 0.0, trade={"state": "running", "pid": 7, "starts": 2})
 
 
+def _guarded(house: House, words: str) -> None:
+    """As the guard writes its own journal."""
+    place = house.home / "guard" / "main.sqlite"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    journal = open_sqlite_journal(place)
+    sequence, last = journal.last()
+    given = Controlled("halt", "ada", "the market is broken", epoch=1)
+    now_ns = house.clock.now_ns()
+    journal.append(
+        chained([Entry(now_ns, given, (Overridden(given),)), Entry(now_ns, given, (Alerted("critical", words),))], sequence, last)
+    )
+    journal.close()
+
+
 def _gateway(house: House) -> None:
     _step(house, Alerted("critical", "the broker's connection: locked out: log in at the gateway and confirm the second factor"))
 
@@ -212,6 +227,14 @@ FAULTS: dict[str, tuple[Plant, str, str, str]] = {
         _started_again, "WARNING dead-man: trade", "was started again (2 starts)", "tradewinds logs trade",
     ),
     "trading is halted": (_halt, "CRITICAL halt: trading", "trading is halted (epoch 1)", "tradewinds trade status"),
+    "the guard could not clear an account": (
+        lambda house: _guarded(house, "halt: 2 orders cancelled, open None orders still work after 60 s"),
+        "CRITICAL halt: main", "open None orders still work after 60 s; what the guard could not settle", "tradewinds halt",
+    ),
+    "the guard cleared an account": (
+        lambda house: _guarded(house, "halt: 2 orders cancelled, open []"),
+        "INFO halt: main", "halt: 2 orders cancelled, open []", "tradewinds trade status",
+    ),
     "trading tells something": (_told_by_file, "CRITICAL trade: main", "its order is not in the journal", "tradewinds trade status"),
     "a condition came true": (
         _crossing, "INFO crossing: AAPL.XNAS", "rsi(14) below 30 [rsi(14) 28]", "tradewinds alerts list --crossings",

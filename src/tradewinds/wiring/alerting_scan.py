@@ -36,6 +36,7 @@ Scan = Callable[[], Sequence[Alert]]
 
 def scans_of(house: House) -> dict[str, Scan]:
     """Every scan of a house, by name."""
+    from tradewinds.wiring.alerting_guard import GuardJournals
     from tradewinds.wiring.alerting_processes import Processes
     from tradewinds.wiring.alerting_summary import DailySummary
 
@@ -44,7 +45,7 @@ def scans_of(house: House) -> dict[str, Scan]:
         "runs": ledger.runs, "expected runs": ledger.expected, "findings": ledger.findings, "holds": ledger.holds,
         "trading": ledger.trading, "breaks": ledger.breaks, "conditions": ledger.crossings,
         "heartbeats": processes.beats, "accounts": processes.accounts, "halt": processes.halt, "alerts of trading": processes.told,
-        "signed days": processes.parity, "summary": DailySummary(house).due,
+        "signed days": processes.parity, "guard": GuardJournals(house).told, "summary": DailySummary(house).due,
     }  # fmt: skip
 
 
