@@ -74,8 +74,16 @@ class Client:
     def run(self, awaitable: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(awaitable, self._loop).result(60)
 
+    async def _end_all(self) -> None:
+        """What still runs in the loop, such as whoever looks for live values, ends with it."""
+        others = [one for one in asyncio.all_tasks() if one is not asyncio.current_task()]
+        for one in others:
+            one.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
     def close(self) -> None:
         self.run(self._client.aclose())
+        self.run(self._end_all())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,4 +127,7 @@ def _serve(app: FastAPI, listening: Any) -> None:
         timeout_keep_alive=30, limit_concurrency=2_000, h11_max_incomplete_event_size=64 * 1024, proxy_headers=bool(proxies),
         forwarded_allow_ips=proxies or None,
     )  # fmt: skip
-    uvicorn.Server(config).run(sockets=[listening])
+    # The server ends in order at either signal and then raises it again: by then it only means that we are done.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listening])

@@ -61,6 +61,7 @@ class Newsroom:
         self._every_s = every_s
         self._readers: dict[asyncio.Queue[bytes | None], tuple[str, str | None]] = {}
         self._task: asyncio.Task[None] | None = None
+        self._seen: dict[str, int] | None = None  # how far each account was at the last look
 
     def readers_of(self, person: str) -> int:
         """How many streams somebody reads."""
@@ -86,15 +87,15 @@ class Newsroom:
 
     async def _look(self) -> None:
         """While anybody reads: what changed since the last look goes to everybody who wants it."""
-        known: dict[str, int] | None = None
+        self._seen = None
         while self._readers:
             try:
                 marks = await asyncio.to_thread(trade.marks, self._house)
                 for account, mark in marks.items():
-                    before = mark if known is None else known.get(account, 0)
+                    before = mark if self._seen is None else self._seen.get(account, 0)
                     if mark > before:
                         self._tell(account, await asyncio.to_thread(event_of, self._house, account, before, mark))
-                known = marks
+                self._seen = marks
             except TradewindsError as error:  # the ledger is away: the next look finds what was missed
                 _log.warning("live values: %s", error)
             await asyncio.sleep(self._every_s)
