@@ -163,7 +163,18 @@ def test_money_in_another_currency_is_a_named_gap(two_nights: House) -> None:
 
     found = _attribution(two_nights)
 
-    assert found == Absent("fill 1 of account main in BNB, expected money in USD")
+    assert found == Absent("fill 1 of account main in BNB, expected money in USD, or what the book holds")
+
+
+def test_a_commission_paid_in_a_coin_of_the_book_counts_at_its_close(two_nights: House) -> None:
+    coin = Instrument("S03.XNAS", "spot", "USD", "XNYS", base="BNB")
+    two_nights.ledger.upsert_instruments([coin])
+    _trade(two_nights, "main", {"S00.XNAS": "10"}, _fill(1, "S00.XNAS", "buy", "10", "51", NOON_NS, "0.01", "BNB"))
+
+    found = _attribution(two_nights)
+
+    assert isinstance(found, Attribution)
+    assert found.costs == pytest.approx(-0.01 * _closes(two_nights)[1, 3], rel=1e-12)
 
 
 def test_without_the_sessions_factor_returns_nothing_is_attributed(

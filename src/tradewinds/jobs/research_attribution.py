@@ -5,8 +5,8 @@ Of accounts, of every instrument of the book, in money of the book's currency, f
 
 1. Quantity at a close = what is held now - what was bought after it + what was sold after it, of the ledger's positions and fills.
 2. Value at the start = quantity x the close before, in units of now: a split leaves it, a dividend counts as received at the ex-session.
-3. Gain = value at the end - value at the start - bought + sold. Costs = commissions. Slippage is in the price of a fill and so in the gain;
-   what an account pays for borrowing and financing is not in the ledger.
+3. Gain = value at the end - value at the start - bought + sold. Costs = commissions, those paid in a coin of the book at its close.
+   Slippage is in the price of a fill and so in the gain; what an account pays for borrowing and financing is not in the ledger.
 4. Factors = value at the start x exposures before the session x factor returns; specific is the rest (`performance.profit_attribution`).
 """
 
@@ -76,7 +76,7 @@ def _traded(context: Context, book: Book, panel: Panel, currency: str) -> _Trade
     names = sorted({row["instrument"] for row in (*held, *filled) if row["account"] in chosen})
     size = {one.id: one.multiplier for one in context.records.instruments(ids=names)}
     before, after, paid = (dict.fromkeys(names, Decimal(0)) for _ in range(3))
-    commission = Decimal(0)
+    rates, commission = {currency: 1.0, **_coins(context, book, panel, currency)}, 0.0
     for row in held:
         if row["account"] in chosen:
             units = row["quantity"] * size.get(row["instrument"], 1)
@@ -90,16 +90,24 @@ def _traded(context: Context, book: Book, panel: Panel, currency: str) -> _Trade
         if row["event_ns"] > end_ns:
             after[row["instrument"]] -= units
             continue
-        other = {row["currency"], row["commission_currency"] if row["commission"] else currency} - {currency}
-        if other:
-            raise Missing(f"fill {row['id']} of account {row['account']} in {', '.join(sorted(other))}, expected money in {currency}")
+        charged_in = row["commission_currency"] if row["commission"] else currency
+        if row["currency"] != currency or charged_in not in rates:
+            other = row["currency"] if row["currency"] != currency else charged_in
+            raise Missing(f"fill {row['id']} of account {row['account']} in {other}, expected money in {currency}, or what the book holds")
         paid[row["instrument"]] += units * row["price"]
-        commission += row["commission"]
+        commission += float(row["commission"]) * rates[charged_in]
     moved = [name for name in names if before[name] or after[name] or paid[name]]
     if not moved:
         return None
     first, last, money = (np.array([float(one[name]) for name in moved], np.float64) for one in (before, after, paid))
-    return _Traded(tuple(sorted(chosen)), bool(chosen & live), tuple(moved), first, last, money, -float(commission))
+    return _Traded(tuple(sorted(chosen)), bool(chosen & live), tuple(moved), first, last, money, -commission)
+
+
+def _coins(context: Context, book: Book, panel: Panel, currency: str) -> dict[str, float]:
+    """What a unit of each coin was worth at the close, of those that the book trades against its currency."""
+    last = dict(zip(panel.instruments, panel.fields["price"][-1].tolist(), strict=True))
+    spot = [one for one in context.records.instruments(ids=list(book.instruments)) if one.kind == "spot" and one.currency == currency]
+    return {one.base: last[one.id] for one in spot if one.base is not None and np.isfinite(last[one.id])}
 
 
 def _of_accounts(context: Context, book: Book, panel: Panel, moved: page.FactorNight, traded: _Traded) -> page.Attribution:
