@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 LOOPBACK = "127.0.0.1"
 PORT = 8080
 STOPS_WITHIN_S = 5
+BACKLOG = 2_048
 HOSTS = "TRADEWINDS_CONSOLE_HOSTS"
 PROXIES = "TRADEWINDS_CONSOLE_PROXIES"
 LINKS = {"airflow": "AIRFLOW", "mlflow": "MLFLOW", "superset": "SUPERSET", "jupyter": "JUPYTER"}
@@ -110,6 +111,7 @@ def _socket(host: str, port: int) -> Any:
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         listening.bind((host, port))
+        listening.listen(BACKLOG)  # who reads the address may connect at once, and waits until the server accepts
     except OSError as error:
         listening.close()
         raise Rejected(
