@@ -73,6 +73,7 @@ def test_the_overview_tells_of_the_trading_service_and_of_held_values(enter: Ent
     page = enter("vera")
 
     page.get_by_role("row", name=re.compile("^trade running")).wait_for()
+    page.get_by_role("table", name="Platform").get_by_role("row", name=re.compile("^airflow failed does not run")).wait_for()
     assert page.locator(".tile", has_text="Values held").inner_text().split() == ["Values", "held", "2"]
 
 
@@ -236,6 +237,18 @@ def test_pictures_of_the_pages_can_be_had(enter: Enter, firm: Any, pictures: Pat
     sizes = {path.name: path.stat().st_size for path in pictures.glob("console-*.png")}
     assert sorted(sizes) == ["console-explain.png", "console-phone.png", "console-trading.png"]
     assert all(5_000 < size < 300_000 for size in sizes.values())
+
+
+def test_a_page_that_was_left_open_shows_nothing_more_once_its_person_is_signed_out(enter: Enter, firm: Any) -> None:
+    page = enter("vera")
+    page.goto(f"{firm.url}/trading")
+    page.get_by_role("table", name="Fills").wait_for()
+
+    with closing(firm.house()) as house:
+        for one in house.ledger.people.accesses(of_person="vera"):
+            house.ledger.people.revoke(one.id, house.clock.now_ns(), of_person="vera")
+
+    page.get_by_label("Password").wait_for()
 
 
 def test_times_turn_local_and_the_dark_is_kept(enter: Enter) -> None:

@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
-from nicegui import app as nicegui_app
 from nicegui import ui
 
 from tradewinds.app.console import door, pages
@@ -61,7 +60,6 @@ def make_console(
     ui.run_with(
         app, title="Tradewinds", favicon=ICON, dark=None, tailwind=False, storage_secret=secrets.token_hex(16), show_welcome_message=False,
     )  # fmt: skip
-    nicegui_app.on_exception(lambda error: None)
     return console
 
 

@@ -50,6 +50,9 @@ async def _slider(visit: Visit, name: str, instrument: str, start_ns: int, versi
     steps = ui.html("", sanitize=False)
 
     async def moved(to: Any) -> None:
+        if await visit.is_over():
+            ui.navigate.to("/sign-in")
+            return
         number = min(max(int(to), 0), last)
         one = versions[number]
         known.set_content(_known(one, number, len(versions)))

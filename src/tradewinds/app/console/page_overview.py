@@ -7,7 +7,9 @@ from functools import partial
 
 from tradewinds.app.console.frame import page
 from tradewinds.app.console.markup import Markup, joined, link, moment, pill, table, tag, tiles
-from tradewinds.app.console.visit import Visit, act_button, card, live
+from tradewinds.app.console.visit import Visit, act_button, card, later, live
+from tradewinds.app.doctor import Check
+from tradewinds.app.status import looks
 from tradewinds.people.alert import RaisedAlert
 from tradewinds.wiring.desk import overview
 from tradewinds.wiring.desk.overview import Event, LastRun, ProcessHealth
@@ -15,6 +17,7 @@ from tradewinds.wiring.house import House
 
 EVERY_S = 2.0
 ALERTS_SHOWN = 20
+HEALTH_EVERY_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +34,20 @@ async def build(visit: Visit) -> None:
     """Everything in one read, again every two seconds."""
 
     async def acknowledge(on: str) -> None:
-        await visit.acknowledge(on)
+        await visit.do("alert.ack", {"id": on}, done="It is yours; nothing escalates.")
 
     await live(visit, lambda: _read(visit.house), partial(_drawn, visit), every_s=EVERY_S, acts={"acknowledge": acknowledge})
+    await later(visit, "the platform's health", lambda: list(looks(visit.house)), _health, every_s=HEALTH_EVERY_S)
+
+
+def _health(found: list[Check]) -> Markup:
+    words = {"well": "ok", "warning": "warning", "wrong": "failed"}
+    rows = [
+        (one.what, pill(words[one.state]), one.detail, tag("code", one.advice) if one.advice and one.state != "well" else "")
+        for one in found
+    ]
+    columns = ("part", "state", "detail", "do next")
+    return card("Platform", table(columns, rows, label="Platform"), note="As `tradewinds status` looks at it.")
 
 
 def _read(house: House) -> _Seen:

@@ -173,6 +173,8 @@ async def _candles(visit: Visit) -> None:
     ui.run_javascript(_PICK)
 
     async def again() -> None:
+        if await visit.is_over():
+            return
         fresh = await visit.read(read)
         if fresh != drawn.options:
             drawn.options.clear()

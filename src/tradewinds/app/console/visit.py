@@ -65,6 +65,10 @@ class Visit:
         """The answer, found in a thread."""
         return await asyncio.to_thread(question, *given, **named)
 
+    async def is_over(self) -> bool:
+        """Whether the session ended since the page was opened: by time, by signing out elsewhere, or because somebody took it away."""
+        return await asyncio.to_thread(door.visitor, self.house, self.token, address=self.address) is None
+
     async def do(self, act: str, words: Mapping[str, Any], *, done: str | Callable[[dict[str, Any]], str] = "") -> dict[str, Any] | None:
         """Do an act of `wiring.desk.acts` as this person, and say how it ended; None where it was refused or the session is over.
 
@@ -76,11 +80,6 @@ class Visit:
         """Confirm or decline what another person asked for."""
         word = "Confirmed." if is_given else "Declined."
         return await self._tried(lambda who: acts.answer(self.house, who, request, is_given=is_given, note=note, face=FACE), word)
-
-    async def acknowledge(self, alert: str) -> None:
-        """Say that this person has an alert in hand."""
-
-        await self.do("alert.ack", {"id": alert}, done="It is yours; nothing escalates.")
 
     async def _tried(
         self, deed: Callable[[Principal], dict[str, Any]], done: str | Callable[[dict[str, Any]], str]
@@ -115,7 +114,7 @@ class Live:
         self._question: Callable[[], Any] = question
         self._draw: Callable[[Any], Markup] = draw
         self._acts = dict(acts or {})
-        self._is_reading = False
+        self._is_reading = self._is_shown = False
         self.element = ui.html("", sanitize=False)
         if self._acts:
             self.element.on("click", self._sent, js_handler=_SENT)
@@ -126,7 +125,11 @@ class Live:
             return
         self._is_reading = True
         try:
+            if self._is_shown and await self._visit.is_over():
+                ui.navigate.to("/sign-in")
+                return
             shown = self._draw(await self._visit.read(self._question))
+            self._is_shown = True
         except TROUBLE as error:
             shown = trouble(error)
         finally:
@@ -159,12 +162,15 @@ async def live(
 
 
 async def later(
-    visit: Visit, what: str, question: Callable[[], R], draw: Callable[[R], Markup], *, acts: Mapping[str, Handler] | None = None
-) -> Live:
-    """Put a part on the page that takes a while to read: the page is there before it. what: the words meanwhile."""
+    visit: Visit, what: str, question: Callable[[], R], draw: Callable[[R], Markup], *, every_s: float | None = None,
+    acts: Mapping[str, Handler] | None = None,
+) -> Live:  # fmt: skip
+    """Put a part on the page that takes a while to read: the page is there before it. what: the words meanwhile; the rest as `live`."""
     part = Live(visit, question, draw, acts)
     part.element.set_content(tag("p", f"reading {what} ...", class_="empty", role="status"))
     ui.timer(0.01, part.refresh, once=True)
+    if every_s is not None:
+        ui.timer(every_s, part.refresh, immediate=False)
     return part
 
 
