@@ -68,7 +68,7 @@ instruments: [BTCUSDT.LOCAL]
 account: {{name: main, capital: 10000}}
 costs: [{{bps: 10}}]
 """
-SCRIPT = "<script>document.title='owned'</script>"
+ODD = """<script>document.title='owned'</script> innerHTML="<img src=x onerror=document.title='owned'>" """.strip()
 
 
 class Firm:
@@ -81,7 +81,7 @@ class Firm:
         (self.folder / "tradewinds.yaml").write_text(CONFIG)
         (self.folder / "strategies" / "trend.py").write_text(TREND)
         (self.folder / "strategies" / "trend.yaml").write_text(YAML.format(name="trend", mode="paper"))
-        (self.folder / "strategies" / "odd.yaml").write_text(YAML.format(name=json.dumps(SCRIPT), mode="backtest"))
+        (self.folder / "strategies" / "odd.yaml").write_text(YAML.format(name=json.dumps(ODD), mode="backtest"))
         rows = ["time,open,high,low,close,volume"]
         rows += [f"2026-01-01T00:{at:02d}:00Z,{close},{close + 1},{close - 1},{close},1000" for at, close in enumerate(CLOSES)]
         (self.folder / "bars" / "BTCUSDT.csv").write_text("\n".join(rows) + "\n")
@@ -244,6 +244,12 @@ def enter(firm: Firm, browser: Browser) -> Iterator[Callable[..., Page]]:
     for context in contexts:
         context.close()
     assert outside == []
+
+
+@pytest.fixture
+def odd_name() -> str:
+    """What one of the firm's strategies is called."""
+    return ODD
 
 
 @pytest.fixture

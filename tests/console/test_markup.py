@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tradewinds.app.console.chart import candles
 from tradewinds.app.console.markup import Markup, address, moment, pill, shown, table, tag
 from tradewinds.app.console.sign_in import sign_in_page
 from tradewinds.core.instant import parse
@@ -65,3 +66,10 @@ def test_a_moment_carries_its_instant_for_local_time() -> None:
 
 def test_an_address_leaves_out_what_is_none_and_quotes_the_rest() -> None:
     assert address("/logs", process=None, order="a&b=c") == "/logs?order=a%26b%3Dc"
+
+
+def test_the_words_of_a_fill_in_a_chart_are_escaped_because_its_tooltip_is_html() -> None:
+    options = candles([(0, 1.0, 2.0, 0.5, 1.5)], [{"at_ns": 0, "price": 1, "side": "buy", "text": EVIL}])
+
+    (fill,) = options["series"][1]["data"]
+    assert fill["name"] == SAFE

@@ -31,7 +31,8 @@ REASON = Field("reason", "Reason, for the journal")
 async def asked(title: str, note: str, fields: Sequence[Field], confirm: str, *, kind: str = "main") -> dict[str, Any] | None:
     """What the person filled in, None where they left."""
     inputs: dict[str, Any] = {}
-    with ui.dialog() as dialog, ui.element("div").classes("box").props(f'role=dialog aria-label="{title}"'):
+    with ui.dialog() as dialog, ui.element("div").classes("box") as box:
+        box.props.update({"role": "dialog", "aria-label": title})  # never as text: a title may hold a name from outside
         show(tag("h2", title))
         if note:
             show(tag("p", note, class_="soft"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from itertools import pairwise
 from typing import Any
 
@@ -18,7 +19,7 @@ NS_PER_HALF_DAY = 12 * 3_600 * 10**9
 def chart(options: Mapping[str, Any], label: str) -> ui.echart:
     """A chart on the page; label says what it shows to whoever cannot see it."""
     made = ui.echart(dict(options)).classes("chart")
-    made.props(f'role=img aria-label="{label.replace(chr(34), "")}"')
+    made.props.update({"role": "img", "aria-label": label})
     return made
 
 
@@ -57,7 +58,7 @@ def candles(
                 "value": [names[place], float(mark["price"])], "symbol": "triangle" if is_buy else "pin", "symbolSize": 13,
                 "symbolRotate": 0 if is_buy else 180,
                 "itemStyle": {"color": BUY if is_buy else SELL, "borderColor": "#fff", "borderWidth": 1},
-                "name": str(mark["text"]),
+                "name": escape(str(mark["text"])),  # which the tooltip shows as HTML
             })  # fmt: skip
     line = (
         {

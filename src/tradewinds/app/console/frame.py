@@ -16,6 +16,9 @@ from tradewinds.app.console.visit import Visit, show
 Builder = Callable[[Visit], Awaitable[None]]
 
 
+NAMES = {"airflow": "Airflow", "mlflow": "MLflow", "superset": "Superset", "jupyter": "Jupyter"}
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """A page and where the navigation has it; a page without a group is reached from others."""
@@ -89,5 +92,5 @@ def _navigation(visit: Visit) -> Markup:
         parts += [tag("a", one.title, href=one.path, aria_current="page" if one.path == visit.path else None) for one in chosen]
     if visit.console.links:
         parts.append(tag("h2", "Elsewhere"))
-        parts += [tag("a", name, href=address, rel="noreferrer") for name, address in visit.console.links.items()]
+        parts += [tag("a", NAMES.get(name, name), href=address, rel="noreferrer") for name, address in visit.console.links.items()]
     return tag("nav", joined(parts), class_="side", aria_label="Pages")

@@ -9,13 +9,13 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from nicegui import app as nicegui_app
 from nicegui import ui
 
 from tradewinds.app.console import door, pages
@@ -23,7 +23,7 @@ from tradewinds.app.console.door import COOKIE
 from tradewinds.app.console.frame import PAGES, Page, frame
 from tradewinds.app.console.sign_in import sign_in_page
 from tradewinds.app.console.visit import TROUBLE, Console, Visit, show, trouble
-from tradewinds.core.errors import Missing, TradewindsError
+from tradewinds.core.errors import Invariant, Missing, TradewindsError
 from tradewinds.wiring.desk import research_pages
 from tradewinds.wiring.desk.seen_bars import SeenBars
 
@@ -58,7 +58,7 @@ def make_console(
     if with_sign_in:
         _add_sign_in(app, console, is_secure=is_secure)
     ui.run_with(
-        app, title="Tradewinds", favicon=ICON, dark=None, tailwind=False, storage_secret=secrets.token_hex(16), show_welcome_message=False,
+        app, title="Tradewinds", favicon=ICON, dark=None, tailwind=False, show_welcome_message=False,
     )  # fmt: skip
     return console
 
@@ -81,6 +81,9 @@ def _asked_for(one: Page) -> Any:
                 await one.build(visit)
             except TROUBLE as error:
                 show(trouble(error))
+            except Exception as error:  # noqa: BLE001 - a fault of ours: the log has it whole, the person a word, nobody a stack
+                nicegui_app.handle_exception(error)
+                show(trouble(Invariant(f"{one.path}: {type(error).__name__}; the log of this process has it")))
         return None
 
     return build

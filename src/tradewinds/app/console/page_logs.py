@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from tradewinds.app.console.frame import page
@@ -33,7 +34,7 @@ async def build(visit: Visit) -> None:
     asked = {name: visit.query.get(name) or None for name in ("process", "run", "symbol", "order", "level")}
     job = visit.query.get("job") or None
     home = visit.house.home
-    names = sorted(path.stem for path in log_folder(home).glob("*.jsonl"))
+    names = await visit.read(_processes, home)
     show(_form(asked, job, names))
 
     def read() -> _Seen:
@@ -42,6 +43,10 @@ async def build(visit: Visit) -> None:
         return _Seen(lines[::-1], runs, None if asked["order"] is None else _order(visit, asked["order"]))
 
     await live(visit, read, partial(_drawn, asked), every_s=EVERY_S)
+
+
+def _processes(home: Path) -> list[str]:
+    return sorted(path.stem for path in log_folder(home).glob("*.jsonl"))
 
 
 def _order(visit: Visit, name: str) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
