@@ -258,14 +258,14 @@ def test_a_planted_fault_is_told_once_within_ten_seconds(
     plant, title, words, command = FAULTS[what]
     desk, _ = make_desk(house, scans=True, hook=receiver)
     receiver.answers = [503]  # the first try is refused
-    run(desk, 2)
+    run(desk)
     before = len(receiver.tries)
 
     plant(house)
     run(desk, 10)
     within = list(receiver.titles)
     later, _ = make_desk(house, scans=True, hook=receiver)  # the process was started again
-    run(later, 5)
+    run(later, 2)
 
     assert before == 0
     assert within == receiver.titles == [title]
