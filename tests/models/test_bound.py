@@ -88,7 +88,17 @@ def test_without_the_warm_up_a_score_differs_by_no_more_than_was_declared(model:
 
 
 def test_a_hosted_strategy_brings_the_warm_up_of_every_recursive_indicator() -> None:
-    for text in ("ema(close, 2)", "ema(close, 3)", "rsi(2)", "rsi(14)", "atr(14)", "macd(12, 26, 9)", "ema(rsi(2), 3)"):
+    short = (
+        "ema(close, 2)",
+        "rsi(2)",
+        "atr(2)",
+        "adx(2)",
+        "kama(close, 2)",
+        "tema(close, 2)",
+        "stochrsi(2, 1, 1)",
+        "ema(ema(close, 2), 2)",
+    )
+    for text in (*short, "rsi(14)", "atr(14)", "macd(12, 26, 9)", "mama()"):
         made = BoundModel("models:/x/1#0")
         made.fitted = _Named((text,))  # type: ignore[assignment]  # names are all that is asked
         made.expressions = {}
