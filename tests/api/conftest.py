@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +149,20 @@ class Served:
             pl.col("start_ns").map_elements(table.dataset.partition_of, return_dtype=pl.String).alias("partition")
         ).group_by(["partition"], maintain_order=True):
             self.house.lake.publish(table, str(partition), rows.drop("partition"))
+
+
+@pytest.fixture
+def client_of() -> Iterator[Callable[[FastAPI], Client]]:
+    """Makes clients of applications, and closes them."""
+    made: list[Client] = []
+
+    def call(app: FastAPI) -> Client:
+        made.append(Client(app))
+        return made[-1]
+
+    yield call
+    for one in made:
+        one.close()
 
 
 @pytest.fixture

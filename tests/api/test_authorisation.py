@@ -79,7 +79,7 @@ MATRIX: dict[tuple[str, str], str] = {
 
 def routes(app: Any) -> set[tuple[str, str]]:
     """Every (method, path) that the application answers."""
-    return {(method, one.path) for one in flat(app.routes) for method in one.methods or ()}
+    return {(method, one.path) for one in flat(app.routes) for method in getattr(one, "methods", None) or ()}
 
 
 def flat(found: Any) -> list[Any]:

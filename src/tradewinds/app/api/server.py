@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match, Mount
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tradewinds import __version__
 from tradewinds.app.api import act_routes, live_routes, market_routes, people_routes, research_routes, trade_routes
@@ -45,6 +47,7 @@ def make_api(
     for one in (market_routes, research_routes, trade_routes, act_routes, people_routes, live_routes):
         app.include_router(one.router, prefix=V1)
     app.add_exception_handler(HTTPException, _not_there)
+    app.router.routes.append(Mount(PREFIX.rstrip("/"), app=_nowhere(app)))
     app.openapi = lambda: document(app)  # type: ignore[method-assign]  # FastAPI's way of giving a document of one's own
     gate: list[Gate] = []
 
@@ -81,6 +84,23 @@ def _first(app: FastAPI) -> APIRouter:
         return json_answer(app.openapi())
 
     return router
+
+
+def _nowhere(app: FastAPI) -> ASGIApp:
+    """Answers what no route of the API does, so that it never falls through to the console's pages."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        outer = {**scope, "root_path": scope.get("app_root_path", "")}
+        others = [one for one in app.router.routes if not isinstance(one, Mount)]
+        is_there = any(one.matches(outer)[0] is Match.PARTIAL for one in others)
+        told = "Method Not Allowed" if is_there else "Not Found"
+        await problem(METHOD if is_there else MISSING, told, scope["state"].get("request_id", ""))(scope, receive, send)
+
+    return answer
 
 
 async def _not_there(request: Request, error: Exception) -> Response:
