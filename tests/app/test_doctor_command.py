@@ -150,3 +150,15 @@ def test_a_route_without_an_address_reaches_nobody(command: Any, workspace: Path
     assert "TRADEWINDS_ALERTS__ROUTES__PHONE__URL" in _checks(without)["alerts route phone"]["advice"]
     assert _checks(having)["alerts"]["detail"] == "routes with an address: phone"
     assert "nobody-reads" not in having.out
+
+
+def test_a_job_that_failed_is_told_with_the_command_that_runs_it_again(command: Any, workspace: Path) -> None:
+    command("job", "run", "evening", "--partition", "2025-01-02", "--param", "account=nobody")
+
+    ended = command("status", "--json")
+
+    (failed,) = [one for one in ended.json["checks"] if one["what"] == "job evening"]
+    assert failed["state"] == "warning"
+    assert failed["detail"].startswith("failed for 2025-01-02: ")
+    assert failed["advice"] == "tradewinds job run evening --partition 2025-01-02"
+    assert "warning job evening failed for 2025-01-02: " in command("status").out

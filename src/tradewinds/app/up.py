@@ -54,6 +54,8 @@ def up(port: int | None, airflow_port: int | None, others: str | None, *, detach
     trading = wanted(house)
     for line in trading.lines:
         log(line)
+    if not is_installed("alerts"):
+        log('no alerts reach anybody: pip install "tradewinds[alerts]"')
     links = {"airflow": airflow.url, **{one.name: one.url for one in beside}}
     console = console_service(port, links) if is_installed("console") else None
     services = services_of(trading, console, beside)
