@@ -237,6 +237,18 @@ def test_another_definition_of_the_book_takes_nothing_of_the_old_one(make_house:
     assert "none of a session by 2024-01-04" in said[0]
 
 
+def test_where_nothing_can_be_kept_the_night_says_so_and_goes_on(
+    make_house: MakeHouse, research_bars: MakeBars, text: str, tmp_path: Path
+) -> None:
+    _fill(make_house, text, research_bars)
+    (tmp_path / "home" / "research-states").write_text("in the way")
+
+    _, found, said = _night(make_house, text, FIRST)
+
+    assert len(found.walk.times) > 400
+    assert "the walk is not kept: " in said[1]
+
+
 def test_three_nights_of_a_book_are_kept(tmp_path: Path) -> None:
     kept = KeptStates(tmp_path)
 

@@ -248,7 +248,10 @@ def _keep(context: Context, book: Book, walk: Walk, basis: Basis) -> None:
     content = io.BytesIO()
     np.savez(content, **{f"basis_{name}": one for name, one in arrays.items()}, **walk.arrays())  # type: ignore[arg-type]  # it types a keyword as bool
     sealed = hashlib.sha256(content.getvalue()).digest() + content.getvalue()
-    context.states.write(_folder(book), session_name(int(basis.sessions[-1])), sealed, keep=KEPT_MAX)
+    try:
+        context.states.write(_folder(book), session_name(int(basis.sessions[-1])), sealed, keep=KEPT_MAX)
+    except OSError as error:  # a full disk costs the next night its step, and not this one its model
+        context.progress(f"risk_model: the walk is not kept: {error}")
 
 
 def _kept(context: Context, book: Book, partition: str) -> tuple[Walk, Basis]:
