@@ -21,6 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tradewinds.wire.log_reader import LogFilter, last_rows
 from tradewinds.wire.metric_table import TABLE
+from tradewinds.wiring import sandbox
 
 WITHIN_S = 60
 CANARY = "canary-7f3a9c51d2"
@@ -257,3 +258,24 @@ def test_the_alerts_process_tells_what_nobody_has_in_hand(firm: Firm) -> None:
     rows = last_rows(firm.home, LogFilter(process="alerts"), 10)
     assert "routes have an address" in rows[0]["text"]
     assert rows[0]["run"].endswith(str(process.pid))
+
+
+def test_the_guard_tells_whom_it_watches_over_and_the_epoch(firm: Firm) -> None:
+    venues = sandbox.start({"seed": 3, "symbols": ["BTCUSDT"]}, in_process=True)
+    try:
+        url = venues.environment["TRADEWINDS_BINANCE_URL"]
+        (firm.folder / "tradewinds.yaml").write_text(f"accounts: {{main: {{broker: binance, environment: test, url: {url}}}}}\n")
+        firm.environment |= {"TRADEWINDS_GUARD__MAIN__KEY": "key-of-the-guard", "TRADEWINDS_GUARD__MAIN__SECRET": CANARY}
+        process = firm.serve("guard")
+
+        found = firm.scrape("guard")
+
+        assert "watching over main" in firm.said
+        assert found["tradewinds_guard_watching", ("main",)] == 1
+        assert found["tradewinds_guard_halts_total", ()] == 0
+        assert found["tradewinds_halt_epoch", ()] == 0
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=WITHIN_S)
+    finally:
+        venues.stop()
+    assert CANARY.encode() not in b"".join(path.read_bytes() for path in sorted(firm.home.rglob("*")) if path.is_file())
