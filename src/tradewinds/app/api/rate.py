@@ -36,8 +36,9 @@ class Buckets:
                 self._kept.popitem(last=False)
             self._kept[name] = [self._burst - 1.0, now_s]
             return 0.0
-        level = min(self._burst, kept[0] + (now_s - kept[1]) * self._per_s)
-        kept[1] = now_s
+        # Whoever was looked up in a thread comes with an earlier time than the one before: time never runs back here.
+        level = min(self._burst, kept[0] + max(0.0, now_s - kept[1]) * self._per_s)
+        kept[1] = max(kept[1], now_s)
         if level >= 1.0:
             kept[0] = level - 1.0
             return 0.0
