@@ -279,7 +279,7 @@ def test_halting_needs_two_keys_and_stops_the_trading_service(enter: Enter, firm
     page.keyboard.press("Enter")
 
     # Nobody can ask the account `real`, which has no keys here, so nobody says that nothing is open there.
-    page.get_by_text("Halted, but ORDERS MAY BE OPEN").wait_for(timeout=60_000)
+    page.get_by_text("Halted, but ORDERS MAY BE OPEN").wait_for()
     page.goto(f"{firm.url}/trading")
     page.get_by_role("row", name=re.compile("main.*halted")).wait_for()
     with closing(firm.house()) as house:

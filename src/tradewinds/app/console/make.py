@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 SIGN_IN = "/sign-in"
 FORM_BYTES_MAX = 4_096
 PAGE_WITHIN_S = 20.0
+RECONNECT_S = 10.0
 ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><path d="M3 20c6-9 11-9 15-4s7 4 11-2" fill="none" stroke="#0a5fb4" '
     'stroke-width="4" stroke-linecap="round"/></svg>'
@@ -58,9 +61,22 @@ def make_console(
     if with_sign_in:
         _add_sign_in(app, console, is_secure=is_secure)
     ui.run_with(
-        app, title="Tradewinds", favicon=ICON, dark=None, tailwind=False, show_welcome_message=False,
+        app, title="Tradewinds", favicon=ICON, dark=None, tailwind=False, reconnect_timeout=RECONNECT_S,
+        binding_refresh_interval=None, show_welcome_message=False,
     )  # fmt: skip
+    nicegui_app.on_startup(partial(_warm, console))
     return console
+
+
+async def _warm(console: Console) -> None:
+    """Read the journals once before anybody asks for a chart of them."""
+
+    def read() -> None:
+        for name in console.house.config.accounts:
+            with suppress(*TROUBLE):
+                console.seen.prices(name)
+
+    await asyncio.to_thread(read)
 
 
 def _asked_for(one: Page) -> Any:

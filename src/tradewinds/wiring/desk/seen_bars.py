@@ -36,30 +36,35 @@ class SeenBars:
 
     def candles(self, account: str, instrument: str) -> tuple[str, Sequence[Candle]]:
         """The shortest interval that was told of, and its bars: start, open, high, low, close, oldest first."""
-        kept = self._caught_up(account)
-        chosen = sorted((Interval(interval).ns or 0, interval) for name, interval in kept if name == instrument)
-        return (chosen[0][1], tuple(kept[instrument, chosen[0][1]])) if chosen else ("", ())
+        with self._lock:
+            kept = self._caught_up(account)
+            chosen = sorted((Interval(interval).ns or 0, interval) for name, interval in kept if name == instrument)
+            return (chosen[0][1], tuple(kept[instrument, chosen[0][1]])) if chosen else ("", ())
 
-    def price(self, account: str, instrument: str) -> float | None:
-        """The last close that the account was told."""
-        _, bars = self.candles(account, instrument)
-        return bars[-1][4] if bars else None
+    def prices(self, account: str) -> dict[str, float]:
+        """The last close of every instrument that the account was told of."""
+        last: dict[str, Candle] = {}
+        with self._lock:
+            for (name, _), bars in self._caught_up(account).items():
+                if name not in last or bars[-1][0] > last[name][0]:
+                    last[name] = bars[-1]
+        return {name: bar[4] for name, bar in last.items()}
 
     def _caught_up(self, account: str) -> dict[tuple[str, str], deque[Candle]]:
-        with self._lock:
-            kept = self._kept.setdefault(account, {})
-            sequence, last = self._read.get(account, (0, GENESIS))
-            try:
-                journal = journal_to_read(account_of(self._house.config, account), self._house.home)
-            except Rejected:
-                return kept  # it has never traded
-            with closing(journal):
-                for one, entry in read(journal.read(sequence), sequence, last):
-                    sequence, last = one.sequence, one.hash
-                    if isinstance(entry.input, BarsClosed):
-                        _keep(kept, entry.input)
-            self._read[account] = (sequence, last)
-            return {key: bars.copy() for key, bars in kept.items()}
+        """Everything kept of an account, with what is new. The lock is held."""
+        kept = self._kept.setdefault(account, {})
+        sequence, last = self._read.get(account, (0, GENESIS))
+        try:
+            journal = journal_to_read(account_of(self._house.config, account), self._house.home)
+        except Rejected:
+            return kept  # it has never traded
+        with closing(journal):
+            for one, entry in read(journal.read(sequence), sequence, last):
+                sequence, last = one.sequence, one.hash
+                if isinstance(entry.input, BarsClosed):
+                    _keep(kept, entry.input)
+                self._read[account] = (sequence, last)
+        return kept
 
 
 def _keep(kept: dict[tuple[str, str], deque[Candle]], told: BarsClosed) -> None:

@@ -53,10 +53,12 @@ class LimitUse:
 def held(house: House, seen: SeenBars, account: str | None = None) -> tuple[Holding, ...]:
     """What every strategy holds, at the last price of its account."""
     terms = _terms_of(house)
+    rows = trade.positions(house, account=account)
+    prices = {name: seen.prices(name) for name in {row["account"] for row in rows}}
     found = []
-    for row in trade.positions(house, account=account):
+    for row in rows:
         multiplier, currency = terms.get(row["instrument"], (Decimal(1), ""))
-        price = seen.price(row["account"], row["instrument"])
+        price = prices[row["account"]].get(row["instrument"])
         units = float(row["quantity"] * multiplier)
         average = row["average_price"]
         value = None if price is None else units * price
