@@ -115,8 +115,11 @@ class ActLedger:
         with self._database.writing("answering a request") as connection:
             check_second(_request(connection, number), second, at_ns, is_given=is_given)
             waiting = sa.update(act_request).where(act_request.c.id == number, act_request.c.state == "waiting")
-            connection.execute(waiting.values(state=state, answered_by=second.person, answered_ns=at_ns, note=note))
-            return _request(connection, number)
+            given = connection.execute(waiting.values(state=state, answered_by=second.person, answered_ns=at_ns, note=note)).rowcount
+            answered = _request(connection, number)
+        if given != 1:
+            raise Rejected(f"request {number} ({answered.act}): {answered.state} by {answered.answered_by}, expected one that waits")
+        return answered
 
     def note_outcome(self, number: str, outcome: Mapping[str, Any]) -> None:
         """What came of a confirmed request."""

@@ -150,7 +150,9 @@ class PeopleLedger:
     def once_more_wrong(self, subject: str, at_ns: int) -> Wrong:
         """Count another one."""
         with self._database.writing("counting a wrong password") as connection:
-            row = connection.execute(sa.select(*_WRONG).where(person_lockout.c.subject == subject)).mappings().first()
+            add_new(connection, person_lockout, [row_of(Wrong(subject), _WRONG)], ["subject"])
+            query = sa.select(*_WRONG).where(person_lockout.c.subject == subject).with_for_update()
+            row = connection.execute(query).mappings().first()
             counted = (Wrong(subject) if row is None else Wrong(**row)).once_more(at_ns)
             upsert(connection, person_lockout, [row_of(counted, _WRONG)])
         return counted

@@ -75,7 +75,7 @@ class Gate:
         self._writes = Buckets(chosen.writes_per_s, chosen.writes_burst)
         self._strangers = Buckets(chosen.strangers_per_s, chosen.strangers_burst)
         self._hosts = frozenset(one.lower() for one in (*HOSTS, *hosts))
-        self._known: OrderedDict[str, tuple[Principal, float]] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str], tuple[Principal, float]] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -142,16 +142,16 @@ class Gate:
         return None if trouble is None or is_session else problem_of(trouble, request_id)
 
     async def _who(self, secret: str, address: str, now_s: float) -> Principal:
-        known = self._known.get(secret)
-        if known is not None and now_s < known[1] and known[0].address == address:
+        known = self._known.get((secret, address))
+        if known is not None and now_s < known[1]:
             return known[0]
         if id_of(secret) is None:
             raise NotSignedIn("token: not of the form of ours, expected tw_<id>_<secret>")
-        self._known.pop(secret, None)
+        self._known.pop((secret, address), None)
         principal, _ = await asyncio.to_thread(who, self._house, secret, address=address)
         while len(self._known) >= KNOWN_MAX:
             self._known.popitem(last=False)
-        self._known[secret] = (principal, now_s + KNOWN_FOR_S)
+        self._known[secret, address] = (principal, now_s + KNOWN_FOR_S)
         return principal
 
     def _wait_s(self, principal: Principal | None, address: str, method: str, now_s: float) -> float:
