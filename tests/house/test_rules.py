@@ -12,7 +12,20 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "tradewinds"
-PURE = ("core", "people", "calendars", "history", "performance", "factors", "risk", "models", "portfolio", "trading", "simulation", "report")
+PURE = (
+    "core",
+    "people",
+    "calendars",
+    "history",
+    "performance",
+    "factors",
+    "risk",
+    "models",
+    "portfolio",
+    "trading",
+    "simulation",
+    "report",
+)
 FORBIDDEN_IN_PURE = {
     "time", "random", "os", "socket", "threading", "logging", "subprocess", "httpx", "sqlalchemy", "pathlib", "shutil"
 }  # fmt: skip
