@@ -58,7 +58,7 @@ build() {
             docker) engine_options='' command=build ;;
             *)
                 command=build
-                engine_options="--layers ${BUILD_OPTIONS:-}"
+                engine_options="--layers --format docker ${BUILD_OPTIONS:-}" # the other format has no health checks
                 while read -r folder; do engine_options="$engine_options --volume $folder:$folder:ro"; done < "$place/folders"
                 [ ! -r /etc/ssl/certs/ca-certificates.crt ] || engine_options="$engine_options --volume /etc/ssl/certs:/etc/ssl/certs:ro"
                 ;;

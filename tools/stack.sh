@@ -7,6 +7,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 folder=deploy/secrets
+[ -z "${STANDIN:-}" ] || export OBJECT_STORE_CHECK="healthy http http://127.0.0.1:8333/moto-api/"
 
 secret() { # NAME [CONTENT]: by chance where no content is given
     [ ! -e "$folder/$1" ] || return 0
@@ -26,7 +27,7 @@ secrets() {
     secret airflow_passwords "{\"admin\": \"$(chance 18)\"}"
     secret ledger_database "postgresql+psycopg2://ledger:$(have ledger_password)@postgres:5432/ledger"
     secret airflow_database "postgresql+psycopg2://airflow:$(have airflow_password)@postgres:5432/airflow"
-    secret airflow_results "db+postgresql://airflow:$(have airflow_password)@postgres:5432/airflow"
+    secret airflow_results "db+postgresql+psycopg2://airflow:$(have airflow_password)@postgres:5432/airflow"
     secret mlflow_database "postgresql+psycopg2://mlflow:$(have mlflow_password)@postgres:5432/mlflow"
     secret superset_database "postgresql+psycopg2://superset:$(have superset_password)@postgres:5432/superset"
     secret redis_config "requirepass $(have redis_password)"
@@ -43,10 +44,50 @@ compose() {
     if docker compose version >/dev/null 2>&1; then docker compose "$@"
     elif command -v podman-compose >/dev/null 2>&1; then podman-compose "$@"
     else
-        echo "stack: neither 'docker compose' nor podman-compose is here; on Debian: apt-get install podman podman-compose" >&2
+        echo "stack: neither 'docker compose' nor podman-compose is here; on Debian: apt-get install podman, pip install podman-compose" >&2
         echo "stack: without containers 'make up' runs the same platform as plain processes" >&2
         exit 3
     fi
+}
+
+# Debian's podman (4.3) knows neither `condition: service_healthy` nor requirements of requirements: stores first, then what prepares
+# them, then the rest, each until it is healthy.
+by_stages() {
+    # shellcheck disable=SC2046
+    [ $# -gt 0 ] || set -- $(compose config --services 2>/dev/null | grep -vE '^(guard|ib-gateway|client-portal|pgadmin)$')
+    ask_health
+    stage '^(postgres|redis|object-store)$' "$@"
+    stage '^(object-store-probe|airflow-migrate)$' "$@"
+    stage '' "$@"
+}
+
+stage() { # PATTERN SERVICE ...: those of the services that match; '' for those of no other stage
+    pattern=$1
+    shift
+    if [ -n "$pattern" ]; then
+        chosen=$(printf '%s\n' "$@" | grep -E "$pattern" || true)
+    else
+        chosen=$(printf '%s\n' "$@" | grep -vE '^(postgres|redis|object-store|object-store-probe|airflow-migrate)$' || true)
+    fi
+    [ -n "$chosen" ] || return 0
+    # shellcheck disable=SC2086
+    compose up --detach --no-deps $chosen
+    wait_until_healthy
+}
+
+# Podman leaves it to systemd to ask containers how they are; where that does not run, this does until the stack is up.
+ask_health() {
+    [ ! -e /run/systemd/private ] || return 0
+    (
+        while kill -0 $$ 2>/dev/null; do
+            for name in $(podman ps --filter label=com.docker.compose.project=tradewinds --format '{{.Names}}'); do
+                timeout 30 podman healthcheck run "$name" >/dev/null 2>&1 || true
+            done
+            sleep 2
+        done
+    ) &
+    asking=$!
+    trap 'kill $asking 2>/dev/null || true' EXIT
 }
 
 # Until no container of the stack is starting or unhealthy; what is not by then is named.
@@ -66,7 +107,7 @@ wait_until_healthy() {
         fi
         sleep 5
     done
-    echo "stack: every service is healthy"
+    echo "stack: healthy: $($engine ps --all --filter label=com.docker.compose.project=tradewinds --format '{{.Names}}' | tr '\n' ' ')"
 }
 
 case ${1:-up} in
@@ -87,8 +128,11 @@ case ${1:-up} in
             set -- postgres object-store object-store-probe redis mlflow airflow-migrate airflow-api airflow-scheduler airflow-dag-processor \
                 airflow-triggerer airflow-worker trade console alerts
         fi
-        compose up --detach "$@"
-        wait_until_healthy
+        if docker compose version >/dev/null 2>&1; then
+            compose up --detach --wait "$@"
+        else
+            by_stages "$@"
+        fi
         ;;
     down) compose down ;;
     status) compose ps ;;
