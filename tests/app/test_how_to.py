@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 import yaml
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "how-to"
