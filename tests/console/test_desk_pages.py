@@ -10,7 +10,8 @@ import pytest
 
 from tradewinds.core.errors import Missing, Rejected
 from tradewinds.core.instant import NS_PER_MINUTE, parse
-from tradewinds.wiring.desk import data_pages, explain, overview, research_pages
+from tradewinds.wiring.desk import data_pages, explain, overview, research_pages, trade_pages
+from tradewinds.wiring.desk.standing import Standing
 from tradewinds.wiring.house import House
 
 START = parse("2026-01-01T00:00:00Z")
@@ -103,3 +104,26 @@ def test_where_nothing_runs_every_process_says_the_command_that_starts_it(house:
         ("trade", "stopped", "tradewinds trade"), ("guard", "stopped", "tradewinds guard"),
     ]  # fmt: skip
     assert overview.held_count(house) == 2
+
+
+def test_gains_add_up_over_time_by_strategy_and_currency_and_never_across_currencies() -> None:
+    def gain(strategy: str | None, currency: str, closed: str, amount: str) -> dict[str, object]:
+        return {"strategy": strategy, "currency": currency, "closed_ns": closed, "amount": amount}
+
+    found = trade_pages.gain_curves([
+        gain("trend", "USDT", "2026-01-01T00:02:00Z", "-1"), gain("trend", "USDT", "2026-01-01T00:01:00Z", "3"),
+        gain("trend", "USD", "2026-01-01T00:03:00Z", "5"), gain(None, "USDT", "2026-01-01T00:04:00Z", "7"),
+    ])  # fmt: skip
+
+    assert found == {
+        "trend (USDT)": [(START + NS_PER_MINUTE, 3.0), (START + 2 * NS_PER_MINUTE, 2.0)],
+        "trend (USD)": [(START + 3 * NS_PER_MINUTE, 5.0)],
+        "by hand (USDT)": [(START + 4 * NS_PER_MINUTE, 7.0)],
+    }
+
+
+def test_without_a_service_and_without_a_journal_the_answers_are_empty_and_say_so(house: House) -> None:
+    standing = Standing(house)
+
+    assert standing.status() == {"running": False, "since": None, "accounts": [], "set_aside": {}}
+    assert (standing.approvals(), standing.gains()) == ([], [])

@@ -28,6 +28,7 @@ from tradewinds.app.console.visit import TROUBLE, Console, Visit, show, trouble
 from tradewinds.core.errors import Invariant, Missing, TradewindsError
 from tradewinds.wiring.desk import research_pages
 from tradewinds.wiring.desk.seen_bars import SeenBars
+from tradewinds.wiring.desk.standing import Standing
 
 if TYPE_CHECKING:
     from tradewinds.wiring.house import House
@@ -51,7 +52,7 @@ def make_console(
     links: pages elsewhere (Airflow, MLflow, Superset, Jupyter), name -> address. is_secure: the address people use is https, so that the
     cookie never travels without it. with_sign_in: False where the application has /sign-in and /sign-out itself.
     """
-    console = Console(house, SeenBars(house), dict(links or {}))
+    console = Console(house, SeenBars(house), Standing(house), dict(links or {}))
     _standing["console"] = console
     house.ledger  # noqa: B018 - opened and migrated once, before threads ask for it
     assert pages.ALL
@@ -75,6 +76,9 @@ async def _warm(console: Console) -> None:
         for name in console.house.config.accounts:
             with suppress(*TROUBLE):
                 console.seen.prices(name)
+        with suppress(*TROUBLE):
+            console.standing.status()
+            console.standing.gains()
 
     await asyncio.to_thread(read)
 

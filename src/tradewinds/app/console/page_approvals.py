@@ -42,7 +42,7 @@ async def _orders(visit: Visit) -> None:
         return card("Orders that wait", table(columns, rows, empty="no order waits", label="Orders that wait"))
 
     deeds = {"approve": partial(answer, "approve"), "deny": partial(answer, "deny")}
-    await live(visit, lambda: trade.approvals(visit.house), drawn, every_s=EVERY_S, acts=deeds)
+    await live(visit, visit.console.standing.approvals, drawn, every_s=EVERY_S, acts=deeds)
 
 
 async def _requests(visit: Visit) -> None:

@@ -71,7 +71,7 @@ async def _mode(visit: Visit, strategy: str) -> None:
 
 
 def _read(visit: Visit) -> _Seen:
-    return _Seen(trade.declared(visit.house), trade.accounts(visit.house), trade.status(visit.house))
+    return _Seen(trade.declared(visit.house), trade.accounts(visit.house), visit.console.standing.status())
 
 
 def _drawn(visit: Visit, seen: _Seen) -> Markup:

@@ -59,7 +59,7 @@ async def build(visit: Visit) -> None:
 
 def _now(visit: Visit) -> _Now:
     house = visit.house
-    return _Now(trade.status(house), trade_pages.held(house, visit.console.seen), trade.orders(house, is_open=True).rows)
+    return _Now(visit.console.standing.status(), trade_pages.held(house, visit.console.seen), trade.orders(house, is_open=True).rows)
 
 
 def _past(visit: Visit) -> _Past:
@@ -198,7 +198,7 @@ def _mark(one: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _gains(visit: Visit) -> None:
-    curves = await visit.read(trade_pages.gain_curves, visit.house)
+    curves = await visit.read(lambda: trade_pages.gain_curves(visit.console.standing.gains()))
     if curves:
         with ui.element("section").classes("card"):
             show(tag("h2", "Gains realised"))

@@ -21,6 +21,7 @@ from tradewinds.people.role import Permission
 from tradewinds.people.token import Principal
 from tradewinds.wiring.desk import acts
 from tradewinds.wiring.desk.seen_bars import SeenBars
+from tradewinds.wiring.desk.standing import Standing
 
 if TYPE_CHECKING:
     from tradewinds.wiring.house import House
@@ -39,6 +40,7 @@ class Console:
 
     house: House
     seen: SeenBars
+    standing: Standing
     links: Mapping[str, str] = field(default_factory=dict)
 
 

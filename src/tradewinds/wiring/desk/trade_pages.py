@@ -78,10 +78,10 @@ def gain_by_currency(holdings: Sequence[Holding]) -> Mapping[str, float]:
     return found
 
 
-def gain_curves(house: House) -> Mapping[str, Sequence[tuple[int, float]]]:
-    """Realised gains added up over time, by strategy and currency."""
+def gain_curves(gains: Sequence[Mapping[str, Any]]) -> Mapping[str, Sequence[tuple[int, float]]]:
+    """Realised gains (`trade.gains`) added up over time, by strategy and currency."""
     curves: dict[str, list[tuple[int, float]]] = {}
-    for one in sorted(trade.gains(house), key=lambda row: str(row["closed_ns"])):
+    for one in sorted(gains, key=lambda row: str(row["closed_ns"])):
         points = curves.setdefault(f"{one['strategy'] or 'by hand'} ({one['currency']})", [])
         points.append((parse(str(one["closed_ns"])), (points[-1][1] if points else 0.0) + float(one["amount"])))
     return curves
