@@ -45,6 +45,8 @@ MATRIX: dict[tuple[str, str], str] = {
     ("GET", "/api/v1/orders"): "viewer",
     ("GET", "/api/v1/orders/{number}"): "viewer",
     ("GET", "/api/v1/fills"): "viewer",
+    ("GET", "/api/v1/fills/explained"): "viewer",
+    ("GET", "/api/v1/processes"): "viewer",
     ("GET", "/api/v1/positions"): "viewer",
     ("GET", "/api/v1/profit"): "viewer",
     ("GET", "/api/v1/gains"): "viewer",

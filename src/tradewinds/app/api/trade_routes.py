@@ -12,7 +12,8 @@ from tradewinds.app.api.arguments import AsOf, Cursor, Limit, Text, cursor_of, i
 from tradewinds.app.api.document import answers
 from tradewinds.app.api.route import GuardedRoute, house_of, needs
 from tradewinds.core.errors import Rejected
-from tradewinds.wiring.desk import trade
+from tradewinds.wiring.desk import overview, trade
+from tradewinds.wiring.desk.explain import explain_fill
 
 router = APIRouter(route_class=GuardedRoute, tags=["trading"])
 READ = needs("read:trade")
@@ -31,6 +32,12 @@ _ORDER = {
 def accounts(request: Request) -> Response:
     """The accounts of the configuration; no key and no address."""
     return json_answer({"accounts": trade.accounts(house_of(request))})
+
+
+@router.get("/processes", openapi_extra=READ, responses=answers({"processes": [{"name": "trade", "state": "running", "command": ""}]}))
+def processes(request: Request) -> Response:
+    """The processes of the house: how each is, and what a person runs next where one is not well."""
+    return json_answer({"processes": overview.processes(house_of(request))})
 
 
 @router.get("/status", openapi_extra=READ, responses=answers({"running": True, "accounts": [{"account": "main", "state": "trading"}]}))
@@ -73,6 +80,16 @@ def fills(
     """Fills, the last booked first."""
     page = trade.fills(house_of(request), account=account, strategy=strategy, instrument=instrument, after=_after(cursor), limit=limit)
     return json_answer({"fills": page.rows, "next": None if page.after is None else cursor_of(*page.after)})
+
+
+@router.get("/fills/explained", openapi_extra=READ, responses=answers({"fill": {"id": "9912"}, "order": _ORDER, "bar": None, "notes": []}))
+def explained(
+    request: Request,
+    account: Annotated[str, Query(max_length=100, examples=["main"])],
+    id: Annotated[str, Query(max_length=200, description="The venue's id of the fill.", examples=["9912"])],
+) -> Response:
+    """Why a fill happened: its order, the decision, the bar that was decided on, and the vendors' bytes behind that bar."""
+    return json_answer(explain_fill(house_of(request), account, id))
 
 
 @router.get("/positions", openapi_extra=READ, responses=answers({"positions": [{"instrument": "BTCUSDT.BINANCE", "quantity": "0.01"}]}))
