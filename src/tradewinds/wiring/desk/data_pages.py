@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -143,15 +143,6 @@ def around(house: House, name: str, instrument: str, start_ns: int, as_of_ns: in
         table, as_of_ns=as_of_ns, instruments=[instrument], start_ns=start_ns - span_ns, end_ns=start_ns + span_ns,
         columns=["start_ns", "open", "high", "low", "close"],
     )  # fmt: skip
-
-
-def instruments_in(house: House, name: str) -> Sequence[str]:
-    """Whom a table tells of, in its newest partition."""
-    table = table_named(house.context("console", ""), name)
-    partitions = house.lake.partitions(table)
-    if not partitions:
-        return ()
-    return sorted(_counted(_Place(house, table, partitions[-1]), house.lake.version(table, partitions[-1])))
 
 
 class _Place:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tradewinds.live.guard_process import Beat, is_alive, read_beat, service_path
@@ -105,11 +104,6 @@ def events(house: House, account: str | None = None) -> tuple[Event, ...]:
 def held_count(house: House) -> int:
     """How many cells of the history wait for a person."""
     return len(house.ledger.holds(is_open=True))
-
-
-def log_files(home: Path) -> tuple[str, ...]:
-    """Processes that have said something, by name."""
-    return tuple(sorted(path.stem for path in (home / "up").glob("*.log")))
 
 
 def _told(name: str, beat: Beat | None, kept: Any, command: str) -> ProcessHealth:
