@@ -28,6 +28,10 @@ _PATH_BYTES_MAX = 100  # of a socket's address; Linux has 108, macOS 104
 Answer = Callable[[str, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 
 
+class NotRunning(Transient):
+    """No trading service runs that could be asked."""
+
+
 def control_path(home: Path) -> Path:
     """Where the service of a home listens."""
     return home / "trade" / "control.sock"
@@ -91,7 +95,7 @@ def ask(home: Path, act: str, words: Mapping[str, Any] | None = None, *, within_
             with _address(path) as address:
                 line.connect(address)
         except OSError:
-            raise Transient(f"{act}: no trading service runs for {home}, expected one; `tradewinds trade` starts it") from None
+            raise NotRunning(f"{act}: no trading service runs for {home}, expected one; `tradewinds trade` starts it") from None
         try:
             line.sendall(json.dumps({"act": act, "words": dict(words or {})}).encode() + b"\n")
             told = _line(line)

@@ -24,6 +24,10 @@ _AUDIT = [audit.c[one.name] for one in fields(AuditRow)]
 _REQUEST = [act_request.c[one.name] for one in fields(Request)]
 
 
+class UnderWay(Transient):
+    """A write with this key is being done by somebody."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answered:
     """What a write with a key was answered."""
@@ -135,7 +139,7 @@ def _taken(connection: Connection, row: Mapping[str, Any]) -> Answered | None:
     if found["status"] is not None:
         return Answered(found["status"], found["answer"])
     if row["at_ns"] - found["at_ns"] < GIVEN_UP_S * NS_PER_SECOND:
-        raise Transient(f"key {row['key']!r}: its write is being done, expected its answer first", retry_after_s=1.0)
+        raise UnderWay(f"key {row['key']!r}: its write is being done, expected its answer first", retry_after_s=1.0)
     raise Rejected(f"key {row['key']!r}: its write ended without a word, perhaps done; expected that you look, then use a new key")
 
 

@@ -67,7 +67,7 @@ def _complete(method: str, one: dict[str, Any]) -> None:
     codes = {"422": "Asked wrongly.", "429": "Too many requests.", "503": "Try again."}
     if one.get(NEEDS) != PUBLIC:
         codes |= {"401": "Nobody knows who asks.", "403": "Not allowed."}
-    if "{" in str(one.get("operationId")) or method == "get":
+    if method == "get":
         codes["404"] = "There is none."
     if method != "get":
         codes |= {"400": "No Idempotency-Key, or not a request that can be read.", "404": "There is none.", "413": "Too large."}

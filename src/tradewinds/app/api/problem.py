@@ -15,8 +15,10 @@ import orjson
 from starlette.responses import Response
 
 from tradewinds.core.errors import DataFault, Invariant, Late, Missing, OutcomeUnknown, Rejected, TradewindsError, Transient
+from tradewinds.live.control import NotRunning
+from tradewinds.stores.ledger_acts import UnderWay
 from tradewinds.wiring.desk.acts import Forbidden
-from tradewinds.wiring.desk.sign_in import NotSignedIn
+from tradewinds.wiring.desk.sign_in import LockedOut, NotSignedIn
 
 MEDIA = "application/problem+json"
 DETAIL_CHARACTERS_MAX = 1_000
@@ -56,22 +58,17 @@ _KINDS: tuple[tuple[type[BaseException], Kind], ...] = (
     (Missing, MISSING),
     (DataFault, FAULTY),
     (Late, FAULTY),
+    (NotRunning, NOT_RUNNING),
+    (LockedOut, TOO_MANY),
+    (UnderWay, UNDER_WAY),
     (Transient, AWAY),
     (OutcomeUnknown, UNKNOWN),
     (Invariant, BUG),
 )
 
 
-class NotRunning(Transient):
-    """No trading service runs that could be asked."""
-
-
 def kind_of(error: BaseException) -> Kind:
     """What sort of problem an error is."""
-    if isinstance(error, Transient) and "no trading service runs" in str(error):
-        return NOT_RUNNING
-    if isinstance(error, Transient) and "too many wrong passwords" in str(error):
-        return TOO_MANY
     return next((kind for sort, kind in _KINDS if isinstance(error, sort)), BUG)
 
 

@@ -32,7 +32,6 @@ from tradewinds.app.api.problem import (
     NO_KEY,
     REJECTED,
     SIGNED_OUT,
-    UNDER_WAY,
     kind_of,
     problem,
     problem_of,
@@ -153,7 +152,7 @@ async def _once(inner: Handler, request: Request, principal: Principal) -> Respo
     except Rejected as error:
         return await _audited(request, problem(REJECTED, str(error), request_id))
     except Transient as error:
-        return problem(UNDER_WAY, str(error), request_id, wait_s=1.0) if "is being done" in str(error) else problem_of(error, request_id)
+        return problem_of(error, request_id)
     if before is not None:
         media = JSON if before.status < 400 else "application/problem+json"
         return Response(before.answer, before.status, {"Idempotent-Replay": "true"}, media)

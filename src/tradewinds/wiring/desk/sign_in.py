@@ -38,6 +38,10 @@ class NotSignedIn(Rejected):
     """Nobody knows who asks: a wrong password, a token that opens nothing. Says no more than that."""
 
 
+class LockedOut(Transient):
+    """Too many wrong passwords: even the right one waits."""
+
+
 @dataclass(frozen=True, slots=True)
 class Given:
     """A new token or session: `secret` is shown this once and kept nowhere."""
@@ -96,7 +100,7 @@ def sign_in(house: House, name: str, password: str, *, address: str, face: str) 
     locked_ns = max(people.wrong(subject).locked_until_ns for subject in subjects)
     if now_ns < locked_ns:
         _audit(house, name, face, address, "sign in", "refused", f"locked until {text(locked_ns)}")
-        raise Transient(
+        raise LockedOut(
             f"sign in: too many wrong passwords, expected another try after {text(locked_ns)}",
             retry_after_s=(locked_ns - now_ns) / NS_PER_SECOND,
         )
