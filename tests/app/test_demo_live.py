@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import signal
@@ -70,13 +71,15 @@ def test_the_button_in_the_browser_kills_the_process_and_the_page_says_what_was_
         link = next(found[0] for line in served.stdout if (found := re.search(r"http://\S+", line)))
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-            page = browser.new_page()
+            page = browser.new_page(viewport={"width": 1280, "height": 800})
             page.goto(link)
             page.click("#plug")
             tile = page.locator(".tile", has_text="Parity")
             expect(tile).to_contain_text("100 %", timeout=90_000)
             for name in WRONG:
                 expect(page.locator(".tile", has_text=name.capitalize()).locator(".tile-value")).to_have_text("0")
+            if "TRADEWINDS_PICTURES" in os.environ:
+                page.screenshot(path=Path(os.environ["TRADEWINDS_PICTURES"]) / "console-plug.png")
             page.click("text=Explain this fill")
             expect(page.locator(".steps")).to_contain_text("Decision")
             page.goto(link)  # the link worked once
