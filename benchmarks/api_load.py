@@ -20,6 +20,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, load: Load, number: int) -> None:
         self._load = load
+        self._number = number
         self._at = number * 7
         self._left = 0
         self._head = b""
@@ -27,7 +28,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
-        self._ask()
+        # People do not ask in the same instant: with a pace they are spread over it.
+        asyncio.get_running_loop().call_later(self._load.pace_s * self._number / self._load.connections, self._ask)
 
     def connection_lost(self, error: Exception | None) -> None:
         if not self._load.is_over:

@@ -26,7 +26,7 @@ from tradewinds.app.api.problem import MALFORMED, TOO_LARGE, TOO_MANY, problem, 
 from tradewinds.app.api.rate import Buckets, Rates
 from tradewinds.app.console.door import COOKIE
 from tradewinds.core.errors import TradewindsError
-from tradewinds.people.token import Principal, id_of
+from tradewinds.people.token import Access, Principal, id_of
 from tradewinds.wiring.desk.sign_in import NotSignedIn, who
 
 if TYPE_CHECKING:
@@ -75,6 +75,8 @@ class Gate:
         self._writes = Buckets(chosen.writes_per_s, chosen.writes_burst)
         self._strangers = Buckets(chosen.strangers_per_s, chosen.strangers_burst)
         self._hosts = frozenset(one.lower() for one in (*HOSTS, *hosts))
+        self._changes = 0
+        self._asking: dict[tuple[str, str], asyncio.Task[tuple[Principal, Access]]] = {}
         self._known: OrderedDict[tuple[str, str], tuple[Principal, float]] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -116,6 +118,8 @@ class Gate:
     def forget(self) -> None:
         """Ask the ledger anew about everybody: somebody changed."""
         self._known.clear()
+        self._asking.clear()
+        self._changes += 1
 
     async def _refusal(self, scope: Scope, headers: dict[bytes, bytes], state: dict[str, Any], now_s: float) -> Response | None:
         """The answer to what may not go on, None for what may."""
@@ -148,7 +152,15 @@ class Gate:
         if id_of(secret) is None:
             raise NotSignedIn("token: not of the form of ours, expected tw_<id>_<secret>")
         self._known.pop((secret, address), None)
-        principal, _ = await asyncio.to_thread(who, self._house, secret, address=address)
+        # However many requests of one token wait for it, the ledger is asked once.
+        task = self._asking.get((secret, address))
+        if task is None:
+            task = self._asking[secret, address] = asyncio.create_task(asyncio.to_thread(who, self._house, secret, address=address))
+            task.add_done_callback(lambda _: self._asking.pop((secret, address), None))
+        changes = self._changes
+        principal, _ = await asyncio.shield(task)
+        if changes != self._changes:  # somebody changed while the ledger was asked: good for this request, remembered for none
+            return principal
         while len(self._known) >= KNOWN_MAX:
             self._known.popitem(last=False)
         self._known[secret, address] = (principal, now_s + KNOWN_FOR_S)
