@@ -208,9 +208,9 @@ def firm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firm]:
         made.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A headless Chromium; the test skips where none is on PATH."""
+    """A headless Chromium; the test skips where none is on PATH. While it stands its loop does: nobody else here may run one of their own."""
     if CHROMIUM is None:
         pytest.skip("no chromium on PATH: the console's pages are not driven")
     from playwright.sync_api import sync_playwright
