@@ -210,7 +210,10 @@ def firm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firm]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A headless Chromium; the test skips where none is on PATH. While it stands its loop does: nobody else here may run one of their own."""
+    """A headless Chromium; the test skips where none is on PATH.
+
+    While it stands its event loop runs in this thread, and no other file's test could run one: so it stands for one file.
+    """
     if CHROMIUM is None:
         pytest.skip("no chromium on PATH: the console's pages are not driven")
     from playwright.sync_api import sync_playwright
