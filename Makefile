@@ -10,7 +10,7 @@ help:
 	@echo "make setup   install everything into .venv (Python 3.11 to 3.13 and pip are enough)"
 	@echo "make demo    run the whole chain under a real Airflow, on real prices, and show what came of it"
 	@echo "make up      start the platform for your own workspace"
-	@echo "make test    run the tests                     (ARGS='tests/core -k instant' for some)"
+	@echo "make test    run the tests, two files at a time  (ARGS='tests/core -k instant' for some, '-n 0' for one by one)"
 	@echo "make check   format, lint, types, floors of the house"
 	@echo "make equality  run the same scenarios in other engines and compare every trade"
 	@echo "make campaign  try to break order handling: 10,000 seeds, 1,200 kills, every planted bug; half an hour"
@@ -35,7 +35,7 @@ up: setup
 	@$(PY) -m tradewinds up $(ARGS)
 
 test: setup-dev
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup-dev
 	@$(PY) -m ruff format --check --quiet src tests benchmarks tools
