@@ -4,7 +4,7 @@ PY := .venv/bin/python
 ONLY ?=
 ARGS ?=
 
-.PHONY: help campaign setup setup-dev demo up test check peers equality bench superset docs lock clean
+.PHONY: help campaign setup setup-dev demo up test check peers equality bench superset spark docs lock clean
 
 help:
 	@echo "make setup   install everything into .venv (Python 3.11 to 3.13 and pip are enough)"
@@ -16,6 +16,9 @@ help:
 	@echo "make campaign  try to break order handling: 10,000 seeds, 1,200 kills, every planted bug; half an hour"
 	@echo "make bench   measure all figures, 25 minutes   (ONLY=ingest for one, FULL=1 for the peers' full sizes)"
 	@echo "make superset  import the dashboards into a real Superset and look at every chart; two minutes, 700 MB"
+	@echo "make soak    an hour of steady load on every process, and whether its memory stays flat  (MINUTES=10 for less)"
+	@echo "make audit   list what we ship with versions, hashes and licences, and ask what is known against it"
+	@echo "make jupyter install JupyterLab beside the platform, for 'tradewinds up --with jupyter'"
 	@echo "make docs    build these pages as a site, into site/"
 	@echo "make images  build the container images with buildah, podman or docker (BASE=... for another base image)"
 	@echo "make stack   start deploy/compose.yaml: secrets, every service, until all are healthy; make stack-down ends it"
@@ -66,6 +69,26 @@ superset: setup-dev
 	@tools/superset.sh
 	@TRADEWINDS_SUPERSET=full $(if $(PICTURES),TRADEWINDS_PICTURES=1) $(PY) -m pytest -p no:xdist tests/superset $(ARGS)
 
+# A real Apache Spark in an environment of its own (440 MB, and a Java of 17 or later on PATH) reads the lake as of an instant, row for row.
+spark: setup-dev
+	@tools/spark.sh
+	@$(PY) -m pytest -p no:xdist tests/spark $(ARGS)
+
+# Console and API, trading service, guard, alerts and keeper under a low, steady load. Exit code 1 where memory of one is not flat.
+.PHONY: soak audit jupyter
+soak: setup-dev
+	@$(PY) -m benchmarks.soak --minutes $(or $(MINUTES),60)
+
+# build/sbom.json, its test, and pip-audit over the locks. Exit code 75 where the vulnerability service cannot be asked: then nobody knows.
+audit: setup-dev
+	@tools/audit.sh sbom
+	@$(PY) -m pytest -p no:xdist -q tests/security $(ARGS)
+	@tools/audit.sh
+
+# JupyterLab in an environment of its own that sees the platform's packages.
+jupyter: setup
+	@tools/jupyter.sh
+
 # The pages as a site, built strictly and without a network, into site/.
 docs:
 	@tools/docs.sh
@@ -74,10 +97,12 @@ lock:
 	@tools/lock.sh
 	@tools/peers.sh lock
 	@tools/superset.sh lock
+	@tools/spark.sh lock
 	@tools/docs.sh lock
+	@tools/audit.sh lock
 
 clean:
-	@rm -rf .venv .boot .peers .superset .docs site .demo .mypy_cache .ruff_cache .import_linter_cache build dist
+	@rm -rf .venv .boot .peers .superset .spark .docs site .demo .mypy_cache .ruff_cache .import_linter_cache build dist
 	@find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Containers. `tools/images.sh base` makes a base image where no registry can be reached; docs/deploy.md.

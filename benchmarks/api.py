@@ -38,11 +38,11 @@ def run(quick: bool = False) -> dict[str, object]:
     rounds, seconds = (1, 1.0) if quick else (5, 3.0)
     paths = [PATH + start for start in STARTS]
     with tempfile.TemporaryDirectory(prefix="bench-api-") as folder, ExitStack() as stack:
-        sink = stack.enter_context(_sink())
-        first = stack.enter_context(_server("cached", folder, sink))
+        collector = stack.enter_context(sink())
+        first = stack.enter_context(_server("cached", folder, collector))
         (Path(folder) / "body.json").write_bytes(_body(first, paths[0]))
-        servers = {"cached": first, "computed": stack.enter_context(_server("computed", folder, sink))}
-        servers["stub"] = stack.enter_context(_server("stub", folder, sink))
+        servers = {"cached": first, "computed": stack.enter_context(_server("computed", folder, collector))}
+        servers["stub"] = stack.enter_context(_server("stub", folder, collector))
         found: dict[str, list[dict[str, float]]] = {name: [] for name in servers}
         for _ in range(rounds):
             for name, server in servers.items():
@@ -71,8 +71,8 @@ def _figures(per_s: dict[str, float], users: dict[str, float], hammered: dict[st
 
 
 @contextmanager
-def _server(mode: str, folder: str, sink: str) -> Iterator[dict[str, Any]]:
-    environment = os.environ | {"OTEL_EXPORTER_OTLP_ENDPOINT": sink}
+def _server(mode: str, folder: str, collector: str) -> Iterator[dict[str, Any]]:
+    environment = os.environ | {"OTEL_EXPORTER_OTLP_ENDPOINT": collector}
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.api_server", mode, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
     )
@@ -90,7 +90,7 @@ def _server(mode: str, folder: str, sink: str) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def _sink() -> Iterator[str]:
+def sink() -> Iterator[str]:
     """Takes traces and forgets them."""
 
     class Handler(BaseHTTPRequestHandler):
