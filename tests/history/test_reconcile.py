@@ -213,6 +213,19 @@ def test_one_vendor_alone_whose_price_ignores_its_split_is_held(planted_market: 
     assert at(result, 35)["status"] == "held"
 
 
+@pytest.mark.parametrize("sessions", [1, 2, 3, 4, 5])
+def test_a_history_of_a_few_sessions_where_one_vendor_lacks_a_row_has_every_session(
+    planted_market: Callable[..., Any], sessions: int
+) -> None:
+    market = planted_market(vendors=("alpha", "bravo"), sessions=sessions)
+    market.drop("bravo", A, sessions // 2)
+
+    result = reconcile(market.frames(), with_versions=True)
+
+    assert result.rows.filter(pl.col("instrument") == A).height == sessions
+    assert at(result, sessions // 2)["vendor"] == "alpha"
+
+
 def test_one_vendor_alone_without_oddities_is_the_history(planted_market: Callable[..., Any]) -> None:
     result = reconcile(planted_market(vendors=("solo",)).frames())
 

@@ -118,7 +118,7 @@ def _volumes(block: Cells, course: Series, single: Bools, who: Ints, limits: Lim
     near[1:] = np.abs(volume[1:] - volume[:-1])
     edge = np.zeros(block.size, dtype=bool)
     jumps = np.nan_to_num(near) > VOLUME_JUMP / 2
-    for k in range(6):  # a run of a few bars: only its first cell jumps
+    for k in range(min(6, block.size)):  # a run of a few bars: only its first cell jumps
         edge[k:] |= jumps[: block.size - k]
     found: list[Fault] = []
     for t in np.flatnonzero(edge & single & np.isfinite(volume)).tolist():
