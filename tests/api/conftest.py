@@ -31,6 +31,10 @@ CONFIG = """
 accounts:
   main: {broker: paper, currency: USDT, limits: {notional_max: 1000, restricted: [DOGEUSDT.LOCAL]}}
   real: {broker: binance, environment: live, currency: USDT}
+alerts:
+  routes:
+    desk: {quiet_hours: 22:00-07:00, escalate_to: phone}
+    phone: {severities: []}
 """
 TREND = """
 from tradewinds.trading.strategy import Int, vector

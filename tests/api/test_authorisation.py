@@ -58,6 +58,11 @@ MATRIX: dict[tuple[str, str], str] = {
     ("GET", "/api/v1/evenings"): "viewer",
     ("GET", "/api/v1/parity"): "viewer",
     ("GET", "/api/v1/live"): "viewer",
+    ("GET", "/api/v1/alerts"): "viewer",
+    ("GET", "/api/v1/alerts/routes"): "viewer",
+    ("GET", "/api/v1/alerts/{number}"): "viewer",
+    ("POST", "/api/v1/alerts/{number}/ack"): "trader",
+    ("POST", "/api/v1/alerts/routes/{name}/test"): "trader",
     ("POST", "/api/v1/halt"): "trader",
     ("POST", "/api/v1/orders"): "trader",
     ("POST", "/api/v1/orders/cancel"): "trader",
@@ -76,6 +81,7 @@ MATRIX: dict[tuple[str, str], str] = {
     ("GET", "/api/v1/people"): "admin",
     ("POST", "/api/v1/people"): "admin",
     ("POST", "/api/v1/people/{name}"): "admin",
+    ("POST", "/api/v1/people/{name}/tokens"): "admin",
 }
 
 

@@ -135,13 +135,17 @@ class AlertOutbox:
 
     def alerts(
         self, *, is_open: bool | None = None, severity: str | None = None, source: str | None = None, since_ns: int | None = None,
-        limit: int | None = None,
+        limit: int | None = None, after: tuple[int, str] | None = None,
     ) -> list[RaisedAlert]:  # fmt: skip
-        """Newest first. is_open: only those that nobody (True) or somebody (False) acknowledged."""
+        """Newest first. is_open: only those that nobody (True) or somebody (False) acknowledged. after: (raised_ns, id) of the last one
+        that was read before."""
         said = _acknowledged()
         terms = [alert.c[name] == value for name, value in {"severity": severity, "source": source}.items() if value is not None]
         terms += [alert.c.raised_ns >= since_ns] if since_ns is not None else []
         terms += [] if is_open is None else [said.c.at_ns.is_(None) if is_open else said.c.at_ns.is_not(None)]
+        if after is not None:
+            raised_ns, last = after
+            terms.append(sa.or_(alert.c.raised_ns < raised_ns, sa.and_(alert.c.raised_ns == raised_ns, alert.c.id > last)))
         query = _raised(said).where(*terms).order_by(alert.c.raised_ns.desc(), alert.c.id).limit(limit)
         with self._database.reading("listing alerts") as connection:
             return [_raised_alert(row) for row in connection.execute(query).mappings()]

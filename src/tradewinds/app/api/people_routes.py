@@ -26,6 +26,10 @@ RoleName = Literal["viewer", "trader", "risk_officer", "admin"]
 PersonName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.\-]{0,31}$", examples=["ada"])]
 Password = Annotated[str, Field(min_length=1, max_length=256)]
 _TOKEN = {"id": "0f3a9c2b1d4e", "token": "tw_0f3a9c2b1d4e_…", "scopes": ["read:market"], "expires": "2024-03-01T00:00:00Z"}
+_PERSON = {
+    "name": "ada", "role": "trader", "is_active": True, "created": "2024-01-01T00:00:00Z", "changed": "2024-01-01T00:00:00Z",
+    "locked_until": None, "tokens": 1, "sessions": 1, "used": "2024-01-31T20:00:00Z",
+}  # fmt: skip
 
 
 class SignInBody(Body):
@@ -109,10 +113,7 @@ def tokens(request: Request, everybody: bool = False) -> Response:
 @router.post("/tokens", openapi_extra=needs("do:self"), status_code=201, responses=answers(_TOKEN, status=201))
 def new_token(request: Request, body: TokenBody) -> Response:
     """A token for a program, shown this once."""
-    done = _do(request, "token.new", body.model_dump())
-    answer = json_answer(done, 201)
-    answer.headers[KEPT_HEADER] = orjson.dumps(plain({**done, "token": "shown once"})).decode()
-    return answer
+    return _shown_once(_do(request, "token.new", body.model_dump()))
 
 
 @router.post("/tokens/revoke", openapi_extra=needs("do:self"), responses=answers({"id": "0f3a9c2b1d4e", "person": "ada"}))
@@ -127,12 +128,10 @@ def own_password(request: Request, body: OwnPasswordBody) -> Response:
     return json_answer(_do(request, "password", body.model_dump()))
 
 
-@router.get(
-    "/people", openapi_extra=needs("do:people"), responses=answers({"people": [{"name": "ada", "role": "trader", "is_active": True}]})
-)
+@router.get("/people", openapi_extra=needs("do:people"), responses=answers({"people": [_PERSON]}))
 def everybody(request: Request) -> Response:
-    """Everybody who may enter."""
-    return json_answer({"people": people.people(house_of(request))})
+    """Everybody who may enter: whether wrong passwords shut them out, how many tokens and sessions of theirs open, when one last did."""
+    return json_answer({"people": people.everybody(house_of(request))})
 
 
 @router.post("/people", openapi_extra=needs("do:people"), status_code=201, responses=answers({"name": "ada", "role": "trader"}, status=201))
@@ -152,6 +151,14 @@ def change(request: Request, name: str, body: ChangeBody) -> Response:
     return json_answer(_do(request, "person.change", {"name": name, **given}))
 
 
+@router.post(
+    "/people/{name}/tokens", openapi_extra=needs("do:people"), status_code=201, responses=answers({"person": "ada", **_TOKEN}, status=201)
+)
+def token_of_another(request: Request, name: str, body: TokenBody) -> Response:
+    """A token of somebody else, such as a program without a password; shown this once."""
+    return _shown_once(_do(request, "person.token", {"person": name, **body.model_dump()}))
+
+
 @router.get(
     "/audit", openapi_extra=needs("read:people"), responses=answers({"audit": [{"id": 12, "act": "halt", "outcome": "done"}], "next": None})
 )
@@ -160,6 +167,13 @@ def audit(request: Request, person: Text = None, act: Text = None, limit: Limit 
     before = None if cursor is None else number_of(parts_of(cursor, 1)[0])
     found = house_of(request).ledger.acts.audited(person=person, act=act, before=before, limit=limit)
     return json_answer({"audit": found, "next": cursor_of(found[-1].id) if len(found) == limit else None})
+
+
+def _shown_once(done: dict[str, Any]) -> Response:
+    """The answer with the secret; what is kept for the key says that it was shown."""
+    answer = json_answer(done, 201)
+    answer.headers[KEPT_HEADER] = orjson.dumps(plain({**done, "token": "shown once"})).decode()
+    return answer
 
 
 def _do(request: Request, act: str, words: dict[str, Any]) -> dict[str, Any]:

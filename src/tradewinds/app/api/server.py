@@ -12,7 +12,7 @@ from starlette.routing import Match, Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tradewinds import __version__
-from tradewinds.app.api import act_routes, live_routes, market_routes, people_routes, research_routes, trade_routes
+from tradewinds.app.api import act_routes, alert_routes, live_routes, market_routes, people_routes, research_routes, trade_routes
 from tradewinds.app.api.answer import json_answer
 from tradewinds.app.api.document import answers, document
 from tradewinds.app.api.gate import HOSTS, PREFIX, Gate
@@ -44,7 +44,7 @@ def make_api(
     app.state.newsroom = Newsroom(house, watch)
     app.state.bars = BarSeries(house, is_cached=is_cached)
     app.include_router(_first(app), prefix=V1)
-    for one in (market_routes, research_routes, trade_routes, act_routes, people_routes, live_routes):
+    for one in (market_routes, research_routes, trade_routes, alert_routes, act_routes, people_routes, live_routes):
         app.include_router(one.router, prefix=V1)
     app.add_exception_handler(HTTPException, _not_there)
     app.router.routes.append(Mount(PREFIX.rstrip("/"), app=_nowhere(app)))

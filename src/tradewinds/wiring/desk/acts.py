@@ -109,6 +109,10 @@ ACTS: dict[str, Act] = _acts(
         "person.change", "do:people", people.change, ("name",), ("role", "password", "is_active"), "name",
         what="Change a role or password, or shut somebody out.",
     ),
+    Act(
+        "person.token", "do:people", people.token_of_another, ("person", "name"), ("scopes", "days"), "person",
+        what="Make a token of somebody else.",
+    ),
     Act("person.unlock", "do:people", people.unlock, ("name",), (), "name", what="End a lock-out."),
     Act("password", "do:self", people.own_password, ("old_password", "new_password"), what="Change one's own password."),
     Act("token.new", "do:self", people.new_token, ("name",), ("scopes", "days"), "name", what="Make a token of one's own."),
@@ -130,7 +134,7 @@ def do(house: House, principal: Principal, act: str, words: Words, *, face: str)
             log.outcome, log.detail = "asked", f"request {request.id}: {why}"
             return {"request": request.id, "waits_for": why, "expires_ns": request.expires_ns}
         done = found.do(house, principal, words)
-        log.outcome = "refused" if done.get("verdict") == "refused" else "done"
+        log.outcome = _outcome(done)
         log.detail = said(done)
         return done
 
@@ -181,6 +185,14 @@ def checked(act: Act, principal: Principal, words: Words) -> None:
 def said(done: Mapping[str, Any]) -> str:
     """What came of it, short, for the audit log."""
     return ", ".join(f"{name} {value}" for name, value in audited(done).items() if value not in (None, "", [], {}))[:DETAIL_CHARACTERS_MAX]
+
+
+def _outcome(done: Mapping[str, Any]) -> Outcome:
+    """How an act ended that raised nothing: the gate's verdict on an order, a receiver's answer to a message."""
+    if done.get("verdict") == "refused":
+        return "refused"
+    outcomes: Mapping[Any, Outcome] = {"refused": "failed", "doubt": "unknown"}
+    return outcomes.get(done.get("outcome"), "done") if isinstance(done.get("outcome"), str) else "done"
 
 
 def _asked(house: House, principal: Principal, act: Act, words: Words) -> Request:

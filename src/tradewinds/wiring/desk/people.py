@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tradewinds.core.errors import Rejected
@@ -19,14 +20,51 @@ if TYPE_CHECKING:
 Words = Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class PersonFacts:
+    """Somebody who may enter, with their valid tokens and sessions. locked_until_ns: after wrong passwords, None where they may try."""
+
+    name: str
+    role: str
+    is_active: bool
+    created_ns: int
+    changed_ns: int
+    locked_until_ns: int | None
+    tokens: int
+    sessions: int
+    used_ns: int | None
+
+
 def people(house: House) -> list[Person]:
     """Everybody, by name."""
     return house.ledger.people.people()
 
 
-def tokens(house: House, person: str | None) -> list[Access]:
-    """Tokens and sessions of a person (None: of everybody), newest first; never what opens them."""
-    return house.ledger.people.accesses(of_person=person)
+def everybody(house: House) -> list[PersonFacts]:
+    """Everybody, by name, with what they enter by and whether wrong passwords shut them out."""
+    now_ns, book = house.clock.now_ns(), house.ledger.people
+    given: dict[str, list[Access]] = {}
+    for access in book.accesses():
+        given.setdefault(access.person, []).append(access)
+    found = []
+    for one in book.people():
+        mine = given.get(one.name, [])
+        valid = [access.kind for access in mine if access.is_valid(now_ns)]
+        locked_ns = book.wrong(f"person:{one.name}").locked_until_ns
+        found.append(
+            PersonFacts(
+                one.name, one.role, one.is_active, one.created_ns, one.changed_ns, locked_ns if locked_ns > now_ns else None,
+                valid.count("token"), valid.count("session"), max((a.used_ns for a in mine if a.used_ns is not None), default=None),
+            )
+        )  # fmt: skip
+    return found
+
+
+def tokens(house: House, person: str | None, *, is_valid: bool | None = None) -> list[Access]:
+    """Tokens and sessions of a person (None: of everybody), newest first; never what opens them. is_valid: only those that still open."""
+    now_ns = house.clock.now_ns()
+    found = house.ledger.people.accesses(of_person=person)
+    return found if is_valid is None else [one for one in found if one.is_valid(now_ns) is is_valid]
 
 
 def add(house: House, principal: Principal, words: Words) -> dict[str, Any]:
@@ -69,6 +107,16 @@ def own_password(house: House, principal: Principal, words: Words) -> dict[str, 
 
 def new_token(house: House, principal: Principal, words: Words) -> dict[str, Any]:
     """A token of one's own. A token cannot make one that may more than itself."""
+    return _token(house, principal, principal.person, words)
+
+
+def token_of_another(house: House, principal: Principal, words: Words) -> dict[str, Any]:
+    """A token of somebody else, such as a program that has no password; `person` names whose."""
+    owner = house.ledger.people.person(str(words["person"]))
+    return {"person": owner.name, **_token(house, principal, owner.name, words)}
+
+
+def _token(house: House, principal: Principal, owner: str, words: Words) -> dict[str, Any]:
     scopes = words.get("scopes")
     if scopes is not None and (not isinstance(scopes, list | tuple) or not all(isinstance(one, str) for one in scopes)):
         raise Rejected(f"token {words['name']}: scopes {scopes!r}, expected a list of names")
@@ -77,9 +125,7 @@ def new_token(house: House, principal: Principal, words: Words) -> dict[str, Any
         if beyond:
             raise Rejected(f"token {words['name']}: scope {beyond[0]!r}, expected of those of the token that asks")
     days = words.get("days")
-    given = sign_in.new_token(
-        house, principal.person, str(words["name"]), scopes=scopes, days=sign_in.TOKEN_DAYS if days is None else int(days)
-    )
+    given = sign_in.new_token(house, owner, str(words["name"]), scopes=scopes, days=sign_in.TOKEN_DAYS if days is None else int(days))
     return {"id": given.access.id, "token": given.secret, "scopes": given.access.scopes, "expires_ns": given.access.expires_ns}
 
 
