@@ -16,14 +16,19 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 from tradewinds.app.backtest import write_page
-from tradewinds.core.instant import NS_PER_MINUTE, parse
+from tradewinds.core.instant import NS_PER_DAY, NS_PER_MINUTE, parse
 from tradewinds.core.market import bars
 from tradewinds.core.observation import Finding, Payload, Pull, Table
 from tradewinds.core.record import Hold
+from tradewinds.jobs.research_book import publish
+from tradewinds.jobs.research_tables import covariance_table, exposures_table, factor_returns_table, signals_table, specific_table
+from tradewinds.risk.published import COVARIANCE, EXPOSURES, SPECIFIC, returns_frame, to_frames
+from tradewinds.risk.risk_model import RiskModel
 from tradewinds.wiring.desk import sign_in
 from tradewinds.wiring.house import House
 from tradewinds.wiring.research import Asked, plan, run, store_run
@@ -49,7 +54,22 @@ CONFIG = """
 accounts:
   main: {broker: paper, currency: USDT, limits: {approval_above: 5000, quantity_max: 1000, gross_max: 100000}}
   real: {broker: oanda, environment: live, currency: USDT, options: {account: 101-004-0000001-001}}
+alerts:
+  routes:
+    desk: {escalate_to: phone}
+    phone: {severities: []}
 """
+RESEARCH = """
+research:
+  us:
+    calendar: XNYS
+    since: 2025-01-02
+    instruments: [AAA.XNAS, BBB.XNAS, CCC.XNAS]
+    risk: {styles: {momentum: "zscore(momentum(252, 21))"}}
+"""
+FACTORS = ("market", "momentum")
+NIGHTS = 30
+US = 1_000  # nanoseconds
 TREND = """
 from tradewinds.trading.strategy import Int, vector
 
@@ -78,7 +98,7 @@ class Firm:
         self.folder, self.home = folder / "firm", folder / "home"
         (self.folder / "strategies").mkdir(parents=True)
         (self.folder / "bars").mkdir()
-        (self.folder / "tradewinds.yaml").write_text(CONFIG)
+        (self.folder / "tradewinds.yaml").write_text(CONFIG + RESEARCH)
         (self.folder / "strategies" / "trend.py").write_text(TREND)
         (self.folder / "strategies" / "trend.yaml").write_text(YAML.format(name="trend", mode="paper"))
         (self.folder / "strategies" / "odd.yaml").write_text(YAML.format(name=json.dumps(ODD), mode="backtest"))
@@ -165,6 +185,33 @@ def fill_house(house: House) -> None:
     ])  # fmt: skip
 
 
+def research_nights(house: House) -> None:
+    """Thirty nights of the book `us` and one session after them.
+
+    The market goes up and down by its forecast of 1 %, momentum by half of its forecast of 1 %. AAA and BBB are held half and half, and
+    lie on opposite sides of momentum; specific deviations are 1 %, and nothing specific came.
+    """
+    context, first = house.context("research", "2025-10-01"), parse("2025-10-01")
+    starts = [first + at * NS_PER_DAY for at in range(NIGHTS + 1)]
+    times = np.array(starts)
+    signs = np.where(np.arange(NIGHTS + 1) % 2 == 0, 1.0, -1.0)
+    values = np.column_stack([0.01 * signs, 0.005 * signs])
+    publish(context, factor_returns_table("us"), returns_frame(FACTORS, times, times + US, times + US, values, 300.0 * values))
+    names = ("AAA.XNAS", "BBB.XNAS", "CCC.XNAS")
+    for start_ns in starts[:NIGHTS]:
+        exposures, variances = np.array([[1.0, 1.0], [1.0, -1.0], [1.0, 0.0]]), np.array([1e-4, 1e-4, 9e-4])
+        model = RiskModel(start_ns, start_ns + US, "cross_sectional", names, FACTORS, exposures, np.diag([1e-4, 1e-4]), variances, 252.0)
+        frames = to_frames(model, dict.fromkeys(names, 0.0), event_ns=start_ns + US)
+        for table, name in (
+            (exposures_table("us", FACTORS), EXPOSURES), (covariance_table("us", FACTORS), COVARIANCE), (specific_table("us"), SPECIFIC),
+        ):  # fmt: skip
+            publish(context, table, frames[name])
+        times_of = {"start_ns": start_ns, "event_ns": start_ns + US, "known_ns": start_ns + US}
+        decided = {"score": [1.0, 1.0, -1.0], "weight": [0.5, 0.5, 0.0], "weight_before": [0.5, 0.5, 0.0], "rung": "first"}
+        weights = pl.DataFrame({"instrument": list(names), **times_of, **decided})
+        publish(context, signals_table("us"), weights)
+
+
 def backtested(house: House, file: Path, size: str) -> None:
     """A stored run with its tear sheet."""
     found, prepared = run(plan(Asked(place=str(file), parameters={"size": size})), lambda: house)
@@ -202,6 +249,7 @@ def firm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firm]:
                 sign_in.add_person(house, name, role, PASSWORD)  # type: ignore[arg-type]  # the roles above
             for size in ("1", "3"):
                 backtested(house, made.folder / "strategies" / "trend.yaml", size)
+            research_nights(house)
         made.open()
         yield made
     finally:
@@ -268,5 +316,15 @@ def house(tmp_path: Path) -> Iterator[House]:
     (tmp_path / "tradewinds.yaml").write_text("{}\n")
     made = House(load_config(tmp_path / "tradewinds.yaml", {"TRADEWINDS_HOME": str(tmp_path / "home")}))
     fill_house(made)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def researched(tmp_path: Path) -> Iterator[House]:
+    """A house with a book of research and its nights."""
+    (tmp_path / "tradewinds.yaml").write_text(RESEARCH)
+    made = House(load_config(tmp_path / "tradewinds.yaml", {"TRADEWINDS_HOME": str(tmp_path / "home")}))
+    research_nights(made)
     yield made
     made.close()

@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 
 Enter = Callable[..., "Page"]
 PAGES = {
-    "/": "Overview", "/approvals": "Approvals", "/logs": "Logs", "/trading": "Trading", "/trading/order": "Order by hand",
+    "/": "Overview", "/alerts": "Alerts", "/approvals": "Approvals", "/settings/people": "People and tokens", "/logs": "Logs",
+    "/trading": "Trading", "/trading/order": "Order by hand",
     "/strategies": "Strategies", "/trading/risk": "Risk and limits", "/trading/evenings": "Breaks and parity", "/explain": "Explain a fill",
     "/data": "Coverage", "/data/findings": "Findings", "/data/bar": "As of", "/research": "Backtests",
     "/research/backtest": "Start a backtest",
-    "/research/compare": "Compare two", "/research/nights": "Nights", "/research/models": "Models", "/settings": "Settings",
+    "/research/compare": "Compare two", "/research/nights": "Nights", "/research/models": "Models",
+    "/research/factors": "Factors", "/research/risk": "Risk model", "/settings": "Settings",
 }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ CONFIRM = "confirm-now"
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field. kind: text, choice (of `choices`: value -> words) or check."""
+    """One field. kind: text, password, choice (of `choices`: value -> words), many (of them, as a list) or check."""
 
     name: str
     label: str
@@ -57,7 +57,25 @@ def field(one: Field) -> Any:
         return ui.checkbox(one.label, value=bool(one.value))
     if one.kind == "choice":
         return ui.select(dict(one.choices or {}), label=one.label, value=one.value or None).props("outlined dense options-dense")
+    if one.kind == "many":
+        return ui.select(dict(one.choices or {}), label=one.label, value=list(one.value or ()), multiple=True).props(
+            "outlined dense options-dense use-chips"
+        )
+    if one.kind == "password":
+        return ui.input(one.label, password=True).props('outlined dense autocomplete="new-password"')
     return ui.input(one.label, value=str(one.value)).props("outlined dense")
+
+
+async def shown_once(title: str, note: str, label: str, secret: str) -> None:
+    """Show what nobody can read again; the page forgets it when the person is done."""
+    with ui.dialog().props("persistent") as dialog, ui.element("div").classes("box") as box:
+        box.props.update({"role": "dialog", "aria-label": title})
+        show(tag("h2", title), tag("p", note, class_="soft"))
+        ui.input(label, value=secret).props("outlined dense readonly")
+        with ui.element("div").classes("row-of"):
+            button("I have kept it", lambda: dialog.submit(None), kind="main", name=CONFIRM)
+    await dialog
+    dialog.delete()
 
 
 def values(inputs: Mapping[str, Any]) -> dict[str, Any]:

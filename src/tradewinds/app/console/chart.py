@@ -89,6 +89,30 @@ def candles(
     }  # fmt: skip
 
 
+def rows_of(names: Sequence[str], values: Sequence[float], *, unit: str = "") -> dict[str, Any]:
+    """A bar to the right or left for each name, the first on top."""
+    frame = _frame(unit)
+    return {
+        **frame,
+        "xAxis": {**frame["yAxis"], "scale": False},
+        "yAxis": {"type": "category", "inverse": True, "data": list(names), "axisLabel": {"color": SOFT}, "axisTick": {"show": False}},
+        "dataZoom": [],
+        "series": [_bars(values)],
+    }
+
+
+def columns(names: Sequence[str], values: Sequence[float], *, unit: str = "") -> dict[str, Any]:
+    """A bar upwards for each name, from left to right."""
+    frame = _frame(unit)
+    axis = {"type": "category", "data": list(names), "axisLabel": {"color": SOFT, "hideOverlap": True}, "axisTick": {"show": False}}
+    return {**frame, "xAxis": axis, "yAxis": {**frame["yAxis"], "scale": False}, "dataZoom": [], "series": [_bars(values)]}
+
+
+def _bars(values: Sequence[float]) -> dict[str, Any]:
+    given = [{"value": round(value, 6), "itemStyle": {"color": SERIES[0] if value >= 0 else SERIES[1]}} for value in values]
+    return {"type": "bar", "data": given, "animation": False, "barMaxWidth": 26}
+
+
 def _frame(unit: str) -> dict[str, Any]:
     return {
         "backgroundColor": "transparent",

@@ -32,9 +32,9 @@ class Page:
 PAGES: dict[str, Page] = {}
 GROUPS = ("Now", "Trade", "History", "Research", "House")
 ORDER = (
-    "/", "/approvals", "/logs", "/trading", "/trading/order", "/strategies", "/trading/risk", "/trading/evenings", "/explain", "/data",
-    "/data/findings", "/data/bar", "/research", "/research/backtest", "/research/compare", "/research/nights", "/research/models",
-    "/settings",
+    "/", "/alerts", "/approvals", "/logs", "/trading", "/trading/order", "/strategies", "/trading/risk", "/trading/evenings", "/explain",
+    "/data", "/data/findings", "/data/bar", "/research", "/research/backtest", "/research/compare", "/research/nights",
+    "/research/factors", "/research/risk", "/research/models", "/settings", "/settings/people",
 )  # fmt: skip
 
 

@@ -63,9 +63,9 @@ def _drawn(visit: Visit, seen: _Seen) -> Markup:
             ("Processes running", f"{well} of {len(seen.processes)}", "good" if well == len(seen.processes) else "warn"),
             ("Jobs that went wrong", wrong, "bad" if wrong else "good"),
             ("Values held", tag("a", seen.held, href="/data/findings"), "warn" if seen.held else "good"),
-            ("Alerts nobody has in hand", len(seen.alerts), "bad" if seen.alerts else "good"),
+            ("Alerts nobody has in hand", tag("a", len(seen.alerts), href="/alerts"), "bad" if seen.alerts else "good"),
         )),
-        card("Alerts", _alerts(visit, seen.alerts)),
+        card("Alerts", _alerts(visit, seen.alerts), tag("p", link("All alerts, and tests of their routes", "/alerts"))),
         tag("div", card("Processes", _processes(seen.processes)), card("What trading told", _events(seen.events)), class_="grid"),
         card("Last run of every job", _runs(seen.runs)),
     ))  # fmt: skip

@@ -1,34 +1,37 @@
-"""Who I am and what I may, the configuration in force without secrets, people, and the audit log."""
+"""Who I am and what I may, the configuration in force without secrets, and the audit log."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from tradewinds.app.console.frame import page
-from tradewinds.app.console.markup import Markup, facts, moment, pill, table, tag
+from tradewinds.app.console.markup import Markup, facts, link, moment, pill, table, tag
 from tradewinds.app.console.visit import Visit, card, show
 from tradewinds.people.audit import AuditRow
 from tradewinds.people.role import PERMISSIONS
 from tradewinds.wiring.desk import trade
 
 AUDIT_SHOWN = 100
+_PEOPLE = "People, passwords and tokens"
 
 
 @page("/settings", "Settings", group="House")
 async def build(visit: Visit) -> None:
-    """People and audit for those who may read them."""
-    show(card("You", facts({"name": visit.visitor.person, "role": visit.visitor.role.replace("_", " ")}), _may(visit)))
+    """The audit log for those who may read it."""
+    show(
+        card(
+            "You",
+            facts({"name": visit.visitor.person, "role": visit.visitor.role.replace("_", " ")}),
+            _may(visit),
+            tag("p", link(_PEOPLE, "/settings/people")),
+        )
+    )
     show(card("Keys", _KEYS))
     accounts = await visit.read(trade.accounts, visit.house)
     rows = [(one.name, one.broker, pill("live" if one.is_live else one.environment), one.currency, one.trouble) for one in accounts]
     show(card("Accounts", table(("account", "broker", "environment", "currency", "trouble"), rows, empty="none is configured")))
     show(card("House", facts(_house(visit))))
     if visit.may("read:people"):
-        people = await visit.read(visit.house.ledger.people.people)
-        shown = [(one.name, one.role.replace("_", " "), "yes" if one.is_active else "no") for one in people]
-        show(
-            card("People", table(("name", "role", "active"), shown), note="`tradewinds user` adds people, changes roles and gives tokens.")
-        )
         show(card("Audit log", _audit(await visit.read(visit.house.ledger.acts.audited, limit=AUDIT_SHOWN))))
 
 

@@ -176,6 +176,27 @@ async def later(
     return part
 
 
+async def built_later(visit: Visit, what: str, question: Callable[[], R], build: Callable[[R], None]) -> None:
+    """Put a part with charts on the page that takes a while to read: the page is there before it. build: makes the elements."""
+    holder = ui.element("div")
+    with holder:
+        show(tag("p", f"reading {what} ...", class_="empty", role="status"))
+
+    async def fill() -> None:
+        try:
+            found = await visit.read(question)
+        except TROUBLE as error:
+            holder.clear()
+            with holder:
+                show(trouble(error))
+            return
+        holder.clear()
+        with holder:
+            build(found)
+
+    ui.timer(0.01, fill, once=True)
+
+
 def trouble(error: Exception) -> Markup:
     """What a person is told where something could not be read."""
     return tag("p", f"{type(error).__name__}: {error}", class_="trouble", role="alert")
