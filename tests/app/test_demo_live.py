@@ -52,7 +52,7 @@ def test_whoever_pulls_the_plug_sees_the_books_come_back_with_nothing_lost(tmp_p
         pulled = demo.pull(then)
         demo.stop()
 
-    assert pulled.is_good, pulled
+    assert pulled.is_good, repr(pulled)
     assert pulled.counts == dict.fromkeys(WRONG, 0)
     assert pulled.order.is_at_venue
     assert pulled.order.at_kill in ("intent", "sent")

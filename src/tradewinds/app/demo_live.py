@@ -110,7 +110,7 @@ class LiveDemo:
             self._be("comparing", then)
             counts, lines = self._compared(killed_s)
             agreed_s = None if any(counts.values()) else time.monotonic() - killed_s
-            ended = replace(struck, afterwards=self.trading.state_of(struck.account, struck.client_order_id) or "lost")
+            ended = self.trading.ended(struck)
         finally:
             self._be("trading" if self._process.poll() is None else "stopped", then)
         found = Pulled(at_ns, ended, trading_s, agreed_s, counts, lines)

@@ -42,6 +42,7 @@ LOOK_EVERY_S = 0.05
 FILLS_BEFORE, FILLS_AFTER = 1, 1  # of every account, before the kill and after it
 ANSWER_KEPT_S = 60.0
 OTHERS_S_MAX = 10.0
+ENDED_S_MAX = 10.0
 STRATEGIES = "template/demo"
 ALONE = "crypto: {binance: {market: spot}}\nschedules: {}\n"  # configuration of a house that only trades
 
@@ -125,12 +126,10 @@ class TradingDemo:
         however often it is asked for, and those seconds are not what is shown here.
         """
         struck = self.accounts[0]
-        before = {one["id"] for one in self._truth(struck)["orders"]}
-        for fault in struck.faults(ANSWER_KEPT_S):
-            self.control.post("/faults", json=fault).raise_for_status()
+        name = ""
         try:
-            name = self._until(lambda: self._new_order(struck, before), "an order that is not answered", process)
-            self._until(lambda: self._on_their_way() <= {name}, "an end of every other order", process, OTHERS_S_MAX)
+            while not name or self.state_of(struck.name, name) in _ENDS:  # asked for in the meantime, it may have been found after all
+                name = self._unanswered(struck, process)
             process.send_signal(signal.SIGKILL)
             process.wait(STOPPED_S_MAX)
         finally:
@@ -139,6 +138,16 @@ class TradingDemo:
         placed = {one["client_id"] for one in self._truth(struck)["orders"]}
         return InFlight(struck.name, name, state or "unknown to the journal", name in placed)
 
+    def _unanswered(self, struck: DemoAccount, process: subprocess.Popen[bytes]) -> str:
+        """The next order that the venue takes and tells nobody of; returned when every other order has ended."""
+        self.control.delete("/faults").raise_for_status()
+        before = {one["id"] for one in self._truth(struck)["orders"]}
+        for fault in struck.faults(ANSWER_KEPT_S):
+            self.control.post("/faults", json=fault).raise_for_status()
+        name = str(self._until(lambda: self._new_order(struck, before), "an order that is not answered", process))
+        self._until(lambda: self._on_their_way() <= {name}, "an end of every other order", process, OTHERS_S_MAX)
+        return name
+
     def _on_their_way(self) -> set[str]:
         """Orders of every account that have not ended."""
         return {name for one in self.accounts for name, state in journal_of(self.home, one.name).states().items() if state not in _ENDS}
@@ -146,6 +155,13 @@ class TradingDemo:
     def state_of(self, account: str, name: str) -> str | None:
         """Where an order stands in the journal; None where it is not there."""
         return journal_of(self.home, account).states().get(name)
+
+    def ended(self, struck: InFlight) -> InFlight:
+        """The same order at its end; after ENDED_S_MAX where it stands then: it may rest at the venue."""
+        deadline = time.monotonic() + ENDED_S_MAX
+        while (state := self.state_of(struck.account, struck.client_order_id)) not in _ENDS and time.monotonic() < deadline:
+            time.sleep(LOOK_EVERY_S)
+        return replace(struck, afterwards=state or "lost")
 
     def books_at(self, account: DemoAccount) -> dict[str, Any]:
         """The venue's own books, of every account there."""
@@ -160,8 +176,9 @@ class TradingDemo:
         fills = {one.name: len(self._truth(one)["executions"]) for one in self.accounts}
         second = self.start()
         self._wait_for_fills({account: count + FILLS_AFTER for account, count in fills.items()}, second)
+        ended = self.ended(struck)
         self.stop(second)
-        return replace(struck, afterwards=self.state_of(struck.account, struck.client_order_id) or "lost")
+        return ended
 
     def stop(self, process: subprocess.Popen[bytes]) -> None:
         """End a trading process as `tradewinds down` does."""
