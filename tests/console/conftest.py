@@ -95,7 +95,9 @@ class Firm:
     """A workspace and home with processes of their own."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.home = folder / "firm", folder / "home"
+        self.folder, self.home, self.route_address = folder / "firm", folder / "home", folder / "desk.url"
+        self.route_address.write_text("json://127.0.0.1:9/nobody-listens\n")
+        self.route_address.chmod(0o600)
         (self.folder / "strategies").mkdir(parents=True)
         (self.folder / "bars").mkdir()
         (self.folder / "tradewinds.yaml").write_text(CONFIG + RESEARCH)
@@ -108,6 +110,7 @@ class Firm:
         self.environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("TRADEWINDS_")},
             "TRADEWINDS_HOME": str(self.home),
+            "TRADEWINDS_ALERTS__ROUTES__DESK__URL_FILE": str(self.route_address),
         }
         self.url = ""
         self._running: list[subprocess.Popen[str]] = []
