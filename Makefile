@@ -20,8 +20,9 @@ help:
 	@echo "make audit   list what we ship with versions, hashes and licences, and ask what is known against it"
 	@echo "make jupyter install JupyterLab beside the platform, for 'tradewinds up --with jupyter'"
 	@echo "make docs    build these pages as a site, into site/"
-	@echo "make images  build the container images with buildah, podman or docker (BASE=... for another base image)"
-	@echo "make stack   start deploy/compose.yaml: secrets, every service, until all are healthy; make stack-down ends it"
+	@echo "make images  build the container images with buildah, podman or docker; stand-ins where no registry answers"
+	@echo "make stack   start deploy/compose.yaml: secrets, every service, until all are healthy; without an engine as plain processes"
+	@echo "make stack-prove  one night and one paper order through a stack over stand-ins; make stack-down ends it"
 	@echo "make deploy-check  check everything below deploy/ with the checkers that can be had"
 	@echo "make clean   remove what the commands above made here"
 
@@ -105,13 +106,17 @@ clean:
 	@rm -rf .venv .boot .peers .superset .spark .docs site .demo .mypy_cache .ruff_cache .import_linter_cache build dist
 	@find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Containers. `tools/images.sh base` makes a base image where no registry can be reached; docs/deploy.md.
-.PHONY: images stack stack-down deploy-check
+# Containers; where no registry answers over a base of our own, with stand-ins for the images of others; docs/deploy.md.
+.PHONY: images stack stack-prove stack-down deploy-check
 images:
 	@tools/images.sh build $(ARGS)
 
-stack: images
+stack:
+	@tools/images.sh build
 	@tools/stack.sh up $(ARGS)
+
+stack-prove:
+	@tools/stack.sh prove $(ARGS)
 
 stack-down:
 	@tools/stack.sh down

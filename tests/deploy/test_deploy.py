@@ -71,27 +71,50 @@ def test_what_the_images_copy_is_there() -> None:
     assert [name for name in named if not any(f"!{name}".startswith(line) for line in ignored if line.startswith("!"))] == []
 
 
+def make_secrets(place: Path, standin: str = "0") -> None:
+    environment = {**os.environ, "STANDIN": standin}
+    subprocess.run(["sh", "tools/stack.sh", "secrets"], cwd=place, env=environment, check=True, capture_output=True)
+
+
 @pytest.fixture
 def secrets(tmp_path: Path) -> Path:
     """The secrets as tools/stack.sh makes them, in a copy of the project's folders."""
     (tmp_path / "deploy").mkdir()
     (tmp_path / "tools").mkdir()
-    shutil.copy(ROOT / "tools" / "stack.sh", tmp_path / "tools")
-    subprocess.run(["sh", "tools/stack.sh", "secrets"], cwd=tmp_path, check=True, capture_output=True)
+    for name in ("stack.sh", "containers.sh"):
+        shutil.copy(ROOT / "tools" / name, tmp_path / "tools")
+    make_secrets(tmp_path)
     return tmp_path / "deploy" / "secrets"
 
 
 def test_every_secret_of_the_stack_is_made_once_and_by_chance(secrets: Path) -> None:
     first = {place.name: place.read_text() for place in secrets.iterdir()}
-    subprocess.run(["sh", "tools/stack.sh", "secrets"], cwd=secrets.parents[1], check=True, capture_output=True)
+    make_secrets(secrets.parents[1])
 
     assert {place.name: place.read_text() for place in secrets.iterdir()} == first
     assert set(COMPOSE["secrets"]) <= set(first)
     assert oct(secrets.stat().st_mode & 0o777) == "0o700"
     chosen = [text for name, text in first.items() if name.endswith("_password")]
-    assert len(set(chosen)) == len(chosen) == 9
+    assert len(set(chosen)) == len(chosen) == 11
     assert all(len(text) > 32 for text in chosen)
     assert first["ledger_database"] == f"postgresql+psycopg2://ledger:{first['ledger_password'].strip()}@postgres:5432/ledger\n"
+
+
+def test_over_stand_ins_the_keys_of_the_local_venue_are_in_force(secrets: Path) -> None:
+    assert (secrets / "accounts").read_text().startswith("#")
+    (secrets / "accounts").unlink()
+    (secrets / "guard").unlink()
+
+    make_secrets(secrets.parents[1], standin="1")
+
+    assert (secrets / "accounts").read_text().splitlines() == [
+        "TRADEWINDS_ACCOUNTS__VENUE__KEY=sandbox-trading-key",
+        "TRADEWINDS_ACCOUNTS__VENUE__SECRET=sandbox-trading-secret",
+    ]
+    assert (secrets / "guard").read_text().splitlines() == [
+        "TRADEWINDS_GUARD__VENUE__KEY=sandbox-guard-key",
+        "TRADEWINDS_GUARD__VENUE__SECRET=sandbox-guard-secret",
+    ]
 
 
 def begun(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
