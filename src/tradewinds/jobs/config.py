@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, ClassVar, Literal
 
-from tradewinds.jobs.research_config import ModelConfig, ResearchConfig
+from tradewinds.jobs.research_config import EngineConfig, ModelConfig, ResearchConfig
 
 UNIVERSE = "universe"
 
@@ -242,8 +242,8 @@ class Storage:
 class Config:
     """The whole configuration.
 
-    `calendars` names override files. `models` come from the workspace's `models/*.yaml`. `clock` holds a replay time in demo and tests:
-    ISO 8601, or `@FILE` that holds one.
+    `calendars` names override files. `engine` is where models are fitted. `models` come from the workspace's `models/*.yaml`. `clock`
+    holds a replay time in demo and tests: ISO 8601, or `@FILE` that holds one.
     """
 
     __pydantic_config__: ClassVar[Any] = _STRICT
@@ -261,6 +261,7 @@ class Config:
     models: Mapping[str, ModelConfig] = field(default_factory=dict)
     alerts: AlertsConfig | None = None
     airflow: AirflowConfig = AirflowConfig()
+    engine: EngineConfig = field(default_factory=EngineConfig)
     schedules: Mapping[str, str] = field(default_factory=dict)
     calendars: tuple[str, ...] = ()
     retention_days: int = 30

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -17,6 +17,10 @@ from tradewinds.jobs.records import Records
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from tradewinds.jobs.research_config import EngineConfig
+    from tradewinds.models.learner import Files
+    from tradewinds.models.sample import Ints, Sample
 
 
 def _silent(message: str) -> None:
@@ -64,7 +68,7 @@ class Context:
     of a table's pack and returns its name; `marts` and `warehouse` build and load what BI tools read and say what they wrote;
     `evening(account, day)` reconciles a day of trading with the broker's own statement. `models` keeps models; `page(name, text)` keeps a
     page for people and says where; `sheet(key, tab)` is a tab of a Google Sheet, with `rows` and `write`;
-    `states` is what a night keeps for the next one.
+    `states` is what a night keeps for the next one; `fits` hands fits to an engine: see `jobs.train_fit`.
     """
 
     config: Config
@@ -87,6 +91,7 @@ class Context:
     publish_files: Callable[[str, str, Mapping[str, pl.DataFrame], Mapping[str, Any]], str] | None = None
     sheet: Callable[[str, str], Any] | None = None
     states: States | None = None
+    fits: Callable[[EngineConfig, Mapping[str, Any], Sample, Sequence[Ints]], Iterator[tuple[int, Files]]] | None = None
     opened: dict[str | None, int] = field(default_factory=dict, repr=False, compare=False)  # rows of symbols that have no end yet
 
     def open_subjects(self, subjects: Iterable[str]) -> dict[str | None, int]:

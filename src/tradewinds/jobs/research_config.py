@@ -144,8 +144,26 @@ class PromotionConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EngineConfig:
+    """Where models are fitted: `worker`, in the process of the job, or `ray`, on a cluster of Ray.
+
+    address: of a running cluster, such as `auto` or `ray://head:10001`; None starts one on this machine's loopback
+    for as long as the task takes.
+    workers: fits at once; None: as many as there are cores, here or in the cluster.
+    """
+
+    __pydantic_config__: ClassVar[Any] = _STRICT
+    kind: Literal["worker", "ray"] = "worker"
+    address: str | None = None
+    workers: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelConfig:
-    """`models/<name>.yaml`: one model, which becomes one DAG `train_<name>`. `features` empty: all of the book's. Lengths in sessions."""
+    """`models/<name>.yaml`: one model, which becomes one DAG `train_<name>`. `features` empty: all of the book's. Lengths in sessions.
+
+    `engine` None: that of `tradewinds.yaml`.
+    """
 
     __pydantic_config__: ClassVar[Any] = _STRICT
     research: str
@@ -159,3 +177,4 @@ class ModelConfig:
     folds_max: int = 20
     embargo_sessions: int = 5
     promotion: PromotionConfig = PromotionConfig()
+    engine: EngineConfig | None = None

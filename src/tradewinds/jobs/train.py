@@ -1,7 +1,8 @@
 """Training of one model: folds that it has not seen first, each by itself, then the model that is to answer from now on.
 
 1. `plan` cuts the history into folds and returns a shard for each.
-2. `fold` trains on what came before its sessions and publishes what the model foretold of them, beside what came.
+2. `fold` trains on what came before its sessions and publishes what the model foretold of them, beside what came. Where the model's engine
+   takes many fits at once, one `fold` hands it all folds.
 3. `run` scores all of that, trains on the latest window, registers the model with its card as the challenger, and says by the rule of
    `promotion` whether it should be the champion. If so a person is asked, unless params say `ask: false`.
 
@@ -36,47 +37,53 @@ from tradewinds.jobs.research_config import ModelConfig
 from tradewinds.jobs.research_features import stored_features
 from tradewinds.jobs.research_predict import registry_of
 from tradewinds.jobs.research_tables import features_table, out_of_sample_table
+from tradewinds.jobs.train_fit import engine_of, fitted
 from tradewinds.models.bound import with_features
 from tradewinds.models.card import card
 from tradewinds.models.drift import with_reference
 from tradewinds.models.label import check_future, label_of
-from tradewinds.models.learner import learner_of
+from tradewinds.models.learner import load_model
 from tradewinds.models.sample import Sample, sample_of
 from tradewinds.models.split import Split, WalkForward, walk_forward
-from tradewinds.models.train import OutOfSample, latest, train
-from tradewinds.models.uniqueness import weighed
+from tradewinds.models.train import OutOfSample, latest
 
 Ints = NDArray[np.int64]
 SESSIONS_OF_LABEL = 30  # of volatility before the first decision, and until the last label's entry
 
 
 def plan(context: Context, partition: str, params: Mapping[str, Any]) -> JobResult:
-    """A shard for each fold."""
+    """A shard for each fold; one for all of them where an engine takes many fits at once."""
     name, model = model_named(context, params)
-    folds = folds_of(model, training_sample(context, partition, name, model))
-    shards = [Shard(f"fold {fold.number}", {"model": name, "fold": fold.number}) for fold in folds]
+    numbers = [fold.number for fold in folds_of(model, training_sample(context, partition, name, model))]
+    if engine_of(context, model).kind == "worker":
+        shards = [Shard(f"fold {number}", {"model": name, "fold": number}) for number in numbers]
+    else:
+        shards = [Shard(f"folds {numbers[0]} to {numbers[-1]}", {"model": name, "folds": numbers})] if numbers else []
     return JobResult(state="done", detail={"shards": [asdict(shard) for shard in shards]})
 
 
 def fold(context: Context, partition: str, params: Mapping[str, Any]) -> JobResult:
-    """Train one fold and publish what it foretold."""
+    """Train one fold, or those of `folds`, and publish what each foretold."""
     name, model = model_named(context, params)
     sample = training_sample(context, partition, name, model)
-    number = int(params["fold"])
-    found = next((one for one in folds_of(model, sample) if one.number == number), None)
-    if found is None:
-        raise Rejected(f"model {name}: fold {number}, expected one of those that the job train.plan named for {partition}")
-    learner = learner_of(asdict(model.learner))
-    fitted = learner.fit(weighed(sample.take(found.train)))
-    test = sample.take(found.test)
-    rows = _foretold(context, name, partition, number, test, fitted.predict(test.features))
-    new, restated = publish(context, out_of_sample_table(model.research), rows)
+    splits = {one.number: one for one in folds_of(model, sample)}
+    numbers = [int(one) for one in params.get("folds") or [params["fold"]]]
+    unknown = sorted(set(numbers) - set(splits))
+    if unknown:
+        raise Rejected(f"model {name}: fold {unknown[0]}, expected one of those that the job train.plan named for {partition}")
+    chosen = [splits[number] for number in numbers]
+    published = restated = 0
+    for place, files in fitted(context, model, sample, [one.train for one in chosen]):
+        test = sample.take(chosen[place].test)
+        rows = _foretold(context, name, partition, numbers[place], test, load_model(files).predict(test.features))
+        new, again = publish(context, out_of_sample_table(model.research), rows)
+        published, restated = published + new, restated + again
     return JobResult(
-        state="done" if new + restated else "nothing",
-        rows_in=len(found.train),
-        rows_published=new,
+        state="done" if published + restated else "nothing",
+        rows_in=sum(len(one.train) for one in chosen),
+        rows_published=published,
         rows_restated=restated,
-        detail={"purged": found.purged},
+        detail={"purged": sum(one.purged for one in chosen)},
     )
 
 
@@ -90,7 +97,8 @@ def run(context: Context, partition: str, params: Mapping[str, Any]) -> JobResul
     latest_rows = latest(sample, walk_of(model))
     book = book_of(context, {"research": model.research})
     texts = {feature: text for feature, text in book.config.features.items() if feature in latest_rows.names}
-    learned = with_features(train(asdict(model.learner), weighed(latest_rows)), texts)  # so that a strategy computes them alike
+    ((_, fresh),) = fitted(context, model, latest_rows, [np.arange(len(latest_rows), dtype=np.int64)])
+    learned = with_features(fresh, texts)  # so that a strategy computes them alike
     files = with_reference(learned, latest_rows)
     made = card(
         name,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from functools import cached_property, partial
@@ -35,6 +35,9 @@ from tradewinds.wiring.settings import find_config, load_config, secret_of
 
 if TYPE_CHECKING:
     from tradewinds.jobs.context import Evening, States
+    from tradewinds.jobs.research_config import EngineConfig
+    from tradewinds.models.learner import Files
+    from tradewinds.models.sample import Ints, Sample
     from tradewinds.stores.ledger import Ledger
     from tradewinds.stores.model_registry import ModelRegistry
     from tradewinds.wire.http import HttpClient
@@ -148,6 +151,7 @@ class House:
             publish_files=self._publish_files,
             sheet=self._sheet,
             states=self._states,
+            fits=self._fits,
         )
 
     def _evening(self, account: str, day: date) -> Evening:
@@ -177,6 +181,13 @@ class House:
         from tradewinds.wiring.research_states import KeptStates
 
         return KeptStates(self.home / "research-states")
+
+    def _fits(
+        self, engine: EngineConfig, learner: Mapping[str, Any], sample: Sample, trainings: Sequence[Ints]
+    ) -> Iterator[tuple[int, Files]]:
+        from tradewinds.wiring.training import fits
+
+        return fits(engine, learner, sample, trainings)
 
     def _publish_files(self, book: str, session: str, frames: Mapping[str, Any], about: Mapping[str, Any]) -> str:
         from tradewinds.wiring.research_files import write
@@ -211,6 +222,12 @@ class House:
         if "://" in named:
             return named
         return str(Path(self.config.workspace or ".") / Path(named).expanduser())
+
+    @property
+    def place_of_lake(self) -> str:
+        """Folder or address of the lake, for those who read it by its files."""
+        place = self.storage_place(self.config.storage.lake, "lake").removeprefix("file://")
+        return place if "://" in place else str(Path(place).absolute())
 
     def files_of_lake(self) -> Any:
         """The files below the lake, for those who read them directly."""
