@@ -73,7 +73,7 @@ superset: setup-dev
 # A real Apache Spark in an environment of its own (440 MB, and a Java of 17 or later on PATH) reads the lake as of an instant, row for row.
 spark: setup-dev
 	@tools/spark.sh
-	@$(PY) -m pytest -p no:xdist tests/spark $(ARGS)
+	@TRADEWINDS_SPARK=full $(PY) -m pytest -p no:xdist tests/spark $(ARGS)
 
 # Console and API, trading service, guard, alerts and keeper under a low, steady load. Exit code 1 where memory of one is not flat.
 .PHONY: soak audit jupyter

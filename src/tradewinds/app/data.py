@@ -1,4 +1,4 @@
-"""`tradewinds data list|fetch|import|export|show|findings|lineage|release`."""
+"""`tradewinds data list|fetch|import|export|show|files|findings|lineage|release`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import click
 
 from tradewinds.app.arguments import JSON, opened
 from tradewinds.app.data_cell import findings, lineage, release
+from tradewinds.app.data_files import files
 from tradewinds.app.data_intake import fetch, import_file
 from tradewinds.app.data_rows import export, show
 from tradewinds.app.output import print_json, print_table
@@ -35,5 +36,5 @@ def list_tables(*, as_json: bool) -> None:
         print_table(f"Lake of {house.home}", columns, rows, if_empty="no table yet; `tradewinds data fetch BTCUSDT` makes one")
 
 
-for command in (fetch, import_file, show, export, findings, lineage, release):
+for command in (fetch, import_file, show, export, files, findings, lineage, release):
     data.add_command(command)

@@ -121,12 +121,16 @@ class FileLake:
         """Every note of the partition."""
         return dict(self._state(table, partition).notes)
 
-    def files(self, table: Table) -> list[str]:
-        """The paths (relative to the lake) of the Parquet files that make up the table now, every version of every fact in them."""
+    def files(self, table: Table, *, as_of_ns: int | None = None) -> list[str]:
+        """The paths (relative to the lake) of the Parquet files that make up the table now, every version of every fact in them.
+
+        as_of_ns: of those alone that hold something known then.
+        """
         return [
             f"{_folder(table, partition)}/{file.name}"
             for partition in self.partitions(table)
             for file in self._state(table, partition).files
+            if as_of_ns is None or min(group.known_min_ns for group in file.groups) <= as_of_ns
         ]
 
     def index(self, table: Table) -> Iterator[tuple[str, str, int, int, int]]:
