@@ -15,11 +15,14 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from benchmarks import night
 from benchmarks import night_house as made
+from tradewinds.app.airflow_client import TaskState
 from tradewinds.app.airflow_process import Airflow
 from tradewinds.jobs.config import AirflowConfig
 
@@ -84,11 +87,11 @@ def _measured(folder: Path, place: Path, executor: AirflowConfig) -> dict[str, A
         airflow.wait_until_healthy()
         started_s = airflow.phases["healthy"]
         ended = night.followed(airflow)
-        trained_s, tasks = _trained(airflow)
+        trained_s, tasks = trained(airflow, [f"many_{number}" for number in range(MODELS)], made.LAST)
     house = night.house_of(place, made.LAST)
     night.check(house)
     house.close()
-    spent = sum(one for one in tasks if one is not None)
+    spent = sum(task.seconds for task in tasks if task.seconds is not None)
     return {
         "healthy_s": started_s, "night_s": max(ended.values()), "night_ended_after_s": ended, "training_s": trained_s,
         "training_tasks": len(tasks), "training_inside_tasks_s": round(spent, 1),
@@ -97,11 +100,11 @@ def _measured(folder: Path, place: Path, executor: AirflowConfig) -> dict[str, A
     }  # fmt: skip
 
 
-def _trained(airflow: Airflow) -> tuple[float, list[float | None]]:
-    """Seconds from the first trigger to the last end, and the seconds inside each task."""
+def trained(airflow: Airflow, models: Sequence[str], day: date, wait_s: float = WAIT_S_MAX) -> tuple[float, list[TaskState]]:
+    """Train the models of those names side by side; seconds from the first trigger to the last end, and the tasks that ran."""
     begun = time.perf_counter()
-    conf = {"partition": str(made.LAST), "params": {"ask": False}}
-    runs = [(f"train_many_{number}", airflow.trigger(f"train_many_{number}", conf)) for number in range(MODELS)]
+    conf = {"partition": str(day), "params": {"ask": False}}
+    runs = [(f"train_{name}", airflow.trigger(f"train_{name}", conf)) for name in models]
     waiting = list(runs)
     while waiting:
         for dag_id, run_id in list(waiting):
@@ -110,12 +113,11 @@ def _trained(airflow: Airflow) -> tuple[float, list[float | None]]:
                 raise RuntimeError(f"{dag_id} failed under Airflow")
             if state == "success":
                 waiting.remove((dag_id, run_id))
-        if time.perf_counter() - begun > WAIT_S_MAX:
-            raise RuntimeError(f"training has not ended after {WAIT_S_MAX:g} s: {waiting}")
+        if time.perf_counter() - begun > wait_s:
+            raise RuntimeError(f"training has not ended after {wait_s:g} s: {waiting}")
         time.sleep(POLL_S)
     taken = round(time.perf_counter() - begun, 1)
-    tasks = [task for dag_id, run_id in runs for task in airflow.tasks(dag_id, run_id) if task.state == "success"]
-    return taken, [task.seconds for task in tasks]
+    return taken, [task for dag_id, run_id in runs for task in airflow.tasks(dag_id, run_id) if task.state == "success"]
 
 
 def _law(found: dict[str, Any]) -> dict[str, float]:

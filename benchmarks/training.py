@@ -1,6 +1,6 @@
 """A tenth of 20,000 features and 100 models a day: 2,000 features of 500 instruments, and 10 models that each learn from all of them.
 
-1. One night: the features of one session, in one thread and in one thread a core.
+1. One night: the features of one session, in one thread and in one thread a core; of a quarter, a half and all of the instruments too.
 2. Training rows: the features of 21 sessions (10,000 rows), from which 5 ridge and 5 LightGBM models are trained, one after the other.
 3. The law is measured, not supposed: each part at a quarter, a half and all of the features; its exponent is a slope of logarithms. The
    windows of a part are spread over the same lengths as those of all, and sizes are timed in turn, so that only the number differs.
@@ -50,9 +50,11 @@ def run(quick: bool = False) -> dict[str, Any]:
     panel = _panel(instruments, sessions + 300)
     sizes = [count // 4, count // 2, count]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    names = _expressions(count)
+    names = expressions(count)
     _features(panel, names, 1)  # compiles what is compiled, and touches the memory once
     night = _in_turn(sizes, lambda size: _features(panel, names[:size], 1))
+    panels = {width: _panel(width, sessions + 300) for width in (instruments // 4, instruments // 2, instruments)}
+    wide = _in_turn(list(panels), lambda width: _features(panels[width], names, 1))
     with ThreadPoolExecutor(cores) as pool:
         shared = _timed(lambda: _set(names).compute(panel, since_ns=int(panel.times[-1]), mapped=pool.map))
     begun = time.perf_counter()
@@ -69,7 +71,7 @@ def run(quick: bool = False) -> dict[str, Any]:
     for number in range(models):
         learner_of(LEARNERS["ridge" if number % 2 else "lightgbm"]).fit(sample)
     all_s = time.perf_counter() - begun
-    law = {"features of a night": _exponent(night)} | {name: _exponent(taken) for name, taken in learned.items()}
+    law = {"features of a night": exponent(night)} | {name: exponent(taken) for name, taken in learned.items()}
     return {
         "figures": {
             "features": count, "models": models, "instruments": instruments, "rows": len(sample), "cores": cores,
@@ -80,6 +82,8 @@ def run(quick: bool = False) -> dict[str, Any]:
             "all_models_s": round(all_s, 1),
             "rows_bytes": int(sample.features.nbytes),
             "exponent_in_features": law,
+            "night_s_by_instruments": {str(width): round(taken, 3) for width, taken in wide.items()},
+            "exponent_in_instruments_of_a_night": exponent(wide),
             "extrapolated": _whole(count, night, learned, law, sample.features.nbytes),
         },
         "reach": {},
@@ -99,7 +103,7 @@ def _whole(count: int, night: dict[int, float], learned: dict[str, dict[int, flo
     }
 
 
-def _exponent(taken: dict[int, float]) -> float:
+def exponent(taken: dict[int, float]) -> float:
     """Slope of the logarithm of seconds over that of features."""
     sizes = np.log(list(taken))
     return round(float(np.polyfit(sizes, np.log(list(taken.values())), 1)[0]), 2)
@@ -117,7 +121,7 @@ def _in_turn(sizes: Sequence[int], work: Callable[[int], object]) -> dict[int, f
     return dict(zip(sizes, np.median(rounds, axis=0).tolist(), strict=True))
 
 
-def _expressions(count: int) -> list[str]:
+def expressions(count: int) -> list[str]:
     """So many features. The first half, and the first quarter, have windows of the same lengths as all: lengths in bit-reversed order."""
     lengths = -(-count // len(FAMILIES))
     bits = (lengths - 1).bit_length()
