@@ -72,6 +72,7 @@ def test_the_button_in_the_browser_kills_the_process_and_the_page_says_what_was_
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
             page = browser.new_page(viewport={"width": 1280, "height": 800})
+            page.set_default_timeout(90_000)
             page.goto(link)
             page.click("#plug")
             tile = page.locator(".tile", has_text="Parity")
@@ -80,8 +81,18 @@ def test_the_button_in_the_browser_kills_the_process_and_the_page_says_what_was_
                 expect(page.locator(".tile", has_text=name.capitalize()).locator(".tile-value")).to_have_text("0")
             if "TRADEWINDS_PICTURES" in os.environ:
                 page.screenshot(path=Path(os.environ["TRADEWINDS_PICTURES"]) / "console-plug.png")
-            page.click("text=Explain this fill")
-            expect(page.locator(".steps")).to_contain_text("Decision")
+            lied = page.get_by_role("table", name="Lied about")
+            lied.get_by_role("link", name="Explain this fill").first.click(timeout=90_000)
+            expect(page.locator(".steps").first).to_contain_text("Decision")
+            expect(page.get_by_text("Lied about this bar, and was not believed: planted_minutes")).to_be_visible()
+            liar = page.locator("li.liar")
+            assert liar.locator(".lie").count() == 4  # open, high, low, close
+            liar.locator("summary").press("Enter")
+            told = liar.locator("pre").inner_text().splitlines()
+            assert (told[0], len(told)) == ("time,symbol,open,high,low,close,volume", 2)
+            if "TRADEWINDS_PICTURES" in os.environ:
+                page.evaluate("document.activeElement.blur(); window.scrollTo(0, 0)")
+                page.screenshot(path=Path(os.environ["TRADEWINDS_PICTURES"]) / "console-liar.png", full_page=True)
             page.goto(link)  # the link worked once
             assert page.url.endswith("/sign-in")
             browser.close()

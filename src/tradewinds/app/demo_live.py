@@ -18,7 +18,7 @@ from tradewinds.app.demo_trade import InFlight, TradingDemo
 from tradewinds.app.demo_trade_accounts import DemoAccount
 from tradewinds.app.demo_trade_books import journal_of
 from tradewinds.core.errors import TradewindsError, Transient
-from tradewinds.core.instant import to_date
+from tradewinds.core.instant import text
 from tradewinds.wiring.accounts import account_of
 from tradewinds.wiring.trade import instruments_for
 
@@ -67,12 +67,12 @@ class LiveDemo:
         self.state = "trading"
 
     def publish(self) -> None:
-        """Bring the coins' minutes since the last time into the history, with the bytes that their vendor sent; in a process of its own."""
+        """Bring the coins' minutes since the last time into the history, and what two more vendors say of them; in a process of its own."""
         if self._publishing is not None and self._publishing.poll() is None:
             return
-        day = to_date(self.trading.house.clock.now_ns()).isoformat()
-        command = [sys.executable, "-m", "tradewinds", "job", "run", "crypto_incremental", "--partition", day, "--json"]
-        self._publishing = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - our own command
+        command = [sys.executable, "-m", "tradewinds.app.demo_vendors", text(self.trading.began_ns)]
+        with (self.trading.home / "trade" / "demo.log").open("ab") as log:
+            self._publishing = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)  # noqa: S603 - our own command
 
     def stop(self) -> None:
         """End the trading process as `tradewinds down` does; after a pull that is going on."""

@@ -11,11 +11,15 @@ from tradewinds.app.console.frame import page
 from tradewinds.app.console.markup import Markup, joined, link, moment, pill, shown, table, tag, tiles
 from tradewinds.app.console.visit import TROUBLE, Visit, button, card, live, show
 from tradewinds.app.demo_live import WRONG, LiveDemo, Pulled
-from tradewinds.wiring.desk import trade
+from tradewinds.wiring.desk import explain, trade
 
 PATH = "/demo"
 EVERY_S = 0.5
 FILLS_SHOWN = 8
+LIED = (
+    "Two more vendors tell the minutes of the coins. One lies about every third, planted on purpose; the minutes reach the history after "
+    "each pull, and reconciliation names who lied."
+)
 WORDS = {
     "starting": "The trading process starts.",
     "trading": "Three strategies trade.",
@@ -48,7 +52,8 @@ def add_demo_page(demo: LiveDemo) -> None:
 
 def _read(visit: Visit, demo: LiveDemo) -> dict[str, Any]:
     fills = trade.fills(visit.house, limit=FILLS_SHOWN).rows
-    return {"state": demo.state, "pulls": demo.pulls, "fills": fills}
+    lied = explain.lied_about(visit.house, demo.trading.began_ns) if demo.pulls else []
+    return {"state": demo.state, "pulls": demo.pulls, "fills": fills, "lied": lied}
 
 
 def _drawn(seen: dict[str, Any]) -> Markup:
@@ -58,6 +63,7 @@ def _drawn(seen: dict[str, Any]) -> Markup:
         tag("p", pill(seen["state"]), " ", WORDS[seen["state"]], role="status", class_="note"),
         _figures(last) if last is not None else Markup(""),
         card("Each time the plug was pulled", _table(pulls)) if pulls else Markup(""),
+        card("A vendor lied about these", _lied(seen["lied"]), note=LIED) if pulls else Markup(""),
         card("The last fills", _fills(seen["fills"]), note="Each leads from the fill to the order, the decision and the bar behind it."),
     ))  # fmt: skip
 
@@ -95,6 +101,15 @@ def _table(pulls: tuple[Pulled, ...]) -> Markup:
         for one in reversed(pulls)
     ]  # fmt: skip
     return table(columns, rows, label="Pulls")
+
+
+def _lied(rows: list[dict[str, Any]]) -> Markup:
+    given = [
+        (moment(one["event_ns"]), f"{one['side']} {shown(one['quantity'])} {one['instrument']} at {shown(one['price'])}",
+         tag("span", one["liar"], class_="pill bad"), link("Explain this fill", "/explain", account=one["account"], fill=one["id"]))
+        for one in rows
+    ]  # fmt: skip
+    return table(("at", "fill", "who lied", "why"), given, empty="the minutes are on their way into the history", label="Lied about")
 
 
 def _fills(rows: list[dict[str, Any]]) -> Markup:

@@ -26,6 +26,7 @@ import yaml
 
 from tradewinds.app.demo_trade_accounts import DemoAccount, accounts_at, balances
 from tradewinds.app.demo_trade_books import Reconciled, journal_of, reconciled
+from tradewinds.app.demo_vendors import vendors
 from tradewinds.core.errors import Rejected, Transient
 from tradewinds.core.instant import text, to_date
 from tradewinds.core.order import ENDED
@@ -44,7 +45,10 @@ ANSWER_KEPT_S = 60.0
 OTHERS_S_MAX = 10.0
 ENDED_S_MAX = 10.0
 STRATEGIES = "template/demo"
-ALONE = "crypto: {binance: {market: spot}}\nschedules: {}\n"  # configuration of a house that only trades
+ALONE = """\
+crypto: {binance: {market: spot, bars: [{interval: 1m, instruments: [BTCUSDT, ETHUSDT, BNBUSDT], since: 2025-01-09}]}}
+schedules: {}
+"""  # configuration of a house that only trades
 
 Say = Callable[[str], None]
 
@@ -85,6 +89,11 @@ class TradingDemo:
         self._log = home / "trade" / "demo.log"
         self._processes: list[subprocess.Popen[bytes]] = []
         self._standing = ExitStack()
+
+    @property
+    def began_ns(self) -> int:
+        """The venues' time at the beginning."""
+        return self._at_ns
 
     def __enter__(self) -> TradingDemo:
         """Start the venues, and write what the trading process reads."""
@@ -245,9 +254,11 @@ class TradingDemo:
         return {**venues, **keys, **places, "TRADEWINDS_CLOCK": clock.setting}
 
     def _write(self, accounts: tuple[DemoAccount, ...]) -> None:
-        """The accounts into the configuration, each strategy and its YAML into the workspace."""
-        named = yaml.safe_dump({"accounts": {one.name: dict(one.config) for one in accounts}}, sort_keys=False)
-        (self._workspace / "tradewinds.yaml").write_text(self._config + named, encoding="utf-8")
+        """The accounts and vendors into the configuration, each strategy and its YAML into the workspace."""
+        config: dict[str, Any] = yaml.safe_load(self._config)
+        config["accounts"] = {one.name: dict(one.config) for one in accounts}
+        config["vendors"] = {**config.get("vendors", {}), **vendors(self._workspace / "drops")}
+        (self._workspace / "tradewinds.yaml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
         folder = self._workspace / "strategies"
         folder.mkdir(parents=True, exist_ok=True)
         for one in accounts:

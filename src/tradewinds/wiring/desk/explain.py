@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from tradewinds.core.errors import Missing, TradewindsError
 from tradewinds.core.instant import NS_PER_MS, text
 from tradewinds.history.lineage import LineageStep
+from tradewinds.history.reconcile_limits import ANY_VENDOR
 from tradewinds.jobs.lineage import lineage_of
 from tradewinds.stores.ledger_findings import FindingFilter
 from tradewinds.stores.ledger_schema_trading import trade_decision, trade_fill, trade_order
@@ -36,6 +37,8 @@ PRICES = ("open", "high", "low", "close")
 NO_LIES = frozenset({"late", "gap", "duplicate", "revised"})
 _AROUND = frozenset({"vendor", "source", "status", "reason", "event", "known", "captured"})
 EXCERPT_LINES = 3
+FILLS_SHOWN = 5
+FILLS_LOOKED_AT = 500
 EXCERPT_CHARACTERS = 600
 CONTENT_BYTES_MAX = 64 * 2**20
 
@@ -111,6 +114,25 @@ def explain_fill(house: House, account: str, fill: str) -> Explained:
     return Explained(found, order, decision, interval, bar, trail, tuple(notes))
 
 
+def lied_about(house: House, since_ns: int, *, limit: int = FILLS_SHOWN) -> list[dict[str, Any]]:
+    """Fills, the last first, that were decided on a bar of which some vendor is found to have told something else; with its name.
+
+    since_ns: bars that start before it are not looked at.
+    """
+    liars = {
+        (one.instrument, one.end_ns): one.vendor
+        for one in house.ledger.findings(FindingFilter(start_ns=since_ns))
+        if one.vendor != ANY_VENDOR and one.kind not in NO_LIES and one.end_ns is not None
+    }
+    same = sa.and_(trade_order.c.account == trade_fill.c.account, trade_order.c.client_order_id == trade_fill.c.client_order_id)
+    query = sa.select(trade_fill, trade_order.c.decision_ns).join(trade_order, same).order_by(trade_fill.c.sequence.desc(), trade_fill.c.id)
+    query = query.where(trade_order.c.decision_ns >= since_ns).limit(FILLS_LOOKED_AT)
+    with house.ledger.database.reading("fills on bars that somebody lied about") as connection:
+        rows = [dict(row) for row in connection.execute(query).mappings()] if liars else []
+    told = [{**row, "liar": liars.get((row["instrument"], row["decision_ns"]))} for row in rows]
+    return [row for row in told if row["liar"] is not None][:limit]
+
+
 def lineage(house: House, dataset: str, instrument: str, start_ns: int, as_of_ns: int) -> Trail:
     """What every vendor said of one published fact, as known then. Raises Missing where nothing is published."""
     root = lineage_of(house.context("console", ""), dataset, {"instrument": instrument, "start_ns": start_ns}, as_of_ns)
@@ -125,15 +147,18 @@ def lineage(house: House, dataset: str, instrument: str, start_ns: int, as_of_ns
 def excerpt(content: bytes, instrument: str, start_ns: int) -> str:
     """The head of a file and its lines about a fact, as text; what is packed as zip is unpacked. Empty where no line tells of it."""
     body = _unpacked(content).decode("utf-8", "replace")
-    day = text(start_ns)[:10]
-    needles = (day, day.replace("-", ""), str(start_ns // NS_PER_MS), str(start_ns // 1_000))
+    whole = text(start_ns)
+    day = whole[:10]
+    exact = (whole[:16], whole[:16].replace("T", " "), str(start_ns // NS_PER_MS), str(start_ns // 1_000))
+    needles = (day, day.replace("-", ""), *exact[2:])
     symbol = instrument.partition(".")[0]
     lines = body.splitlines()
     if len(lines) <= 1:
-        place = next((at for one in needles if (at := body.find(one)) >= 0), -1)
+        place = next((at for one in (*exact, *needles) if (at := body.find(one)) >= 0), -1)
         return "" if place < 0 else body[max(0, place - EXCERPT_CHARACTERS // 2) : place + EXCERPT_CHARACTERS // 2]
-    about = [line for line in lines[1:] if any(one in line for one in needles)]
+    about = [line for line in lines[1:] if any(one in line for one in (*exact, *needles))]
     named = [line for line in about if symbol in line] or about
+    named = [line for line in named if any(one in line for one in exact)] or named
     return "\n".join(line[:EXCERPT_CHARACTERS] for line in [lines[0], *named[:EXCERPT_LINES]]) if named else ""
 
 
