@@ -41,9 +41,9 @@ SEED = 20_261_121
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync")
 PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
 PAGES = (
-    "/", "/approvals", "/logs", "/trading", "/trading/order", "/strategies", "/trading/risk", "/trading/evenings", "/explain", "/data",
-    "/data/findings", "/data/bar", "/research", "/research/backtest", "/research/compare", "/research/nights", "/research/models",
-    "/settings",
+    "/", "/alerts", "/approvals", "/logs", "/trading", "/trading/order", "/strategies", "/trading/risk", "/trading/evenings", "/explain",
+    "/data", "/data/findings", "/data/bar", "/research", "/research/backtest", "/research/compare", "/research/nights", "/research/models",
+    "/research/factors", "/research/risk", "/settings", "/settings/people",
 )  # fmt: skip
 CONFIG = "accounts:\n  main: {broker: paper, currency: USDT, limits: {gross_max: 100000}}\n"
 TREND = """

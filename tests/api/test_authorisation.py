@@ -36,6 +36,8 @@ MATRIX: dict[tuple[str, str], str] = {
     ("GET", "/api/v1/signals"): "viewer",
     ("GET", "/api/v1/risk"): "viewer",
     ("GET", "/api/v1/risk/sessions"): "viewer",
+    ("GET", "/api/v1/risk/factors"): "viewer",
+    ("GET", "/api/v1/risk/portfolio"): "viewer",
     ("GET", "/api/v1/candidates"): "viewer",
     ("GET", "/api/v1/models"): "viewer",
     ("GET", "/api/v1/backtests"): "viewer",

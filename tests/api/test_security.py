@@ -347,3 +347,32 @@ def test_a_planted_secret_is_in_no_answer_no_audit_row_and_no_kept_write(served:
     ledger = (served.house.home / "ledger.sqlite").read_bytes() + (served.house.home / "ledger.sqlite-wal").read_bytes()
     assert CANARY.encode() not in ledger
     assert token.json()["token"].encode() not in ledger
+
+
+def test_a_token_for_a_program_of_somebody_else_is_made_by_an_admin_and_shown_once(served: Any) -> None:
+    served.token("viewer", "robot")
+    body = {"name": "feed reader", "scopes": ["read:market"], "days": 2}
+
+    assert served.tell("/people/robot/tokens", body, role="risk_officer").status_code == 403
+    made = served.tell("/people/robot/tokens", body, role="admin", key="r1")
+    again = served.tell("/people/robot/tokens", body, role="admin", key="r1")
+
+    assert (made.status_code, made.json()["person"]) == (201, "robot")
+    assert again.json()["token"] == "shown once"
+    headers = {"Authorization": f"Bearer {made.json()['token']}"}
+    assert served.client.get("/api/v1/me", headers=headers).status_code == 403  # do:self is not among its scopes
+    assert served.client.get("/api/v1/instruments", headers=headers).status_code == 200
+    assert served.tell("/people/nobody/tokens", body, role="admin").status_code == 404
+    assert made.json()["token"] not in str(served.house.ledger.acts.audited(act="person.token"))
+
+
+def test_people_are_listed_with_their_lock_and_what_they_enter_by(ada: Any) -> None:
+    for _ in range(5):
+        ada.house.ledger.people.once_more_wrong("person:ada", ada.clock.at_ns)
+
+    row = next(one for one in ada.ask("/people", role="admin").json()["people"] if one["name"] == "ada")
+
+    assert (row["role"], row["is_active"], row["locked_until"]) == ("risk_officer", True, "2025-01-01T12:00:30Z")
+    ada.tell("/people/ada", {"unlock": True}, role="admin")
+    row = next(one for one in ada.ask("/people", role="admin").json()["people"] if one["name"] == "ada")
+    assert row["locked_until"] is None

@@ -122,6 +122,12 @@ def test_gains_add_up_over_time_by_strategy_and_currency_and_never_across_curren
     }
 
 
+def test_what_closed_lots_gained_adds_up_by_currency() -> None:
+    gains = [{"currency": "USDT", "amount": "3"}, {"currency": "USD", "amount": "5"}, {"currency": "USDT", "amount": "-1.5"}]
+
+    assert trade_pages.realised_by_currency(gains) == {"USDT": 1.5, "USD": 5.0}
+
+
 def test_without_a_service_and_without_a_journal_the_answers_are_empty_and_say_so(house: House) -> None:
     standing = Standing(house)
 

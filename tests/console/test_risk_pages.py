@@ -87,6 +87,27 @@ def test_who_is_exposed_to_a_factor_is_named_from_the_most_to_the_least(research
         factor_pages.exposed(researched, "us", "luck")
 
 
+def test_the_api_answers_the_same(researched: House) -> None:
+    from fastapi.testclient import TestClient
+
+    from tradewinds.app.api.server import make_api
+    from tradewinds.wiring.desk import sign_in
+
+    sign_in.add_person(researched, "vera", "viewer", None)
+    headers = {"Authorization": f"Bearer {sign_in.new_token(researched, 'vera', 'test').secret}"}
+    with TestClient(make_api(researched), base_url="http://localhost") as client:
+        factors = client.get("/api/v1/risk/factors", params={"book": "us"}, headers=headers).json()
+        portfolio = client.get("/api/v1/risk/portfolio", params={"book": "us"}, headers=headers).json()
+        wrong = client.get("/api/v1/risk/portfolio", params={"session": "yesterday"}, headers=headers)
+
+    assert [one["name"] for one in factors["factors"]] == ["market", "momentum"]
+    assert (factors["columns"]["start_us"][0], factors["columns"]["momentum"][:2]) == (FIRST // 1_000, [0.005, -0.005])
+    assert (portfolio["session"], portfolio["held"], portfolio["forecasts"][0]["session"]) == ("2025-10-30", 2, "2025-10-01")
+    assert portfolio["volatility"] == pytest.approx(math.sqrt(1.5e-4) * YEAR)
+    assert portfolio["correlations"] == [[1.0, 0.0], [0.0, 1.0]]
+    assert wrong.status_code == 422
+
+
 def test_where_no_night_ran_nothing_is_invented(house: House) -> None:
     with pytest.raises(Rejected, match="the configuration has no section research"):
         factor_pages.factor_view(house, None)

@@ -7,19 +7,26 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from tradewinds.app.api.answer import ARROW, arrow_stream, columns_of, json_answer, series_json
+from tradewinds.app.api.answer import ARROW, arrow_stream, columns_of, json_answer, plain, series_json
 from tradewinds.app.api.arguments import AsOf, Cursor, End, Limit, Start, Text, cursor_of, instant, number_of, parts_of
 from tradewinds.app.api.document import answers
 from tradewinds.app.api.route import GuardedRoute, house_of, needs
 from tradewinds.core.candidate import CANDIDATE_STATES
 from tradewinds.core.errors import Rejected
-from tradewinds.core.instant import parse
-from tradewinds.wiring.desk import research
+from tradewinds.core.instant import NS_PER_US, parse
+from tradewinds.jobs.research_book import session_name
+from tradewinds.wiring.desk import factor_pages, research, risk_pages
 
 router = APIRouter(route_class=GuardedRoute, tags=["research"])
 READ = needs("read:market")
 INSTRUMENTS_MAX = 500
 Session = Annotated[str | None, Query(max_length=20, description="A session, such as 2024-01-31.", examples=["2024-01-31"])]
+
+_FACTOR = {
+    "name": "momentum", "last": 0.004, "month": -0.012, "year": 0.05, "volatility": 0.06, "forecast": 0.055, "significant": 0.31,
+    "judged": 120, "bias": {"name": "momentum", "statistic": 1.04, "low": 0.87, "high": 1.13, "observations": 120},
+}  # fmt: skip
+_PART = {"name": "momentum", "exposure": 0.31, "volatility": 0.055, "part": 0.012}
 
 
 @router.get("/nights", openapi_extra=READ, responses=answers({"nights": [{"book": "us", "session": "2024-01-31", "state": "done"}]}))
@@ -69,6 +76,25 @@ def risk(
 def risk_sessions(request: Request, book: Text = None) -> Response:
     """Sessions whose risk model is published, oldest first."""
     return json_answer({"sessions": research.published_sessions(house_of(request), book)})
+
+
+@router.get("/risk/factors", openapi_extra=READ, responses=answers({"book": "us", "factors": [_FACTOR], "columns": {"start_us": []}}))
+def factors(request: Request, book: Text = None) -> Response:
+    """Factors of a book: returns and volatility, forecast and as it came, bias of the forecasts; `columns` has returns by session."""
+    view = factor_pages.factor_view(house_of(request), book)
+    columns = {"start_us": view.starts // NS_PER_US, **{name: view.values[:, k] for k, name in enumerate(view.factors)}}
+    return json_answer({"book": view.book, "factors": view.facts, "columns": columns})
+
+
+@router.get(
+    "/risk/portfolio", openapi_extra=READ,
+    responses=answers({"book": "us", "session": "2024-01-31", "volatility": 0.12, "parts": [_PART], "specific_part": 0.03, "bias": None}),
+)  # fmt: skip
+def portfolio(request: Request, book: Text = None, session: Session = None) -> Response:
+    """Risk of a night's target weights by factor, a year's volatilities; correlations, specific risk, and the forecasts of every night."""
+    view = risk_pages.risk_view(house_of(request), book, session)
+    told = plain(view) | {"forecasts": [{"session": session_name(at), "volatility": value} for at, value in view.forecasts]}
+    return json_answer(told)
 
 
 @router.get(

@@ -10,14 +10,17 @@ from tradewinds.app.console.markup import Markup, joined, link, moment, pill, ta
 from tradewinds.app.console.visit import Visit, act_button, card, later, live
 from tradewinds.app.doctor import Check
 from tradewinds.app.status import looks
+from tradewinds.jobs.research_tables import STEPS
 from tradewinds.people.alert import RaisedAlert
-from tradewinds.wiring.desk import overview
+from tradewinds.wiring.desk import overview, research
 from tradewinds.wiring.desk.overview import Event, LastRun, ProcessHealth
+from tradewinds.wiring.desk.research import Night
 from tradewinds.wiring.house import House
 
 EVERY_S = 2.0
 ALERTS_SHOWN = 20
 HEALTH_EVERY_S = 5.0
+NIGHTS_EVERY_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,24 @@ async def build(visit: Visit) -> None:
         await visit.do("alert.ack", {"id": on}, done="It is yours; nothing escalates.")
 
     await live(visit, lambda: _read(visit.house), partial(_drawn, visit), every_s=EVERY_S, acts={"acknowledge": acknowledge})
+    if visit.house.config.research:
+        await later(visit, "the last nights", lambda: _last_nights(visit.house), _nights, every_s=NIGHTS_EVERY_S)
     await later(visit, "the platform's health", lambda: list(looks(visit.house)), _health, every_s=HEALTH_EVERY_S)
+
+
+def _last_nights(house: House) -> list[Night]:
+    """The last night of every book."""
+    return [night for name in sorted(house.config.research) for night in research.nights(house, name, limit=1)]
+
+
+def _nights(found: list[Night]) -> Markup:
+    rows = [
+        (one.book, link(one.session, "/research/nights"), pill(one.state),
+         *(pill(one.steps[step][0]) if step in one.steps else "-" for step in STEPS), sum(len(gaps) for _, gaps in one.steps.values()))
+        for one in found
+    ]  # fmt: skip
+    columns = ("book", "session", "night", *STEPS, "gaps")
+    return card("Last night", table(columns, rows, numbers=("gaps",), empty="no night of research has run yet", label="Last night"))
 
 
 def _health(found: list[Check]) -> Markup:

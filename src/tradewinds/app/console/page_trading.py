@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
@@ -17,6 +18,7 @@ from tradewinds.wiring.desk import trade, trade_pages
 from tradewinds.wiring.desk.trade_pages import Holding
 
 EVERY_S = 2.0
+GAINS_EVERY_S = 10.0
 ORDERS_SHOWN = 50
 FILLS_SHOWN = 100
 SEPARATOR = "|"
@@ -76,16 +78,17 @@ def _top(visit: Visit, seen: _Now) -> Markup:
         tiles((
             ("Accounts", len(status["accounts"]), ""),
             ("Open orders", sum(one["open_orders"] for one in status["accounts"]), ""),
-            *(
-                (f"Not realised, {currency}", f"{gain:+,.2f}", "good" if gain >= 0 else "bad")
-                for currency, gain in trade_pages.gain_by_currency(seen.held).items()
-            ),
+            *(_gain("Not realised", currency, gain) for currency, gain in trade_pages.gain_by_currency(seen.held).items()),
             ("Waiting for a person", tag("a", sum(one["waiting"] for one in status["accounts"]), href="/approvals"), ""),
         )),
         card("Accounts", _accounts(visit, status)),
         card("Positions", _positions(visit, seen.held)),
         card("Open orders", _orders(visit, seen.open, "no order works")),
     ))  # fmt: skip
+
+
+def _gain(what: str, currency: str, gain: float) -> tuple[str, object, str]:
+    return f"{what}, {currency}", f"{gain:+,.2f}", "good" if gain >= 0 else "bad"
 
 
 def _bottom(seen: _Past) -> Markup:
@@ -198,6 +201,15 @@ def _mark(one: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _gains(visit: Visit) -> None:
+    """What closed lots gained: figures that are read again now and then, and the curve as it was when the page was opened."""
+
+    def realised() -> Mapping[str, float]:
+        return trade_pages.realised_by_currency(visit.console.standing.gains())
+
+    def drawn(found: Mapping[str, float]) -> Markup:
+        return tiles(_gain("Realised", currency, gain) for currency, gain in found.items())
+
+    await live(visit, realised, drawn, every_s=GAINS_EVERY_S)
     curves = await visit.read(lambda: trade_pages.gain_curves(visit.console.standing.gains()))
     if curves:
         with ui.element("section").classes("card"):

@@ -78,6 +78,14 @@ def gain_by_currency(holdings: Sequence[Holding]) -> Mapping[str, float]:
     return found
 
 
+def realised_by_currency(gains: Sequence[Mapping[str, Any]]) -> Mapping[str, float]:
+    """What closed lots gained (`trade.gains`), by currency."""
+    found: dict[str, float] = {}
+    for one in gains:
+        found[str(one["currency"])] = found.get(str(one["currency"]), 0.0) + float(one["amount"])
+    return found
+
+
 def gain_curves(gains: Sequence[Mapping[str, Any]]) -> Mapping[str, Sequence[tuple[int, float]]]:
     """Realised gains (`trade.gains`) added up over time, by strategy and currency."""
     curves: dict[str, list[tuple[int, float]]] = {}
