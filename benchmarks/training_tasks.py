@@ -1,9 +1,9 @@
 """2,000 features and 10 models as tasks of a real Airflow: what `training` measures in one process, here through the DAGs that people run.
 
-1. Three books over the same bars with 500, 1,000 and 2,000 features; a ridge and a LightGBM model learn from each, and eight more from the
-   largest. The features of every session but the last are computed beforehand; their seconds by size are part of the law.
-2. Under the scheduler's own processes: one more session of the 2,000 features, the two models of each size one size after the other, then
-   all ten models of the largest at once: each a DAG with a task that plans, one a fold, and one that learns from all and registers.
+1. Two books over the same bars with 1,000 and 2,000 features; a ridge and a LightGBM model learn from each, and eight more from the larger.
+   Features of every session are computed beforehand by their job; their seconds by size are part of the law.
+2. Under the scheduler's own processes: the two models of each size, one size after the other, then all ten models of the larger at once:
+   each a DAG with a task that plans, one a fold, and one that learns from all and registers.
 3. On two Celery workers: the ten models at once.
 4. The law: exponents of the seconds inside tasks in the number of features, of the time in all in the number of models, and what a task
    costs beside the seconds inside it.
@@ -25,18 +25,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from benchmarks import executors, night
 from benchmarks import night_house as made
 from benchmarks.training import ROUNDS, exponent, expressions
 from tradewinds.app.airflow_client import TaskState
 from tradewinds.app.airflow_process import Airflow
-from tradewinds.calendars.sessions import calendar
-from tradewinds.core.market import bars
-from tradewinds.core.observation import Table
 from tradewinds.jobs.config import AirflowConfig
-from tradewinds.wiring.house import House, run_job
+from tradewinds.wiring.house import run_job
 
 BOOK = """\
   us{count}:
@@ -63,7 +58,7 @@ class Part:
     @property
     def books(self) -> list[int]:
         """Features of each book, the largest last."""
-        return [self.features // 4, self.features // 2, self.features]
+        return [self.features // 2, self.features]
 
     @property
     def largest(self) -> list[str]:
@@ -71,7 +66,7 @@ class Part:
         return [f"{_kind(number)}_{self.features}_{number}" for number in range(self.models)]
 
 
-FULL = Part(2_000, 10, made.Size(instruments=100, years=1, train_sessions=60, test_sessions=20))
+FULL = Part(2_000, 10, made.Size(instruments=50, years=1, train_sessions=60, test_sessions=20))
 QUICK = Part(40, 4, made.Size(instruments=20, years=1, train_sessions=60, test_sessions=20))
 MODELS_FEW = 2
 
@@ -121,7 +116,6 @@ def _features(place: Path, part: Part) -> dict[str, float]:
     days = made.sessions_of(part.size)
     house = night.house_of(place, days[-2])
     made.fill(house.lake, part.size)
-    _publish_last(house, part)
     taken = {}
     for count in part.books:
         begun = time.perf_counter()
@@ -131,26 +125,15 @@ def _features(place: Path, part: Part) -> dict[str, float]:
     return taken
 
 
-def _publish_last(house: House, part: Part) -> None:
-    market, day = calendar(made.MARKET), made.LAST
-    edges = np.array([market.open_ns(day)]), np.array([market.close_ns(day)])
-    frame = made.frame_of(made.names_of(part.size), *edges, made.bars_of(part.size)[-1:])
-    house.lake.publish(Table(bars("1d")), str(day.year), frame)
-
-
 def _local(folder: Path, place: Path, part: Part) -> dict[str, Any]:
     with Airflow(folder, environment=night.environment_of(place), executor=AirflowConfig(slots=2), is_durable=False) as airflow:
         airflow.wait_until_healthy()
-        named = f"features_us{part.features}"
-        run_id = airflow.trigger(named, {"partition": str(made.LAST)})
-        airflow.wait(named, run_id, WAIT_S_MAX)
-        (spent,) = [task.seconds for task in airflow.tasks(named, run_id) if task.name == "features"]
         by_features: dict[str, dict[str, Any]] = {}
         for count in part.books:
             few = [f"{_kind(number)}_{count}_{number}" for number in range(MODELS_FEW)]
             by_features[str(count)] = _trained(airflow, few, part, -2)
         return {
-            "one_more_session_inside_task_s": spent, "two_models_by_features": by_features,
+            "two_models_by_features": by_features,
             "all_models": _trained(airflow, part.largest, part, -3), "processes_left": len(airflow.processes_left()),
         }  # fmt: skip
 
@@ -167,10 +150,12 @@ def _trained(airflow: Airflow, models: Sequence[str], part: Part, session: int) 
     day = made.sessions_of(part.size)[session]
     taken, tasks = executors.trained(airflow, models, day, WAIT_S_MAX)
     spent = sum(_inside(tasks).values())
-    return {
+    found = {
         "seconds": taken, "tasks": len(tasks), "inside_tasks_s": round(spent, 1), "inside_by_task_s": _inside(tasks),
         "slot_seconds_a_task_beside_it": round((taken * 2 - spent) / len(tasks), 2), "load": os.getloadavg()[0],
     }  # fmt: skip
+    print(f"{len(models)} models of {models[0].split('_')[1]} features: {json.dumps(found)}", file=sys.stderr, flush=True)
+    return found
 
 
 def _inside(tasks: Sequence[TaskState]) -> dict[str, float]:
