@@ -23,7 +23,8 @@ from tradewinds.app.console.door import COOKIE
 
 READS_PER_S = 3.0
 PAGE_EVERY_S = 15.0
-BROWSER_EVERY_S = 20.0
+BROWSER_EVERY_S = 25.0
+BROWSER_LOOKS_S = 5.0
 ORDER_EVERY_S = 60.0
 SCRAPE_EVERY_S = 15.0
 STREAM_S = 600  # after which a reader comes back, as a browser does
@@ -127,6 +128,8 @@ class People:
                 try:
                     await page.goto(self.asked["url"] + PAGES[number % len(PAGES)], wait_until="load")
                     self.done["browsed"] += 1
+                    await asyncio.sleep(BROWSER_LOOKS_S)
+                    await page.goto("about:blank")  # drawing charts costs the browser more than all else together
                 except Error as error:
                     self.failed[f"browsed: {str(error)[:80]}"] += 1
                 number += 1

@@ -3,8 +3,8 @@
 1. What came before the warm-up ended is left out; the rest is cut into PARTS equal stretches of time.
 2. Of each stretch the median counts, so that one large request or one collection of garbage is not a slope.
 3. A straight line through the medians by least squares; its error is the standard error of the slope from their distances to it.
-4. flat: even the upper end of the 95 % range stands below FLAT_BYTES_PER_H. grows: even its lower end stands above. Else the run was too
-   short, or memory too restless, to tell.
+4. flat: even the upper end of the 95 % range stands below what is allowed, FLAT_BYTES_PER_H for most. grows: even its lower end stands
+   above. Else the run was too short, or memory too restless, to tell.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class Slope:
         width = QUANTILE * self.error_bytes_per_h
         return self.bytes_per_h - width, self.bytes_per_h + width
 
-    @property
-    def verdict(self) -> str:
+    def verdict(self, allowed_bytes_per_h: float = FLAT_BYTES_PER_H) -> str:
+        """flat, grows, or cannot be told."""
         low, high = self.range_bytes_per_h
-        return "flat" if high <= FLAT_BYTES_PER_H else "grows" if low > FLAT_BYTES_PER_H else "cannot be told"
+        return "flat" if high <= allowed_bytes_per_h else "grows" if low > allowed_bytes_per_h else "cannot be told"
 
 
 def slope_of(hours: Sequence[float], sizes: Sequence[float], warm_up_h: float) -> Slope:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 DAYS_AHEAD_MIN = 30
 DAYS_BACK = 15  # within which every calendar has a session
 FREE_BYTES_MIN = 2 * 2**30
+FREE_BYTES_LEAST = 256 * 2**20  # below it the journal may soon take nothing
 WORKS_WITHOUT_KEY = ("coingecko",)  # slowly, and shared with everybody at the same address
 EXTRAS = {
     "airflow": "airflow", "mlflow": "ml", "ccxt": "live", "nicegui": "console", "apprise": "alerts", "prometheus_client": "watch",
@@ -82,11 +83,13 @@ def checks() -> Iterator[Check]:
     yield home
     if home.state == "wrong":
         return
+    yield disk(Path(config.home))
     yield from _ledger(config)
     yield from _vendors(config)
     yield from _calendars(config)
     yield from _nights(config)
     yield from doctor_people.accounts(config)
+    yield from doctor_people.journals(config)
     yield from doctor_people.routes(config)
     yield from doctor_people.processes(Path(config.home))
 
@@ -122,9 +125,20 @@ def _home(config: Config) -> Check:
             pass
     except OSError as error:
         return Check("home", "wrong", f"{home} cannot be written ({error.strerror})", "set TRADEWINDS_HOME to a folder of yours")
+    return Check("home", "well", f"{home} can be written")
+
+
+def disk(home: Path) -> Check:
+    """Whether the disk of the home has room: where it has none the journal takes nothing, and nothing is sent."""
+    existing = next(folder for folder in (home, *home.parents) if folder.exists())
     free = shutil.disk_usage(existing).free
-    state: Literal["well", "warning"] = "well" if free >= FREE_BYTES_MIN else "warning"
-    return Check("home", state, f"{home}, {free / 2**30:.1f} GiB free", "make room: a hundred symbols' year of minutes takes about 3 GiB")
+    told = f"{free / 2**30:.1f} GiB free at {home}"
+    grown = f"what grows: {home / 'raw'} (bytes of vendors) and {home / 'logs'}; a hundred symbols' year of minutes takes about 3 GiB"
+    if free < FREE_BYTES_LEAST:
+        return Check(
+            "disk", "wrong", f"{told}: nearly full; when it is, the journal takes nothing and no order is sent", f"make room now; {grown}"
+        )
+    return Check("disk", "well" if free >= FREE_BYTES_MIN else "warning", told, f"make room; {grown}")
 
 
 def _ledger(config: Config) -> Iterator[Check]:
@@ -155,13 +169,16 @@ def _vendors(config: Config) -> Iterator[Check]:
     names |= {config.fx.vendor} if config.fx else set()
     names |= {name for market in config.crypto.values() for name in (market.archive, market.rest, market.universe.source)}
     for name in sorted(names):
+        setting = f"TRADEWINDS_VENDORS__{name.upper()}__SECRET"
         try:
             vendor = house.vendor(name)
+            has_key = secret_of(name) is not None
         except TradewindsError as error:
-            yield Check(f"vendor {name}", "wrong", str(error), "see docs/vendors.md")
+            yield Check(
+                f"vendor {name}", "wrong", str(error), f"see docs/vendors.md; its key is {setting}, or the file that {setting}_FILE names"
+            )
             continue
-        if vendor.capability.needs_key and secret_of(name) is None:
-            setting = f"TRADEWINDS_VENDORS__{name.upper()}__SECRET"
+        if vendor.capability.needs_key and not has_key:
             is_optional = (config.vendors[name].use if name in config.vendors else name) in WORKS_WITHOUT_KEY
             told = "has no key; it works without, slowly" if is_optional else "wants a key and has none"
             yield Check(f"vendor {name}", "warning" if is_optional else "wrong", told, f"set {setting} or {setting}_FILE")

@@ -29,7 +29,7 @@ LEVELS = ("debug", "info", "warning", "error", "critical")
 @click.option("--level", type=click.Choice(LEVELS), help="This bad or worse.")
 @click.option("--lines", default=50, show_default=True, type=click.IntRange(1, 100_000), help="The last so many.")
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until Ctrl-C.")
-@click.option("--raw", is_flag=True, help="What the process printed instead, such as why it crashed (files <home>/up/*.log).")
+@click.option("--raw", is_flag=True, help="What the process printed instead, such as why it crashed; of Airflow's, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object; with --follow one a line.")
 def logs(
     process_: str | None, process: str | None, run: str | None, symbol: str | None, order: str | None, level: str | None, lines: int,
@@ -84,11 +84,14 @@ def line(row: Mapping[str, Any]) -> str:
 def _raw(home: Path, process: str | None, lines: int, *, as_json: bool) -> None:
     from tradewinds.app.up_keeper import log_path
 
-    if process is None or not process.replace("_", "").isalnum():
+    if process is None or not process.replace("_", "").replace("-", "").isalnum():
         raise Rejected(
-            f"logs --raw {process or ''}: expected one process, such as trade, guard, console, alerts, keeper, superset, jupyter"
+            f"logs --raw {process or ''}: expected one process, such as trade, guard, console, alerts, keeper, superset, jupyter, or"
+            " scheduler, triggerer, dag-processor, api-server of Airflow"
         )
     path = log_path(home, process)
+    of_airflow = home / "airflow" / "logs" / f"{process.replace('_', '-')}.log"
+    path = of_airflow if not path.exists() and of_airflow.exists() else path
     if not path.exists():
         click.echo(f"no log {path} yet; `tradewinds up` starts what writes it", err=True)
         sys.exit(ANSWER_IS_NO)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tradewinds.app.doctor import Check
+from tradewinds.app.doctor import Check, disk
 from tradewinds.app.output import print_json, print_table
 from tradewinds.core.errors import ANSWER_IS_NO, TradewindsError
 
@@ -49,10 +49,13 @@ def status(*, as_json: bool) -> None:
 
 
 def looks(house: House) -> Iterator[Check]:
-    """Every process of this home: Airflow, what the keeper keeps, the accounts that trade, the halt."""
-    yield _airflow(house.home)
+    """Every process of this home: Airflow, what the keeper keeps, the accounts that trade, the halt; and a disk that is nearly full."""
+    yield airflow(house.home)
     yield from services(house.home)
     yield from _halt(house.home)
+    room = disk(house.home)
+    if room.state != "well":
+        yield room
 
 
 def _show(looked: list[Check], latest: dict[str, JobRun]) -> None:
@@ -65,26 +68,31 @@ def _show(looked: list[Check], latest: dict[str, JobRun]) -> None:
     print_table("Last runs", ("job", "partition", "state", "error"), rows, if_empty="none")
 
 
-def _airflow(home: Path) -> Check:
+def airflow(home: Path) -> Check:
+    """Airflow as a whole, by its own health."""
     from tradewinds.app.airflow_folder import find
+    from tradewinds.app.up_keeper import found
 
     client = find(home / "airflow")
     if client is None:
-        return Check("airflow", "wrong", "does not run", "`tradewinds up` starts it")
+        # The keeper outlived it: `up` beside a keeper would start everything twice, and refuses.
+        again = "tradewinds down, then tradewinds up" if found(home) is not None else "`tradewinds up` starts it"
+        return Check("airflow", "wrong", "does not run", again)
     try:
         with client:
             trouble = client.unhealthy()
     except TradewindsError as error:
         return Check("airflow", "wrong", f"does not answer: {error}", "tradewinds down, then tradewinds up")
     if trouble:
-        return Check("airflow", "wrong", f"is not healthy: {', '.join(trouble)}", f"look into {home / 'airflow' / 'logs'}")
+        seen = next((name for name in trouble if name != "metadatabase"), "api-server").replace("_", "-")
+        return Check("airflow", "wrong", f"is not healthy: {', '.join(trouble)}", f"tradewinds logs --raw {seen}")
     return Check("airflow", "well", "all components are healthy")
 
 
 def services(home: Path) -> Iterator[Check]:
     """What the keeper keeps, and the keeper."""
     from tradewinds.app.up_keeper import found, keeper_path
-    from tradewinds.app.up_service import Service, health_of, log_command, read_services
+    from tradewinds.app.up_service import Service, health_of, last_words, log_command, read_services
 
     keeper, known = found(home), read_services(home)
     if keeper is None:
@@ -95,7 +103,9 @@ def services(home: Path) -> Iterator[Check]:
         where = f" at {known[name].url}" if name in known and known[name].url else ""
         starts = f", started {told['starts']} times" if told["starts"] > 1 else ""
         if told["state"] == "waiting":
-            yield Check(name, "wrong", f"crashed{starts}, is started again", f"tradewinds logs --raw {name}")
+            words = last_words(home, name)
+            why = f": {words}" if words else ""
+            yield Check(name, "wrong", f"crashed{starts}, is started again{why}", f"tradewinds logs --raw {name}")
         elif told["state"] == "ended":
             yield Check(name, "well", "ended: there was nothing to do")
         else:

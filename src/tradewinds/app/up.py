@@ -39,12 +39,15 @@ def up(port: int | None, airflow_port: int | None, others: str | None, *, detach
     tradewinds up --with superset,jupyter    with those two as well
     tradewinds up --detach --json            returns when everything runs; `tradewinds down` stops it
     """
-    from tradewinds.app.up_keeper import launch
-    from tradewinds.app.up_service import console_service, guests, is_installed, unwell
+    from tradewinds.app.up_keeper import expect_none, launch
+    from tradewinds.app.up_service import console_service, expect_free, guests, is_installed, unwell
     from tradewinds.app.up_trading import services_of, wanted
     from tradewinds.wiring.house import open_house
 
     house = open_house()
+    expect_none(house.home)
+    expect_free("--port", port)
+    expect_free("--airflow-port", airflow_port)
     beside = guests(others, house.home, Path(house.config.workspace or Path.cwd()))  # refused before anything starts
     begun_s = time.monotonic()
     house.ledger.migrate()

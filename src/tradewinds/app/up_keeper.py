@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from tradewinds.app.up_service import Service, own, read_services, write_services
+from tradewinds.core.errors import Rejected
 from tradewinds.live.guard_process import Beat, Heartbeat, is_alive, process_start, read_beat, service_path
 from tradewinds.live.guard_run import guard_beat
 from tradewinds.wire.log import Log
@@ -50,6 +51,13 @@ def found(home: Path) -> Beat | None:
     """The keeper that runs for a home, None where none does."""
     beat = read_beat(keeper_path(home))
     return beat if beat is not None and is_alive(beat) else None
+
+
+def expect_none(home: Path) -> None:
+    """Raises Rejected where a keeper runs for a home already: two would start everything twice."""
+    running = found(home)
+    if running is not None:
+        raise Rejected(f"up: {home} is kept running by process {running.pid} already, expected nobody; `tradewinds down` ends it")
 
 
 @dataclass(slots=True)

@@ -26,6 +26,8 @@ CONSOLE_PORT = 8080  # where it is free; else any
 ASKED_WITHIN_S = 2.0
 STALE_S = 10.0
 LOOK_EVERY_S = 0.1
+TAIL_BYTES = 8_192  # of a log, of which the last line is shown
+WORDS_CHARS_MAX = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ def own(name: str, *words: str, url: str = "", health: str = "") -> Service:
 
 
 def console_service(port: int | None, links: Mapping[str, str]) -> Service:
-    """The console and the API, at a port that is free. links: pages of others that it leads to, such as airflow, by name."""
+    """The console and the API, at the named port or one that is free. links: pages of others that it leads to, such as airflow, by name."""
     chosen = port or (CONSOLE_PORT if _is_free(CONSOLE_PORT) else free_port())
     url = f"http://127.0.0.1:{chosen}"
     pages = {f"TRADEWINDS_{name.upper()}_PAGE": address for name, address in links.items()}
@@ -137,6 +139,20 @@ def unwell(home: Path, services: Sequence[Service], within_s: float) -> list[str
         time.sleep(LOOK_EVERY_S)
 
 
+def last_words(home: Path, name: str) -> str:
+    """The last line that a process printed, without secrets: why it crashed, in most cases. "" where it printed nothing."""
+    from tradewinds.wire.log_redaction import redactor_of
+
+    try:
+        with (home / "up" / f"{name}.log").open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
+            lines = [line.strip() for line in file.read().decode(errors="replace").splitlines()]
+    except OSError:
+        return ""
+    said = next((line for line in reversed(lines) if line), "")
+    return redactor_of(os.environ)(said[:WORDS_CHARS_MAX])
+
+
 def log_command(name: str) -> str:
     """What shows why a process is not well; those of others keep no structured log."""
     return f"tradewinds logs --raw {name}" if name in GUESTS else f"tradewinds logs --process {name}"
@@ -144,6 +160,15 @@ def log_command(name: str) -> str:
 
 def _beats(home: Path) -> dict[str, Path]:
     return {"trade": service_path(home), "guard": guard_beat(home), "alerts": home / "up" / "alerts.json"}
+
+
+def expect_free(option: str, port: int | None) -> None:
+    """Raises Rejected where a port that somebody named is taken; None is no port."""
+    if port is not None and not _is_free(port):
+        raise Rejected(
+            f"up {option} {port}: a program listens there already, expected a free port; without {option} one is found"
+            " (`tradewinds status` says whether the program is ours)"
+        )
 
 
 def free_port() -> int:
