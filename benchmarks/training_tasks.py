@@ -150,7 +150,7 @@ def _trained(airflow: Airflow, models: Sequence[str], part: Part, session: int) 
     day = made.sessions_of(part.size)[session]
     taken, tasks = executors.trained(airflow, models, day, WAIT_S_MAX)
     spent = sum(_inside(tasks).values())
-    found = {
+    found: dict[str, Any] = {
         "seconds": taken, "tasks": len(tasks), "inside_tasks_s": round(spent, 1), "inside_by_task_s": _inside(tasks),
         "slot_seconds_a_task_beside_it": round((taken * 2 - spent) / len(tasks), 2), "load": os.getloadavg()[0],
     }  # fmt: skip
