@@ -1,4 +1,4 @@
-"""The people of `benchmarks.soak`, in a process of their own: `python -m benchmarks.soak_load '{...}'` until its input ends.
+"""The people of `benchmarks.soak`, in a process of their own, which the first line of its input tells where, until that input ends.
 
 A few reads a second over most routes, live streams that stay open and are opened anew from time to time, pages of the console, an order by
 hand a minute, a scrape of every process four times a minute; and somebody in a browser who goes from page to page, where Chromium is.
@@ -25,6 +25,7 @@ READS_PER_S = 3.0
 PAGE_EVERY_S = 15.0
 BROWSER_EVERY_S = 25.0
 BROWSER_LOOKS_S = 5.0
+ENDS_WITHIN_S = 10.0
 ORDER_EVERY_S = 60.0
 SCRAPE_EVERY_S = 15.0
 STREAM_S = 600  # after which a reader comes back, as a browser does
@@ -49,17 +50,17 @@ class People:
         self.api = httpx.AsyncClient(base_url=asked["url"] + "/api/v1", headers=headers, timeout=30, trust_env=False)
         self.site = httpx.AsyncClient(base_url=asked["url"], cookies={COOKIE: asked["session"]}, timeout=30, trust_env=False)
 
-    async def run(self) -> dict[str, Any]:
+    async def run(self) -> None:
         """Until the input ends."""
         tasks = [asyncio.create_task(self._listen(number)) for number in range(self.asked["streams"])]
         paced = ((self._read, 1 / READS_PER_S), (self._page, PAGE_EVERY_S), (self._order, ORDER_EVERY_S), (self._scrape, SCRAPE_EVERY_S))
         tasks += [asyncio.create_task(self._again(act, every_s)) for act, every_s in paced]
         tasks.append(asyncio.create_task(self._browse()))
         await asyncio.to_thread(sys.stdin.read)
+        print(json.dumps({"done": self.done, "failed": self.failed}), flush=True)
         for one in tasks:
             one.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        return {"done": dict(self.done), "failed": dict(self.failed)}
+        await asyncio.wait(tasks, timeout=ENDS_WITHIN_S)  # a browser may take its time on a busy machine; what counts is said
 
     async def _again(self, act: Callable[[int], Awaitable[None]], every_s: float) -> None:
         number = 0
@@ -137,4 +138,4 @@ class People:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(People(json.loads(sys.argv[1])).run())))
+    asyncio.run(People(json.loads(sys.stdin.readline())).run())

@@ -124,12 +124,10 @@ def test_a_service_that_does_not_answer_is_told_of_with_the_next_command(tmp_pat
 def test_jupyter_keeps_its_token_in_a_file_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tradewinds.app import up_guests
 
-    program = tmp_path / "bin" / "jupyter-lab"
-    program.parent.mkdir()
+    program = tmp_path / "venv" / "bin" / "jupyter-lab"
+    program.parent.mkdir(parents=True)
     program.write_text("#!/bin/sh\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(program.parent))
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "nowhere" / "python"))
+    monkeypatch.setenv("TRADEWINDS_JUPYTER_VENV", str(tmp_path / "venv"))
 
     one = up_guests.jupyter(tmp_path / "home", tmp_path, 18_888)
 
@@ -139,7 +137,7 @@ def test_jupyter_keeps_its_token_in_a_file_of_its_own(tmp_path: Path, monkeypatc
     assert os.stat(token).st_mode & 0o777 == 0o600
     assert one.health == "http://127.0.0.1:18888/api"
     program.unlink()
-    with pytest.raises(Rejected, match="jupyter-lab is not on the PATH"):
+    with pytest.raises(Rejected, match=r"jupyter-lab is not here, expected JupyterLab; `make jupyter` \(tools/jupyter.sh\) makes it"):
         up_guests.jupyter(tmp_path / "home", tmp_path, 18_888)
 
 

@@ -1,7 +1,8 @@
 """Superset and Jupyter beside the platform, natively: `tradewinds up --with superset,jupyter`.
 
-Superset has an environment of its own (`tools/superset.sh`, or the one that TRADEWINDS_SUPERSET_VENV names), because it wants an older
-SQLAlchemy than we do. `python -m tradewinds.app.up_guests superset HOME PORT` prepares its database and dashboards and becomes its server.
+Each has an environment of its own: Superset (`tools/superset.sh`, or what TRADEWINDS_SUPERSET_VENV names), because it wants an older
+SQLAlchemy than we do; JupyterLab (`tools/jupyter.sh`, or TRADEWINDS_JUPYTER_VENV), whose kernels see the platform's packages.
+`python -m tradewinds.app.up_guests superset HOME PORT` prepares Superset's database and dashboards and becomes its server.
 Keys and passwords are files below `<home>/up`, readable by their owner alone; they stand on no command line.
 """
 
@@ -18,6 +19,7 @@ from tradewinds.app.up_service import Service
 from tradewinds.core.errors import Rejected
 
 VENV = "TRADEWINDS_SUPERSET_VENV"
+JUPYTER_VENV = "TRADEWINDS_JUPYTER_VENV"
 CHECKOUT = Path(__file__).resolve().parents[3]
 THREADS = 8
 
@@ -26,7 +28,9 @@ def superset(home: Path, workspace: Path, port: int) -> Service:
     """Superset with our dashboards; raises Rejected where it is not installed, or the files of our dashboards are not here."""
     python, files = superset_python(os.environ), CHECKOUT / "deploy" / "superset"
     if not python.exists():
-        raise Rejected(f"up --with superset: {python} is not there; `tools/superset.sh` makes it, or {VENV} names another environment")
+        raise Rejected(
+            f"up --with superset: {python} is not there, expected Superset; `tools/superset.sh` makes it, or {VENV} names another"
+        )
     if not (files / "prepare.py").exists():
         raise Rejected(f"up --with superset: {files} is not there, expected a checkout with the files of our dashboards")
     url = f"http://127.0.0.1:{port}"
@@ -42,12 +46,12 @@ def superset_python(environment: Mapping[str, str]) -> Path:
 
 def jupyter(home: Path, workspace: Path, port: int) -> Service:
     """JupyterLab in the workspace; raises Rejected where it is not installed."""
-    from shutil import which
-
-    beside = Path(sys.executable).parent / "jupyter-lab"
-    program = str(beside) if beside.exists() else which("jupyter-lab")
+    program = jupyter_program(os.environ)
     if program is None:
-        raise Rejected('up --with jupyter: jupyter-lab is not on the PATH; `pip install "jupyterlab>=4"` brings it')
+        raise Rejected(
+            f"up --with jupyter: jupyter-lab is not here, expected JupyterLab; `make jupyter` (tools/jupyter.sh) makes it, {JUPYTER_VENV}"
+            ' names another environment that has it; without a checkout: pip install "jupyterlab>=4"'
+        )
     folder = home / "up" / "jupyter"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     token = secret_file(folder / "token")
@@ -58,7 +62,20 @@ def jupyter(home: Path, workspace: Path, port: int) -> Service:
         f"--ServerApp.root_dir={workspace}",
     )  # fmt: skip
     url = f"http://127.0.0.1:{port}"
-    return Service("jupyter", (program, *words), {"TRADEWINDS_HOME": str(home)}, f"{url}/lab", f"{url}/api")
+    places = {f"JUPYTER_{kind}_DIR": str(folder / kind.lower()) for kind in ("RUNTIME", "DATA", "CONFIG")}  # not the user's own
+    return Service("jupyter", (program, *words), {"TRADEWINDS_HOME": str(home), **places}, f"{url}/lab", f"{url}/api")
+
+
+def jupyter_program(environment: Mapping[str, str]) -> str | None:
+    """jupyter-lab of the environment that is named, of its own, of ours, or on the PATH, in that order."""
+    from shutil import which
+
+    named = environment.get(JUPYTER_VENV)
+    if named:
+        place = Path(named).expanduser() / "bin" / "jupyter-lab"
+        return str(place) if place.exists() else None
+    beside = (CHECKOUT / ".jupyter" / "venv" / "bin" / "jupyter-lab", Path(sys.executable).parent / "jupyter-lab")
+    return next((str(place) for place in beside if place.exists()), which("jupyter-lab"))
 
 
 def secret_file(place: Path) -> Path:
