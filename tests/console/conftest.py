@@ -200,19 +200,19 @@ def research_nights(house: House) -> None:
     signs = np.where(np.arange(NIGHTS + 1) % 2 == 0, 1.0, -1.0)
     values = np.column_stack([0.01 * signs, 0.005 * signs])
     publish(context, factor_returns_table("us"), returns_frame(FACTORS, times, times + US, times + US, values, 300.0 * values))
-    names = ("AAA.XNAS", "BBB.XNAS", "CCC.XNAS")
+    names, exposures = ("AAA.XNAS", "BBB.XNAS", "CCC.XNAS"), np.array([[1.0, 1.0], [1.0, -1.0], [1.0, 0.0]])
+    frames: dict[str, list[pl.DataFrame]] = {EXPOSURES: [], COVARIANCE: [], SPECIFIC: [], "signals": []}
     for start_ns in starts[:NIGHTS]:
-        exposures, variances = np.array([[1.0, 1.0], [1.0, -1.0], [1.0, 0.0]]), np.array([1e-4, 1e-4, 9e-4])
-        model = RiskModel(start_ns, start_ns + US, "cross_sectional", names, FACTORS, exposures, np.diag([1e-4, 1e-4]), variances, 252.0)
-        frames = to_frames(model, dict.fromkeys(names, 0.0), event_ns=start_ns + US)
-        for table, name in (
-            (exposures_table("us", FACTORS), EXPOSURES), (covariance_table("us", FACTORS), COVARIANCE), (specific_table("us"), SPECIFIC),
-        ):  # fmt: skip
-            publish(context, table, frames[name])
+        own = np.array([1e-4, 1e-4, 9e-4])
+        model = RiskModel(start_ns, start_ns + US, "cross_sectional", names, FACTORS, exposures, np.diag([1e-4, 1e-4]), own, 252.0)
+        for name, frame in to_frames(model, dict.fromkeys(names, 0.0), event_ns=start_ns + US).items():
+            frames[name].append(frame)
         times_of = {"start_ns": start_ns, "event_ns": start_ns + US, "known_ns": start_ns + US}
         decided = {"score": [1.0, 1.0, -1.0], "weight": [0.5, 0.5, 0.0], "weight_before": [0.5, 0.5, 0.0], "rung": "first"}
-        weights = pl.DataFrame({"instrument": list(names), **times_of, **decided})
-        publish(context, signals_table("us"), weights)
+        frames["signals"].append(pl.DataFrame({"instrument": list(names), **times_of, **decided}))
+    tables = {EXPOSURES: exposures_table("us", FACTORS), COVARIANCE: covariance_table("us", FACTORS), SPECIFIC: specific_table("us")}
+    for name, parts in frames.items():
+        publish(context, tables.get(name) or signals_table("us"), pl.concat(parts))
 
 
 def backtested(house: House, file: Path, size: str) -> None:
