@@ -103,7 +103,7 @@ workspace() {
         umask 022 # another user reads it in the containers
         mkdir -p "$TRADEWINDS_FIRM"
         [ -z "$standin" ] || cp -R deploy/standin/firm/. "$TRADEWINDS_FIRM"
-        $engine run --rm --network none "$image" sh -c 'tradewinds init /tmp/firm >&2 && tar -C /tmp/firm -cf - .' |
+        $engine run --rm --no-healthcheck --network none "$image" sh -c 'tradewinds init /tmp/firm >/dev/null && tar -C /tmp/firm -cf - .' |
             tar -C "$TRADEWINDS_FIRM" --no-same-owner --skip-old-files -xf -
         chmod -R a+rX "$TRADEWINDS_FIRM"
     )
