@@ -95,7 +95,7 @@ def _watched(firm: Mapping[str, Any], minutes: float, every_s: float) -> tuple[l
             said, _ = load.communicate(timeout=LOAD_ENDS_WITHIN_S)
         except subprocess.TimeoutExpired as late:  # it has said what there was before it hung
             load.kill()
-            said = (late.stdout or b"").decode() if isinstance(late.stdout, bytes) else late.stdout or ""
+            said = late.stdout.decode() if late.stdout else ""  # bytes even of a text stream
     people = json.loads(said.splitlines()[0]) if said else {"done": {}, "failed": {"the load said nothing": 1}}
     return hours, samples, {name: one["starts"] for name, one in (beat.detail if beat else {}).items()}, people
 

@@ -12,7 +12,7 @@ HOURS = (np.arange(360) / 360).tolist()  # an hour, every ten seconds
 
 def _noisy(growth_mb_per_h: float, noise_mb: float = 0.5) -> list[float]:
     drawn = np.random.default_rng(3).normal(0, noise_mb, 360)
-    return ((200 + growth_mb_per_h * np.asarray(HOURS) + drawn) * MB).tolist()
+    return [(200 + growth_mb_per_h * hour + noise) * MB for hour, noise in zip(HOURS, drawn.tolist(), strict=True)]
 
 
 def test_a_straight_line_has_its_slope_and_no_error() -> None:
