@@ -18,6 +18,7 @@ help:
 	@echo "make superset  import the dashboards into a real Superset and look at every chart; two minutes, 700 MB"
 	@echo "make soak    an hour of steady load on every process, and whether its memory stays flat  (MINUTES=10 for less)"
 	@echo "make audit   list what we ship with versions, hashes and licences, and ask what is known against it"
+	@echo "make spark   read the lake by a real Apache Spark; 440 MB and a Java of 17 or later"
 	@echo "make jupyter install JupyterLab beside the platform, for 'tradewinds up --with jupyter'"
 	@echo "make docs    build these pages as a site, into site/"
 	@echo "make images  build the container images with buildah, podman or docker; stand-ins where no registry answers"
