@@ -31,7 +31,7 @@ XML = b"""<?xml version="1.0" encoding="UTF-8"?>
 def zipped(content: bytes) -> bytes:
     memory = io.BytesIO()
     with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("eurofxref-hist.csv", content)
+        archive.writestr(zipfile.ZipInfo("eurofxref-hist.csv"), content, zipfile.ZIP_DEFLATED)  # the same bytes at any time
     return memory.getvalue()
 
 
