@@ -99,7 +99,7 @@ def test_somebody_is_let_in_gets_another_role_and_is_shut_out(enter: Enter, firm
     row.get_by_text("locked").wait_for(state="detached")
 
     admin.get_by_role("button", name="Role: nils").press("Enter")
-    admin.get_by_label("Role", exact=True).last.click()
+    admin.get_by_role("dialog").get_by_label("Role", exact=True).click()
     admin.get_by_role("option", name="trader", exact=True).click()
     admin.locator("#confirm-now").click()
     row.get_by_text("trader").wait_for()

@@ -88,18 +88,25 @@ def test_who_is_exposed_to_a_factor_is_named_from_the_most_to_the_least(research
 
 
 def test_the_api_answers_the_same(researched: House) -> None:
-    from fastapi.testclient import TestClient
+    import asyncio
+
+    import httpx
 
     from tradewinds.app.api.server import make_api
     from tradewinds.wiring.desk import sign_in
 
     sign_in.add_person(researched, "vera", "viewer", None)
     headers = {"Authorization": f"Bearer {sign_in.new_token(researched, 'vera', 'test').secret}"}
-    with TestClient(make_api(researched), base_url="http://localhost") as client:
-        factors = client.get("/api/v1/risk/factors", params={"book": "us"}, headers=headers).json()
-        portfolio = client.get("/api/v1/risk/portfolio", params={"book": "us"}, headers=headers).json()
-        wrong = client.get("/api/v1/risk/portfolio", params={"session": "yesterday"}, headers=headers)
 
+    async def answers() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(make_api(researched))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=headers) as client:
+            asked = (("factors", {"book": "us"}), ("portfolio", {"book": "us"}), ("portfolio", {"session": "yesterday"}))
+            return [await client.get(f"/api/v1/risk/{page}", params=params) for page, params in asked]
+
+    told, held, wrong = asyncio.run(answers())
+    assert (told.status_code, held.status_code) == (200, 200), (told.text, held.text)
+    factors, portfolio = told.json(), held.json()
     assert [one["name"] for one in factors["factors"]] == ["market", "momentum"]
     assert (factors["columns"]["start_us"][0], factors["columns"]["momentum"][:2]) == (FIRST // 1_000, [0.005, -0.005])
     assert (portfolio["session"], portfolio["held"], portfolio["forecasts"][0]["session"]) == ("2025-10-30", 2, "2025-10-01")

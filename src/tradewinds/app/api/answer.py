@@ -45,7 +45,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, np.ndarray):
-        return value
+        return np.ascontiguousarray(value)  # orjson writes no other
     if is_dataclass(value) and not isinstance(value, type):
         return dict(_named(one.name, getattr(value, one.name)) for one in fields(value))
     return str(value)
