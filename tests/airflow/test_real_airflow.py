@@ -213,6 +213,11 @@ def _until(is_so: Callable[[], bool]) -> None:
         pause.wait(0.1)
 
 
+def _a_person_reads() -> None:
+    """An answer within the instant in which Airflow 3.3 parks the asking task is kept and resumes nothing; no person is as fast."""
+    threading.Event().wait(2.0)
+
+
 def test_airflow_found_no_import_error_and_knows_every_dag(airflow: Airflow) -> None:
     shipped = ["cot", "crypto_backfill", "crypto_incremental", "crypto_trades", "equities_nightly_xnys"]
     shipped += ["evening_main", "fx", "maintenance", "marts"]
@@ -307,8 +312,8 @@ def test_a_strategys_dag_asks_the_service_to_decide_and_a_person_to_approve(
     (waiting,) = ask(place / "home", "approvals")["waiting"]
     assert waiting["id"] in asked["subject"]
 
-    # An answer within the instant in which the task is parked is kept and resumes nothing; no person is as fast.
     _until(lambda: {one.name: one.state for one in airflow.tasks("strategy_hold", run_id)}["approval"] == "awaiting_input")
+    _a_person_reads()
     answer = f"/api/v2/dags/strategy_hold/dagRuns/{run_id}/taskInstances/approval/0/hitlDetails"
     airflow.client._ask("PATCH", answer, {"chosen_options": ["Approve"]})
     run = airflow.wait("strategy_hold", run_id, timeout_s=240)
@@ -327,6 +332,7 @@ def test_what_a_job_asks_is_put_to_people_and_their_answers_are_handed_to_anothe
     run_id = airflow.trigger("probe_ask", {"partition": "2025-01-08"})
 
     _until(lambda: len([one for one in airflow.tasks("probe_ask", run_id) if one.state == "awaiting_input"]) == 2)
+    _a_person_reads()
     for number, option in enumerate(("Approve", "Deny")):
         asked = f"/api/v2/dags/probe_ask/dagRuns/{run_id}/taskInstances/ask_approval/{number}/hitlDetails"
         airflow.client._ask("PATCH", asked, {"chosen_options": [option]})

@@ -76,6 +76,7 @@ def test_a_model_is_trained_fold_by_fold_and_a_person_puts_it_in_charge(
         return found.get("train_approval") == "awaiting_input"
 
     _until(is_asked)
+    threading.Event().wait(2.0)  # an answer within the instant in which Airflow parks the task resumes nothing; no person is as fast
     tasks = airflow.tasks("train_trend", run_id)
     question = f"/api/v2/dags/train_trend/dagRuns/{run_id}/taskInstances/train_approval/0/hitlDetails"
     asked: dict[str, Any] = airflow.client._ask("GET", question)
