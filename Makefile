@@ -39,8 +39,16 @@ demo: setup
 up: setup
 	@$(PY) -m tradewinds up $(ARGS)
 
+# Two files at a time, because many tests wait for real processes; the tests of a real Airflow alone, because each starts a dozen of its own.
 test: setup-dev
+ifeq ($(strip $(ARGS)),)
+	@ended=0; \
+	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/airflow || ended=$$?; \
+	$(PY) -m pytest -p no:xdist tests/airflow || ended=$$?; \
+	exit $$ended
+else
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+endif
 
 check: setup-dev
 	@$(PY) -m ruff format --check --quiet src tests benchmarks tools
