@@ -14,6 +14,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tradewinds.stores.embedded_postgres import EmbeddedPostgres
+    from tradewinds.stores.ledger import Ledger
 
 Answerer = Callable[[dict[str, str], dict[str, str]], tuple[int, bytes, dict[str, str]]]
 
@@ -108,3 +109,25 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostg
         pytest.skip(obstacle)
     yield server
     server.remove()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
+    """An empty ledger, once on SQLite and once on PostgreSQL."""
+    import sqlalchemy as sa
+
+    from tradewinds.stores.ledger import Ledger
+    from tradewinds.stores.ledger_schema import metadata
+
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    else:
+        server = request.getfixturevalue("postgres")
+        server.create_database("ledger")
+        url = server.url("ledger")
+    with Ledger(url) as made:
+        made.migrate()
+        with made.database.writing("emptying") as connection:
+            for table in reversed(metadata.sorted_tables):
+                connection.execute(sa.delete(table))
+        yield made

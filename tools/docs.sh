@@ -7,26 +7,11 @@ cd "$(dirname "$0")/.."
 place=.docs/venv
 
 if [ "${1:-}" = lock ]; then
-    get_installer
-    echo mkdocs-material | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-        --no-emit-index-url --no-emit-find-links - -o locks/docs.lock
-    if grep -n '://' locks/docs.lock; then
-        echo "docs: an address stands in the lock" >&2
-        exit 1
-    fi
+    echo mkdocs-material | locked docs
     exit 0
 fi
 
-sum=$(cksum < locks/docs.lock)
-if [ "$(cat .docs/.stamp 2>/dev/null || true)" != "$sum" ]; then
-    get_installer
-    echo "docs: installing mkdocs" >&2
-    mkdir -p .docs
-    has_python "$place" || uv venv --quiet --clear --python "$python" "$place"
-    rm -f .docs/.stamp
-    uv pip sync --quiet --python "$place/bin/python" --require-hashes locks/docs.lock
-    echo "$sum" > .docs/.stamp
-fi
+installed "$place" docs
 
 case ${1:-} in
     serve) exec "$place/bin/mkdocs" serve --dev-addr 127.0.0.1:8010 ;;

@@ -1,4 +1,4 @@
-# For tools/setup.sh and tools/peers.sh, which source it: a suitable Python in $python, and `uv`, fetched into .boot by pip with hashes.
+# For the other tools, which source it: a suitable Python in $python, `uv`, fetched into .boot by pip with hashes, and environments from locks.
 # shellcheck shell=sh disable=SC2034
 
 find_python() {
@@ -41,3 +41,26 @@ get_installer() {
 
 # has_python FOLDER: whether an environment stands there with a Python that suits.
 has_python() { "$1/bin/python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; }
+
+# locked NAME: resolves what stands on the input, one requirement a line, into locks/NAME.lock; no address may come to stand there.
+locked() {
+    get_installer
+    uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+        --no-emit-index-url --no-emit-find-links - -o "locks/$1.lock"
+    if grep -n '://' "locks/$1.lock"; then
+        echo "$1: an address stands in the lock" >&2
+        exit 1
+    fi
+}
+
+# installed FOLDER NAME: an environment in FOLDER of just what locks/NAME.lock says, made only where it is not that already.
+installed() {
+    sum=$(cksum < "locks/$2.lock")
+    [ "$(cat "$1/.stamp" 2>/dev/null || true)" != "$sum" ] || return 0
+    get_installer
+    echo "$2: installing" >&2
+    has_python "$1" || uv venv --quiet --clear --python "$python" "$1"
+    rm -f "$1/.stamp"
+    uv pip sync --quiet --python "$1/bin/python" --require-hashes "locks/$2.lock"
+    echo "$sum" > "$1/.stamp"
+}

@@ -20,28 +20,14 @@ wanted() {
 all="backtesting backtrader nautilus_trader toraniko vectorbt zipline"
 
 if [ "${1:-}" = lock ]; then
-    get_installer
     mkdir -p locks/peers
     for name in $all; do
-        wanted "$name" | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-            --no-emit-index-url --no-emit-find-links - -o "locks/peers/$name.lock"
+        wanted "$name" | locked "peers/$name"
     done
-    if grep -n '://' locks/peers/*.lock; then
-        echo "peers: an address stands in a lock" >&2
-        exit 1
-    fi
     exit 0
 fi
 
 for name in ${*:-$all}; do
     wanted "$name" > /dev/null
-    sum=$(cksum < "locks/peers/$name.lock")
-    [ "$(cat ".peers/$name/.stamp" 2>/dev/null || true)" = "$sum" ] && continue
-    [ -n "${python:-}" ] || get_installer
-    echo "peers: installing $name" >&2
-    mkdir -p .peers
-    has_python ".peers/$name" || uv venv --quiet --clear --python "$python" ".peers/$name"
-    rm -f ".peers/$name/.stamp"
-    uv pip sync --quiet --python ".peers/$name/bin/python" --require-hashes "locks/peers/$name.lock"
-    echo "$sum" > ".peers/$name/.stamp"
+    installed ".peers/$name" "peers/$name"
 done

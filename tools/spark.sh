@@ -8,26 +8,8 @@ cd "$(dirname "$0")/.."
 place=.spark/venv
 
 case ${1:-} in
-    lock)
-        get_installer
-        echo 'pyspark==4.0.1' | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-            --no-emit-index-url --no-emit-find-links - -o locks/spark.lock
-        if grep -n '://' locks/spark.lock; then
-            echo "spark: an address stands in the lock" >&2
-            exit 1
-        fi
-        ;;
+    lock) echo 'pyspark==4.0.1' | locked spark ;;
     path) echo "$place" ;;
-    "")
-        sum=$(cksum < locks/spark.lock)
-        [ "$(cat .spark/.stamp 2>/dev/null || true)" != "$sum" ] || exit 0
-        get_installer
-        echo "spark: installing" >&2
-        mkdir -p .spark
-        has_python "$place" || uv venv --quiet --clear --python "$python" "$place"
-        rm -f .spark/.stamp
-        uv pip sync --quiet --python "$place/bin/python" --require-hashes locks/spark.lock
-        echo "$sum" > .spark/.stamp
-        ;;
+    "") installed "$place" spark ;;
     *) echo "spark: $1, expected nothing, lock or path" >&2; exit 2 ;;
 esac

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from tradewinds.core.errors import Missing, Rejected
 from tradewinds.people.alert import Alert
 from tradewinds.people.alert_routing import Delivery, Route, Spent
 from tradewinds.stores.ledger import Ledger
 from tradewinds.stores.ledger_alerts import AlertOutbox
-from tradewinds.stores.ledger_alerts_schema import alert, alert_acknowledgement, alert_delivery
 
 NOW_NS = 1_800_000_000_000_000_000
 LOST = Alert("critical", "dead-man", "trade", "no heartbeat", "tradewinds status", "beat 1")
@@ -25,22 +21,6 @@ PHONE, DESK = Route(name="phone", severities=("critical",)), Route(name="desk")
 
 def _each(due: list[Delivery]) -> list[list[Delivery]]:
     return [[one] for one in due]
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
-    else:
-        server = request.getfixturevalue("postgres")
-        server.create_database("alert_ledger")
-        url = server.url("alert_ledger")
-    with Ledger(url) as made:
-        made.migrate()
-        with made.database.writing("emptying") as connection:
-            for table in (alert, alert_delivery, alert_acknowledgement):
-                connection.execute(sa.delete(table))
-        yield made
 
 
 @pytest.fixture

@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from tradewinds.core.candidate import Candidate, CandidateAnswer, ConditionAlert
 from tradewinds.core.errors import Missing, Rejected
 from tradewinds.stores.ledger import Ledger
-from tradewinds.stores.ledger_schema_research import condition_alert, research_answer, research_candidate
 
 FOUND_NS, EXPIRES_NS = 1_800_000_000_000_000_000, 1_800_000_900_000_000_000
 CHEAP = Candidate("us", "cheap", "2024-01-31", "AAA.XNAS", FOUND_NS, EXPIRES_NS, 2.5, {"rsi(14)": 28.0, "close": None})
 OTHER = replace(CHEAP, instrument="BBB.XNAS", score=3.5)
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
-    else:
-        server = request.getfixturevalue("postgres")
-        server.create_database("candidate_ledger")
-        url = server.url("candidate_ledger")
-    with Ledger(url) as made:
-        made.migrate()
-        with made.database.writing("emptying") as connection:
-            for table in (research_candidate, research_answer, condition_alert):
-                connection.execute(sa.delete(table))
-        yield made
 
 
 def test_a_candidate_is_found_once_and_comes_back_as_it_was(ledger: Ledger) -> None:

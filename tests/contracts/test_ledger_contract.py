@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from tradewinds.core.errors import DataFault, Rejected
 from tradewinds.core.instant import parse
@@ -16,27 +13,10 @@ from tradewinds.core.instrument import CorporateAction, Instrument, Ticker
 from tradewinds.core.observation import Capability, Finding
 from tradewinds.core.record import Bookmark, Exchange, Hold, Member, RunResult, Universe
 from tradewinds.stores.ledger import FindingFilter, Ledger, RunFilter
-from tradewinds.stores.ledger_schema import metadata
 
 APPLE = Instrument("AAPL.XNAS", "equity", "USD", "XNYS", tick=Decimal("0.01"), name="Apple Inc.")
 META = Instrument("META.XNAS", "equity", "USD", "XNYS", name="Meta Platforms")
 COIN = Instrument("PEPEUSDT.BINANCE", "spot", "USDT", "24/7", base="PEPE", tick=Decimal("0.00000812"), lot=Decimal("100000"))
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path}/ledger.sqlite"
-    else:
-        server = request.getfixturevalue("postgres")
-        server.create_database("ledger_contract")
-        url = server.url("ledger_contract")
-    with Ledger(url) as ledger:
-        ledger.migrate()
-        with ledger.database.writing("emptying") as connection:
-            for table in reversed(metadata.sorted_tables):
-                connection.execute(sa.delete(table))
-        yield ledger
 
 
 def finding(vendor: str = "alpha", *, start_ns: int = 100, kind: str = "gap", field: str | None = None) -> Finding:

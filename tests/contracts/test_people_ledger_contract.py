@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from tradewinds.core.errors import Missing, Rejected, Transient
 from tradewinds.core.instant import NS_PER_SECOND
@@ -16,25 +13,8 @@ from tradewinds.people.four_eyes import Request
 from tradewinds.people.token import Access, Principal
 from tradewinds.stores.ledger import Ledger
 from tradewinds.stores.ledger_acts import GIVEN_UP_S, Answered
-from tradewinds.stores.ledger_schema import metadata
 
 REQUEST = Request("r1", "limit", {"value": "5"}, "do:limits", "ada", 10, 1_000, "more")
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path}/ledger.sqlite"
-    else:
-        server = request.getfixturevalue("postgres")
-        server.create_database("people_contract")
-        url = server.url("people_contract")
-    with Ledger(url) as ledger:
-        ledger.migrate()
-        with ledger.database.writing("emptying") as connection:
-            for table in reversed(metadata.sorted_tables):
-                connection.execute(sa.delete(table))
-        yield ledger
 
 
 def test_a_person_stands_there_once_and_the_first_one_only_where_nobody_is(ledger: Ledger) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -27,19 +25,9 @@ NOW_NS = 1_800_000_000_000_000_000
 DAY = date(2027, 1, 15)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def trading(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TradingLedger]:
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
-    else:
-        server = request.getfixturevalue("postgres")
-        server.create_database("trading_ledger")
-        url = server.url("trading_ledger")
-    with Ledger(url) as ledger:
-        ledger.migrate()
-        for account in ("main", "other"):
-            ledger.trading.forget(account)
-        yield ledger.trading
+@pytest.fixture
+def trading(ledger: Ledger) -> TradingLedger:
+    return ledger.trading
 
 
 def _approved() -> tuple[Entry, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -19,19 +18,6 @@ from tradewinds.stores.ledger import BacktestFilter, BacktestRun, Ledger
 
 DAY = 86_400_000_000_000
 MONDAY = 1_704_067_200_000_000_000  # 2024-01-01
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
-    url = f"sqlite:///{tmp_path}/ledger.sqlite"
-    if request.param == "postgres":
-        server = request.getfixturevalue("postgres")
-        name = f"backtests_{tmp_path.stat().st_ino}"
-        server.create_database(name)
-        url = str(server.url(name))
-    with Ledger(url) as ledger:
-        ledger.migrate()
-        yield ledger
 
 
 def record_of_one_trade() -> TrackRecord:

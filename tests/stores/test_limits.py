@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from tradewinds.core.errors import Rejected
 from tradewinds.risk.limits import Limits
 from tradewinds.stores.ledger import Ledger
-from tradewinds.stores.ledger_schema import limit_change
 from tradewinds.stores.limits import LimitBook, LimitChange
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def book(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LimitBook]:
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path}/ledger.sqlite"
-    else:
-        server = request.getfixturevalue("postgres")
-        server.create_database("limits")
-        url = server.url("limits")
-    with Ledger(url) as ledger:
-        ledger.migrate()
-        with ledger.database.writing("emptying") as connection:
-            connection.execute(sa.delete(limit_change))
-        yield LimitBook(ledger.database)
+@pytest.fixture
+def book(ledger: Ledger) -> LimitBook:
+    return LimitBook(ledger.database)
 
 
 def _change(limit: str, value: Any, *, at: int = 100, since: int | None = None, strategy: str = "", by: str = "ann") -> LimitChange:

@@ -129,7 +129,12 @@ def stored_model(context: Context, book: Book, partition: str) -> RiskModel:
         name: context.lake.read(table, as_of_ns=context.clock.now_ns(), start_ns=start_ns, end_ns=start_ns + 1)
         for name, table in tables.items()
     }
-    return from_frames(frames, factors, kind=KINDS[book.config.risk.kind], periods_a_year=book.sessions_a_year)
+    return model_from(book, frames)
+
+
+def model_from(book: Book, frames: Mapping[str, pl.DataFrame]) -> RiskModel:
+    """A book's model of the one session that is in the frames of its tables. Raises DataFault where a part is missing."""
+    return from_frames(frames, factors_of(book), kind=KINDS[book.config.risk.kind], periods_a_year=book.sessions_a_year)
 
 
 def _rounded(value: float) -> float | None:

@@ -43,11 +43,10 @@ from tradewinds.models.card import card
 from tradewinds.models.drift import with_reference
 from tradewinds.models.label import check_future, label_of
 from tradewinds.models.learner import load_model
-from tradewinds.models.sample import Sample, sample_of
+from tradewinds.models.sample import Ints, Sample, sample_of
 from tradewinds.models.split import Split, WalkForward, walk_forward
 from tradewinds.models.train import OutOfSample, latest
 
-Ints = NDArray[np.int64]
 SESSIONS_OF_LABEL = 30  # of volatility before the first decision, and until the last label's entry
 
 

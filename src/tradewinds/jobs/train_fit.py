@@ -10,18 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tradewinds.core.errors import Invariant
 from tradewinds.jobs.context import Context
 from tradewinds.jobs.research_config import EngineConfig, ModelConfig
 from tradewinds.models.learner import Files
-from tradewinds.models.sample import Sample
+from tradewinds.models.sample import Ints, Sample
 from tradewinds.models.train import train
 from tradewinds.models.uniqueness import weighed
-
-Ints = NDArray[np.int64]
 
 
 def engine_of(context: Context, model: ModelConfig) -> EngineConfig:

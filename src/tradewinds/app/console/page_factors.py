@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from itertools import islice
 
@@ -113,6 +114,5 @@ def _exposed(name: str, found: tuple[str, list[tuple[str, float]]]) -> None:
     )
 
 
-def _percent(points: list[tuple[int, float | None]] | object) -> list[tuple[int, float | None]]:
-    assert isinstance(points, list | tuple)
+def _percent(points: Iterable[tuple[int, float | None]]) -> list[tuple[int, float | None]]:
     return [(at, None if value is None else 100.0 * value) for at, value in points]

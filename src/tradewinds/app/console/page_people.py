@@ -127,7 +127,7 @@ def _token_fields(visit: Visit) -> tuple[Field, ...]:
 
 
 def _asked_for(given: dict[str, Any]) -> dict[str, Any]:
-    """The words of a new token; days that are no number stay text, which the desk refuses."""
+    """The words of a new token; days are text as typed."""
     words = {"name": given["name"], "scopes": given["scopes"] or None, "days": given["days"]}
     return {name: value for name, value in words.items() if value is not None}
 

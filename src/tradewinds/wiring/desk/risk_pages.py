@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,10 +16,11 @@ import polars as pl
 
 from tradewinds.jobs.book import factors_of
 from tradewinds.jobs.research_book import session_name
+from tradewinds.jobs.research_risk import model_from
 from tradewinds.jobs.research_tables import covariance_table, exposures_table, signals_table, specific_table
 from tradewinds.risk.bias import Bias, bias
 from tradewinds.risk.factor_returns import Floats
-from tradewinds.risk.published import factor_id
+from tradewinds.risk.published import COVARIANCE, EXPOSURES, SPECIFIC
 from tradewinds.wiring.desk.factor_pages import BIAS_SESSIONS_MIN, ENDS, model_of, nights_of, returns_of
 from tradewinds.wiring.desk.research import book as book_named
 
@@ -118,59 +119,52 @@ def _judged(house: House, chosen: Book) -> tuple[list[tuple[int, float]], Bias]:
     since_ns = nights[0]
 
     def read(table: Table, *columns: str, of: list[str] | None = None) -> dict[int, pl.DataFrame]:
-        rows = house.lake.read(table, as_of_ns=now_ns, start_ns=since_ns, instruments=of, columns=["instrument", "start_ns", *columns])
+        wanted = ["instrument", "start_ns", "known_ns", *columns]
+        rows = house.lake.read(table, as_of_ns=now_ns, start_ns=since_ns, instruments=of, columns=wanted)
         return {int(one["start_ns"][0]): one for one in rows.partition_by("start_ns")}
 
-    weights = read(signals_table(chosen.name), "weight")
-    held = sorted({name for rows in weights.values() for name, weight in rows.select("instrument", "weight").iter_rows() if weight})
+    weights = {at: _held(rows) for at, rows in read(signals_table(chosen.name), "weight").items()}
+    held = sorted({name for given in weights.values() for name in given})
     if not held:
         return [], bias(np.empty(0), np.empty(0))
-    covariances = read(covariance_table(chosen.name, factors), *factors)
-    exposures = read(exposures_table(chosen.name, factors), *factors, of=held)
-    own = read(specific_table(chosen.name), "specific_variance", "specific_return", of=held)
+    parts = {
+        EXPOSURES: read(exposures_table(chosen.name, factors), *factors, of=held),
+        COVARIANCE: read(covariance_table(chosen.name, factors), *factors),
+        SPECIFIC: read(specific_table(chosen.name), "specific_variance", "specific_return", of=held),
+    }
     names, starts, values, _ = returns_of(house, chosen)
     found, returns, expected = [], [], []
     for at in nights:
-        if not all(at in part for part in (weights, covariances, exposures, own)):
+        if at not in weights or not all(at in part for part in parts.values()):
             continue
-        night = _night(weights[at], exposures[at], covariances[at], own[at], names)
-        found.append((at, night.deviation))
+        model = model_from(chosen, {name: part[at] for name, part in parts.items()})
+        given, _ = model.weights_of(weights[at])
+        deviation = model.volatility(given) / math.sqrt(model.periods_a_year)
+        found.append((at, deviation))
         place = int(np.searchsorted(starts, at, side="right"))
         if place < len(starts):
-            returns.append(night.came(values[place], own.get(int(starts[place]))))
-            expected.append(night.deviation)
+            exposure = dict(zip(model.factors, model.exposure(given), strict=True))
+            came = dict(zip(names, values[place], strict=True))
+            returns.append(_earned(weights[at], exposure, came, parts[SPECIFIC].get(int(starts[place]))))
+            expected.append(deviation)
     return found, bias(np.array(returns, np.float64), np.array(expected, np.float64))
 
 
-@dataclass(frozen=True, slots=True)
-class _Night:
-    """The target weights of a night and what its model foretold of them."""
-
-    weights: Mapping[str, float]
-    exposure: Floats
-    deviation: float
-
-    def came(self, factor_returns: Floats, own: pl.DataFrame | None) -> float:
-        """Their return in the session after it; NaN where something of it is not known."""
-        known = {} if own is None else dict(own.select("instrument", "specific_return").iter_rows())
-        specific = [(weight, known.get(name)) for name, weight in self.weights.items()]
-        if any(value is None for _, value in specific):
-            return math.nan
-        has = self.exposure != 0.0
-        common = float(self.exposure[has] @ factor_returns[has])
-        return common + sum(weight * float(value) for weight, value in specific if value is not None)
+def _earned(
+    weights: Mapping[str, float], exposure: Mapping[str, float], returns: Mapping[str, float], own: pl.DataFrame | None
+) -> float:  # fmt: skip
+    """What the weights earned in a session, by returns of factors and instruments' own; NaN where something of it is not known."""
+    known = {} if own is None else dict(own.select("instrument", "specific_return").iter_rows())
+    specific = [(weight, known.get(name)) for name, weight in weights.items()]
+    if any(value is None for _, value in specific):
+        return math.nan
+    common = sum(part * returns.get(name, math.nan) for name, part in exposure.items() if part != 0.0)
+    return float(common) + sum(weight * float(value) for weight, value in specific if value is not None)
 
 
-def _night(weights: pl.DataFrame, exposures: pl.DataFrame, covariance: pl.DataFrame, own: pl.DataFrame, names: Sequence[str]) -> _Night:
-    """names: the factors, in the order of `exposure`."""
-    given = {name: float(weight) for name, weight in weights.select("instrument", "weight").iter_rows() if weight}
-    rows = {name: np.nan_to_num(np.array(cells, np.float64)) for name, *cells in exposures.select("instrument", *names).iter_rows()}
-    variances = dict(own.select("instrument", "specific_variance").iter_rows())
-    exposure = sum((weight * rows[name] for name, weight in given.items() if name in rows), np.zeros(len(names)))
-    cells = {name: np.nan_to_num(np.array(one, np.float64)) for name, *one in covariance.select("instrument", *names).iter_rows()}
-    matrix = np.array([cells.get(factor_id(name), np.zeros(len(names))) for name in names])
-    specific = sum(weight**2 * float(variances.get(name) or 0.0) for name, weight in given.items())
-    return _Night(given, np.asarray(exposure, np.float64), math.sqrt(max(float(exposure @ matrix @ exposure), 0.0) + specific))
+def _held(rows: pl.DataFrame) -> dict[str, float]:
+    """Weights that are not zero, by instrument."""
+    return {str(name): float(weight) for name, weight in rows.select("instrument", "weight").iter_rows() if weight}
 
 
 def _weights(house: House, chosen: Book, at_ns: int) -> dict[str, float]:
@@ -178,7 +172,7 @@ def _weights(house: House, chosen: Book, at_ns: int) -> dict[str, float]:
     rows = house.lake.read(
         signals_table(chosen.name), as_of_ns=house.clock.now_ns(), start_ns=at_ns, end_ns=at_ns + 1, columns=["instrument", "weight"]
     )
-    return {str(name): float(weight) for name, weight in rows.select("instrument", "weight").iter_rows() if weight}
+    return _held(rows)
 
 
 def _specific(model: RiskModel, weights: Floats, own: Floats) -> tuple[Specific, ...]:
