@@ -70,12 +70,16 @@ class Days:
 
     def __init__(self) -> None:
         self.asked: list[int] = []
+        self.decisions: list[int] = []
 
     async def bars(self, strategy: str, at_ns: int) -> tuple[BarsClosed, ...]:
         self.asked.append(at_ns)
         ends = [NOW_NS - back * DAY_NS for back in (3, 2, 1, 0)]
         closed = [BarsClosed("1d", end, (_bar(10.0 + at, end),)) for at, end in enumerate(ends) if end <= at_ns]
         return tuple(closed) if closed and closed[-1].end_ns == at_ns else ()
+
+    def decided(self, strategy: str, at_ns: int) -> None:
+        self.decisions.append(at_ns)
 
 
 class Crossing:
@@ -175,6 +179,27 @@ def test_a_bar_that_has_not_arrived_is_late_and_nothing_is_decided(play: Run, ve
     play(scene, Days(), main=(_trend, Limits()))
 
     assert not venue.orders
+
+
+def test_bars_that_an_account_lost_on_the_way_are_told_again_and_decided_on_once(
+    play: Run, venue: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = Days()
+
+    async def scene(service: TradingService, acts: Acts) -> None:
+        monkeypatch.setattr("tradewinds.live.acts.DECIDE_WITHIN_S", 0.0)
+        service.traders["main"].state = "starting"  # its connection is being made: what is told is kept back, and may be forgotten
+        with pytest.raises(Late, match="expected that account main decides within 0 s; it is starting and will be told again"):
+            await acts("decide", {"strategy": "trend", "at": "2024-10-03"})
+        assert days.decisions == []
+        service.traders["main"].state = "trading"
+        monkeypatch.undo()
+        told = await acts("decide", {"strategy": "trend", "at": "2024-10-03"})
+        assert [one["text"] for one in told["orders"]] == ["buy 7 ABC.LOCAL market"]
+
+    play(scene, days, main=(_trend, Limits()))
+
+    assert len(days.decisions) == len(venue.orders) == 1
 
 
 def test_an_order_above_the_limit_waits_for_a_person(play: Run, venue: Exchange) -> None:

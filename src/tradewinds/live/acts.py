@@ -44,6 +44,10 @@ class History(Protocol):
         """The bars that a strategy's decision at this time looks at, oldest first; empty where they have not arrived."""
         ...
 
+    def decided(self, strategy: str, at_ns: int) -> None:
+        """It decided on those bars: a later question need not bring them again."""
+        ...
+
 
 class Acts:
     """Answers acts for one service. troubles: what was set aside at the start, by file or account."""
@@ -228,30 +232,40 @@ class Acts:
         if trader is None:
             names = sorted(name for one in self._service.traders.values() for name in one.plan.strategies)
             raise Rejected(f"decide {strategy!r}: not traded here, expected one of {', '.join(names) or 'none'}")
-        if self._decision(strategy, at_ns) is None:
-            await self._bring(trader, strategy, at_ns)
+        why = await self._bring(trader, strategy, at_ns) if self._decision(strategy, at_ns) is None else ""
         found = self._decision(strategy, at_ns)
         if found is None:
-            raise Late(f"decide {strategy} at {text(at_ns)}: nothing was decided, expected bars that end there; they may still arrive")
+            raise Late(f"decide {strategy} at {text(at_ns)}: nothing was decided, {why}")
+        if self._history is not None:
+            self._history.decided(strategy, at_ns)
         books = {name: one.books for name, one in self._service.traders.items()}
         return answers.report(self._service.decisions, books, strategy, found.decision_ns) or {}
 
     def _decision(self, strategy: str, at_ns: int) -> Decision | None:
         return self._service.decisions.decision(strategy, at_ns)
 
-    async def _bring(self, trader: Trader, strategy: str, at_ns: int) -> None:
-        """Tell the account the bars that are missing up to that time, and wait for the decision."""
+    async def _bring(self, trader: Trader, strategy: str, at_ns: int) -> str:
+        """Tell the account the bars that are missing up to that time, and wait for the decision. Returns why there may be none."""
         before = trader.books.decided_ns.get(strategy, 0)
         if before >= at_ns:
             raise Rejected(f"decide {strategy} at {text(at_ns)}: it decided at {text(before)} since, expected a later time")
-        loop = trader.parts.loop
         closed = () if self._history is None else await self._history.bars(strategy, at_ns)
         others = [one for one in self._service.traders.values() if strategy in one.plan.homes]
         for one in closed:
             for other in others if one.end_ns == at_ns else ():
                 other.price(one)
             trader.publish(BarsClosed(one.interval, one.end_ns, one.bars, is_warm_up=one.end_ns < at_ns))
-        await self._service.until(lambda: loop.is_idle and (not others or self._service.is_idle()), DECIDE_WITHIN_S if closed else 0.0)
+
+        def is_done() -> bool:
+            is_here = trader.state == "trading" and trader.parts.loop.is_idle
+            return is_here and (not others or self._service.is_idle())
+
+        is_in_time = await self._service.until(is_done, DECIDE_WITHIN_S if closed else 0.0)
+        if not closed:
+            return "expected bars that end there; they may still arrive"
+        if not is_in_time:
+            return f"expected that account {trader.name} decides within {DECIDE_WITHIN_S:g} s; it is {trader.state} and will be told again"
+        return "expected that its rhythm is due there, its lookback is there, and it did not fail (the account's alerts say so)"
 
     # Parts
 

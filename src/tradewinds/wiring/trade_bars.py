@@ -57,7 +57,7 @@ class HouseHistory:
     def __init__(self, house: House, needs: Mapping[str, Need]) -> None:
         self._house = house
         self._needs = needs
-        self._told_ns: dict[tuple[str, str], int] = {}
+        self._decided_ns: dict[str, int] = {}
 
     async def before(self, needs: Iterable[Need], now_ns: int) -> tuple[BarsClosed, ...]:
         """The newest closed bars that a run begins with, oldest first; fewer, or none, where the history has no more."""
@@ -65,14 +65,17 @@ class HouseHistory:
         return tuple(sorted(found, key=lambda one: one.end_ns))
 
     async def bars(self, strategy: str, at_ns: int) -> tuple[BarsClosed, ...]:
-        """What a strategy's decision at this time looks at and was not told before; nothing where no bar ends there yet."""
+        """What a strategy's decision at this time looks at and no earlier one has seen; nothing where no bar ends there yet."""
         need = self._needs[strategy]
         found = await asyncio.to_thread(self._read, need, at_ns)
         if not found or found[-1].end_ns != at_ns:
             return ()
-        told_ns = self._told_ns.get((strategy, need.interval), 0)
-        self._told_ns[strategy, need.interval] = at_ns
-        return tuple(one for one in found if one.end_ns > told_ns)
+        seen_ns = self._decided_ns.get(strategy, 0)
+        return tuple(one for one in found if one.end_ns > seen_ns)
+
+    def decided(self, strategy: str, at_ns: int) -> None:
+        """Its account has those bars: until then they are told again, for a decision may be lost on the way."""
+        self._decided_ns[strategy] = max(at_ns, self._decided_ns.get(strategy, 0))
 
     def _read(self, need: Need, until_ns: int) -> list[BarsClosed]:
         length_ns = Interval(need.interval).ns or MONTH_NS
