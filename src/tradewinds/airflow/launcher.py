@@ -32,7 +32,8 @@ RESTARTS_MAX, RESTARTS_WITHIN_S = 3, 600.0
 POLL_S = 0.2
 KILL_WAIT_S = 2.0
 WARM_UP_ATTEMPTS_MAX = 300
-GC_THRESHOLD = 50_000
+GC_AT_START = (50_000, 20, 20)
+GC_RUNNING = (5_000, 10, 10)  # a component lives for months: rarer looks for garbage would be a heap that grows for hours between two
 _API = ("api-server", "--host", "127.0.0.1", "--workers", "1")
 COMPONENTS: dict[str, tuple[str, ...]] = {
     "execution-api": (*_API, "--apps", "execution", "--port", "{execution_port}"),
@@ -102,7 +103,7 @@ class House:
 def main() -> int:
     """Runs until told to stop; returns the exit code."""
     # Much is made and little thrown away while modules load: looking for garbage every 700 objects costs a fifth of the start.
-    gc.set_threshold(GC_THRESHOLD, 20, 20)
+    gc.set_threshold(*GC_AT_START)
     order = _order(json.loads(os.environ.pop("TRADEWINDS_AIRFLOW_ORDER")))
     _adopt_orphans()
     stop_asked = threading.Event()
@@ -275,6 +276,7 @@ def _become(house: House, name: str) -> None:
             os.dup2(source, target)
         if name == BROKER:
             os.execvp("redis-server", ["redis-server", str(house.order.broker)])  # noqa: S606, S607 -- the user's own PATH decides
+        gc.set_threshold(*GC_RUNNING)
         if name == "execution-api":
             threading.Thread(target=_warm_up, args=(house.order.execution_port,), daemon=True).start()
         ports = {"port": house.order.port, "execution_port": house.order.execution_port}

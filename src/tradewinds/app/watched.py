@@ -6,6 +6,7 @@ with watched(house.home, "console") as watching:
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from tradewinds.app.output import keep_log, log
 if TYPE_CHECKING:
     from tradewinds.wire.log import Level, Log
     from tradewinds.wiring.watching import Watching
+
+GARBAGE_AFTER = (700, 10, 10)  # Python's own
 
 
 @contextmanager
@@ -43,6 +46,7 @@ def kept(structured: Log, is_told: Callable[[str], bool] = lambda message: True)
     """What this process says, and what libraries warn of, stands in its structured log. is_told: not of what is logged elsewhere."""
     from tradewinds.wire.log import LibraryHandler
 
+    _collect_as_usual()
     handler = LibraryHandler(structured, logging.WARNING)
     logging.getLogger().addHandler(handler)
     keep_log(partial(_keep, structured, is_told))
@@ -51,6 +55,18 @@ def kept(structured: Log, is_told: Callable[[str], bool] = lambda message: True)
     finally:
         keep_log(None)
         logging.getLogger().removeHandler(handler)
+
+
+def _collect_as_usual() -> None:
+    """A command looks for garbage rarely, because it ends (`cli.main`). Here that would be a heap that grows for hours between two looks.
+
+    What the start made stays: set aside, it makes no later look longer.
+    """
+    if gc.get_threshold() == GARBAGE_AFTER:
+        return
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GARBAGE_AFTER)
 
 
 def _keep(structured: Log, is_told: Callable[[str], bool], message: str) -> None:
