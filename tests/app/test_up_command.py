@@ -13,10 +13,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from websockets.sync.client import connect
 
+from tradewinds.app import up_guests, up_keeper
+from tradewinds.app.status import services
 from tradewinds.app.up_guests import superset_python
-from tradewinds.app.up_service import Service, console_service, health_of, read_services, unwell, write_services
+from tradewinds.app.up_service import Service, answers, console_service, free_port, health_of, read_services, unwell, write_services
 from tradewinds.core.errors import Rejected
 
 WITHIN_S = 150.0
@@ -66,10 +70,12 @@ def until(what: Callable[[], Any]) -> Any:
 
 @pytest.mark.airflow
 def test_everything_is_healthy_at_one_address_and_what_is_killed_comes_back(firm: Firm) -> None:
-    started = firm.ask("up", "--detach", "--json")
+    guests = [] if up_guests.jupyter_program(os.environ) is None else ["jupyter"]
+    started = firm.ask("up", "--detach", "--json", *(("--with", ",".join(guests)) if guests else ()))
     assert started.returncode == 0, started.stdout + started.stderr
     told = json.loads(started.stdout)
-    assert told["services"] == ["trade", "console", "alerts"]
+    assert told["services"] == ["trade", "console", "alerts", *guests]
+    assert sorted(told["links"]) == ["airflow", *guests]
     assert told["trouble"] == []
     with urllib.request.urlopen(told["url"] + "/api/v1/health", timeout=10) as answer:
         assert json.load(answer) == {"is_alive": True}
@@ -122,8 +128,6 @@ def test_a_service_that_does_not_answer_is_told_of_with_the_next_command(tmp_pat
 
 
 def test_jupyter_keeps_its_token_in_a_file_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tradewinds.app import up_guests
-
     program = tmp_path / "venv" / "bin" / "jupyter-lab"
     program.parent.mkdir(parents=True)
     program.write_text("#!/bin/sh\n")
@@ -139,6 +143,51 @@ def test_jupyter_keeps_its_token_in_a_file_of_its_own(tmp_path: Path, monkeypatc
     program.unlink()
     with pytest.raises(Rejected, match=r"jupyter-lab is not here, expected JupyterLab; `make jupyter` \(tools/jupyter.sh\) makes it"):
         up_guests.jupyter(tmp_path / "home", tmp_path, 18_888)
+
+
+@pytest.mark.skipif(up_guests.jupyter_program(os.environ) is None, reason="NO JupyterLab: `make jupyter` installs it, then this test runs")
+def test_jupyter_runs_under_the_keeper_lets_nobody_in_without_its_token_and_its_kernels_know_the_platform(firm: Firm) -> None:
+    guest = up_guests.jupyter(firm.home, firm.folder, free_port())
+    keeper = up_keeper.launch(firm.home, [guest], is_detached=True)
+    try:
+        until(lambda: answers(guest.health))
+        (told,) = services(firm.home)
+        token = (firm.home / "up" / "jupyter" / "token").read_text()
+        address = guest.health.removesuffix("/api")
+        with httpx.Client(base_url=address, timeout=60, trust_env=False) as http:
+            stranger = http.post("/api/kernels")
+            kernel = http.post("/api/kernels", headers={"Authorization": f"token {token}"}).json()["id"]
+        said = _said_by(
+            f"ws{address.removeprefix('http')}/api/kernels/{kernel}/channels", token, "import tradewinds; print(tradewinds.__name__)"
+        )
+        shown = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _is_there(pid)]
+    finally:
+        assert up_keeper.stop(firm.home)
+        keeper.wait(WITHIN_S)
+
+    assert (told.what, told.state) == ("jupyter", "well")
+    assert f"runs at {guest.url}" in told.detail
+    assert stranger.status_code == 403
+    assert said == "tradewinds\n"
+    assert not any(token.encode() in line for line in shown)
+    assert not answers(guest.health)
+
+
+def _is_there(pid: int) -> bool:
+    return Path(f"/proc/{pid}/cmdline").exists()
+
+
+def _said_by(address: str, token: str, code: str) -> str:
+    """What a kernel prints when it runs a line."""
+    header = {"msg_id": "1", "session": "test", "username": "test", "msg_type": "execute_request", "version": "5.3"}
+    content = {"code": code, "silent": False}
+    asked = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
+    with connect(address, additional_headers={"Authorization": f"token {token}"}, proxy=None) as line:
+        line.send(json.dumps(asked))
+        while True:
+            told = json.loads(line.recv(timeout=WITHIN_S))
+            if told["msg_type"] in ("stream", "error"):
+                return str(told["content"].get("text", told["content"]))
 
 
 def test_superset_has_an_environment_of_its_own() -> None:
