@@ -1,12 +1,15 @@
-"""Ray where a cluster has less room than was asked for."""
+"""Ray where a cluster has less room than was asked for, or is not there."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import psutil  # type: ignore[import-untyped]  # it ships no types
 import pytest
 
+from tradewinds.core.errors import Transient
 from tradewinds.engines.ray import RayEngine
 from tradewinds.simulation.sweep import Task
 from tradewinds.simulation.sweep_work import SweepWork
@@ -35,3 +38,34 @@ def test_one_worker_does_everything_where_there_is_no_room_for_the_other(
         outcomes = {outcome.number: outcome.failure for outcome in engine.map(tasks)}
 
     assert outcomes == dict.fromkeys(range(4))
+
+
+def test_an_address_at_which_nobody_listens_is_an_error_of_ours_at_once(work: SweepWork, strategy_file: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="Ray is absent: tradewinds[ray]")
+    with (
+        RayEngine(packed_work(work, strategy_file, tmp_path / "parcel"), 1, address="127.0.0.1:9") as engine,
+        pytest.raises(Transient, match=r"engine ray: no cluster \(ConnectionRefusedError: .*\), expected one that answers at 127.0.0.1:9"),
+    ):
+        list(engine.map([Task(0, {})]))
+
+
+def test_a_cluster_that_fails_while_it_begins_leaves_no_process(
+    work: SweepWork, strategy_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    ray = pytest.importorskip("ray", reason="Ray is absent: tradewinds[ray]")
+    begins = ray.init
+
+    def dies(**settings: Any) -> None:
+        begins(**settings)
+        raise RuntimeError("the node died")
+
+    monkeypatch.setattr(ray, "init", dies)
+    with (
+        RayEngine(packed_work(work, strategy_file, tmp_path / "parcel"), 1) as engine,
+        pytest.raises(Transient, match="RuntimeError: the node died"),
+    ):
+        list(engine.map([Task(0, {})]))
+
+    assert not ray.is_initialized()
+    assert [one.name() for one in psutil.Process().children(recursive=True) if "ray" in one.name()] == []

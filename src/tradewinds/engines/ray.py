@@ -10,6 +10,7 @@ to actors that have begun: where a cluster has no room for all, being small or u
 from __future__ import annotations
 
 import os
+import socket
 import tempfile
 from collections.abc import Container, Iterable, Iterator
 from contextlib import suppress
@@ -17,13 +18,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tradewinds.core.errors import Rejected
+from tradewinds.core.errors import Rejected, Transient
 from tradewinds.engines.local import checked_workers
 from tradewinds.engines.parcel import Parcel, parcel_of
 from tradewinds.engines.worker import answer
 from tradewinds.simulation.sweep import Failure, Outcome, Task, worker_lost
 
 END_S = 5.0
+CONNECT_S = 10.0
 LOOPBACK = "127.0.0.1"
 
 
@@ -124,6 +126,7 @@ class RayEngine:
             self._begin(at)
 
     def _connect(self) -> None:
+        """Raises Transient where there is no cluster; what was started for one has ended by then."""
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
         if self._address is None:
             os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # what keeps Ray on the loopback, on every system; read at its import
@@ -132,11 +135,18 @@ class RayEngine:
         if not ray.is_initialized():
             self._is_ours = True
             quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
-            if self._address is None:
-                ray.init(address="local", num_cpus=self._workers, include_dashboard=False, _node_ip_address=LOOPBACK, **quiet)
-                _check_loopback(ray)
-            else:
-                ray.init(address=self._address, **quiet)
+            try:
+                if self._address is None:
+                    ray.init(address="local", num_cpus=self._workers, include_dashboard=False, _node_ip_address=LOOPBACK, **quiet)
+                    _check_loopback(ray)
+                else:
+                    _check_answers(self._address)
+                    ray.init(address=self._address, **quiet)
+            except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+                ray.shutdown()
+                self._is_ours = False
+                wanted = "one that begins on this machine" if self._address is None else f"one that answers at {self._address}"
+                raise Transient(f"engine ray: no cluster ({type(error).__name__}: {_line(error)}), expected {wanted}") from error
 
     def _begin(self, at: int) -> None:
         import ray
@@ -168,6 +178,13 @@ class Actor:
     def close(self) -> None:
         """Remove the copy of the parcel."""
         self._folder.cleanup()
+
+
+def _check_answers(address: str) -> None:
+    """Ray asks an address at which nobody listens for minutes before it says so."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
 
 
 def _check_loopback(ray: Any) -> None:
