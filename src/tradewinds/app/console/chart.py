@@ -117,11 +117,12 @@ def _frame(unit: str) -> dict[str, Any]:
     return {
         "backgroundColor": "transparent",
         "textStyle": {"fontFamily": "system-ui, sans-serif"},
-        "grid": {"left": 8, "right": 14, "top": 30, "bottom": 44, "containLabel": True},
+        "grid": {"left": 14, "right": 14, "top": 30, "bottom": 44, "containLabel": True},
         "tooltip": {"trigger": "axis", "confine": True},
         "xAxis": {"type": "time", "axisLabel": {"color": SOFT, "hideOverlap": True}, "axisLine": {"lineStyle": {"color": LINE}}},
         "yAxis": {
-            "type": "value", "scale": True, "name": unit, "axisLabel": {"color": SOFT}, "splitLine": {"lineStyle": {"color": LINE}},
+            "type": "value", "scale": True, "name": unit, "nameTextStyle": {"align": "left"}, "axisLabel": {"color": SOFT},
+            "splitLine": {"lineStyle": {"color": LINE}},
         },
         "dataZoom": [{"type": "inside"}, {"type": "slider", "height": 18, "bottom": 6, "borderColor": LINE, "textStyle": {"color": SOFT}}],
         "useUTC": True,
