@@ -76,7 +76,7 @@ def _watched(firm: Mapping[str, Any], minutes: float, every_s: float) -> tuple[l
     hours: list[float] = []
     samples: list[Sample] = []
     asked = {name: firm[name] for name in ("url", "token", "session", "account")}
-    words = json.dumps({**asked, "streams": STREAMS, "metrics": str(firm["home"] / "metrics")})
+    words = json.dumps({**asked, "streams": STREAMS, "metrics": str(firm["home"] / "metrics"), "warm_up_s": minutes * 60 * WARM_UP_PART})
     command = [sys.executable, "-m", "benchmarks.soak_load"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as load:
         assert load.stdin is not None

@@ -21,6 +21,7 @@ import httpx
 from benchmarks.console import ARGUMENTS, PAGES
 from tradewinds.app.console.door import COOKIE
 
+BUSY = 4.0
 READS_PER_S = 3.0
 PAGE_EVERY_S = 15.0
 BROWSER_EVERY_S = 25.0
@@ -40,18 +41,20 @@ READS = (
 
 
 class People:
-    """asked: url, token, session (of a browser), streams, account, metrics (a folder)."""
+    """asked: url, token, session (of a browser), streams, account, metrics (a folder), warm_up_s."""
 
     def __init__(self, asked: dict[str, Any]) -> None:
         self.asked = asked
         self.done: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
+        self.busy_until_s = 0.0
         headers = {"Authorization": f"Bearer {asked['token']}"}
         self.api = httpx.AsyncClient(base_url=asked["url"] + "/api/v1", headers=headers, timeout=30, trust_env=False)
         self.site = httpx.AsyncClient(base_url=asked["url"], cookies={COOKIE: asked["session"]}, timeout=30, trust_env=False)
 
     async def run(self) -> None:
         """Until the input ends."""
+        self.busy_until_s = asyncio.get_running_loop().time() + self.asked["warm_up_s"]
         tasks = [asyncio.create_task(self._listen(number)) for number in range(self.asked["streams"])]
         paced = ((self._read, 1 / READS_PER_S), (self._page, PAGE_EVERY_S), (self._order, ORDER_EVERY_S), (self._scrape, SCRAPE_EVERY_S))
         tasks += [asyncio.create_task(self._again(act, every_s)) for act, every_s in paced]
@@ -71,7 +74,10 @@ class People:
             except (httpx.HTTPError, OSError, ValueError) as error:
                 self.failed[f"{act.__name__.strip('_')}: {type(error).__name__}"] += 1
             number += 1
-            await asyncio.sleep(max(0.0, begun + every_s - asyncio.get_running_loop().time()))
+            await asyncio.sleep(max(0.0, begun + self._pause_s(every_s) - asyncio.get_running_loop().time()))
+
+    def _pause_s(self, every_s: float) -> float:
+        return every_s / BUSY if asyncio.get_running_loop().time() < self.busy_until_s else every_s
 
     def _count(self, what: str, answer: httpx.Response, where: str) -> None:
         if answer.is_success:
@@ -134,7 +140,7 @@ class People:
                 except Error as error:
                     self.failed[f"browsed: {str(error)[:80]}"] += 1
                 number += 1
-                await asyncio.sleep(BROWSER_EVERY_S)
+                await asyncio.sleep(self._pause_s(BROWSER_EVERY_S))
 
 
 if __name__ == "__main__":

@@ -35,6 +35,9 @@ LOOK_EVERY_S = 0.2
 BEAT_EVERY_S = 1.0
 ENDED_WELL = (0, 99)  # 99: there was nothing to do
 FIRST = ("trade", "guard")  # in this order, each before the next
+ARENAS = (
+    "2"  # heaps of the C library for all threads: one a thread, as is usual, grow for hours and give nothing back; a setting of yours wins
+)
 
 
 def keeper_path(home: Path) -> Path:
@@ -153,7 +156,7 @@ def service(home: Path, one: Service) -> Kept:
     """A service of this home."""
 
     def start() -> subprocess.Popen[bytes]:
-        environment = {**os.environ, **one.environment}
+        environment = {"MALLOC_ARENA_MAX": ARENAS, **os.environ, **one.environment}
         with log_path(home, one.name).open("ab") as log:
             return subprocess.Popen(  # noqa: S603 - our own command, or one that `up --with` names
                 one.command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True

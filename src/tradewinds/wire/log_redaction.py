@@ -61,7 +61,7 @@ def redactor(secrets: Iterable[str]) -> Redactor:
                 message = pattern.sub(rf"\g<kept>{HIDDEN}", message)
         return message
 
-    short = lru_cache(maxsize=4096)(whole)  # accounts, instruments and rules come again and again
+    short = lru_cache(maxsize=1024)(whole)  # accounts, instruments and rules come again and again
     return redact
 
 
