@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -33,6 +32,7 @@ from benchmarks.api import sink
 from benchmarks.api_server import house_of
 from benchmarks.soak_slope import FLAT_BYTES_PER_H, Slope, picture, slope_of
 from tradewinds.app import up_keeper
+from tradewinds.app.demo_trade import in_force
 from tradewinds.app.demo_trade_accounts import accounts_at, balances
 from tradewinds.app.up_service import Service, alerts_service, console_service, own, unwell
 from tradewinds.core.instant import parse, to_date
@@ -201,7 +201,7 @@ def _firm(folder: Path) -> Iterator[dict[str, Any]]:
             "TRADEWINDS_CONFIG": str(workspace / "tradewinds.yaml"), "TRADEWINDS_HOME": str(home), "TRADEWINDS_CLOCK": clock.setting,
             "OTEL_EXPORTER_OTLP_ENDPOINT": stack.enter_context(sink()),
         }  # fmt: skip
-        stack.enter_context(_in_force(settings))
+        stack.enter_context(in_force(settings))
         house_of(home).close()  # a month of minutes to be read
         with closing(House(load_config())) as house:
             run_job("universe", to_date(house.clock.now_ns()).isoformat(), house=house)
@@ -237,20 +237,6 @@ def _write_workspace(workspace: Path, account: Any) -> None:
     code = workspace / "strategies" / account.strategy
     code.write_bytes((files("tradewinds.app") / "template/demo" / account.strategy).read_bytes())
     code.with_suffix(".yaml").write_text(yaml.safe_dump(account.file(), sort_keys=False))
-
-
-@contextmanager
-def _in_force(settings: Mapping[str, str]) -> Iterator[None]:
-    """Settings of this process and of those that it starts."""
-    before = dict(os.environ)
-    for name in [name for name in before if name.startswith(("TRADEWINDS_", "OTEL_"))]:
-        del os.environ[name]
-    os.environ.update(settings)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def main() -> int:

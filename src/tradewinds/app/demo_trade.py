@@ -110,7 +110,7 @@ class TradingDemo:
             self.accounts = accounts_at(venues.urls)
             environment = self._environment(self.accounts, venues.environment, clock)
             self._write(self.accounts)
-            standing.enter_context(_in_force(environment))
+            standing.enter_context(in_force(environment))
             self.control = standing.enter_context(httpx.Client(base_url=venues.urls["control"], trust_env=False))
             self.house = standing.enter_context(closing(House(load_config(self._workspace / "tradewinds.yaml", os.environ))))
             _learn(self.house, self.accounts)
@@ -291,8 +291,8 @@ def _learn(house: House, accounts: tuple[DemoAccount, ...]) -> None:
 
 
 @contextmanager
-def _in_force(environment: Mapping[str, str]) -> Iterator[None]:
-    """Settings of this process and of those that it starts, for a while."""
+def in_force(environment: Mapping[str, str]) -> Iterator[None]:
+    """Settings of this process and of those that it starts, for a while; those that stood there are not seen."""
     before = dict(os.environ)
     for name in before:
         if name.startswith("TRADEWINDS_"):
