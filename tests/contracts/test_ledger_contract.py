@@ -261,6 +261,24 @@ def test_every_symbol_of_a_partition_has_its_own_run(ledger: Ledger) -> None:
     assert [run.subject for run in ledger.runs(limit=1)] == [None]
 
 
+def test_tasks_of_one_airflow_run_that_are_mapped_side_by_side_end_none_of_each_other(ledger: Ledger) -> None:
+    place = "https://airflow/dags/night/runs/manual__1/tasks/capture"
+
+    def begin(task: str, started_ns: int, airflow_run: str = "night/manual__1") -> None:
+        ledger.start_run("capture", "2024-01", started_ns=started_ns, log=f"{place}/{task}", airflow_run=airflow_run)
+
+    def states() -> list[str]:
+        return [run.state for run in sorted(ledger.runs(RunFilter(job="capture")), key=lambda run: run.id)]
+
+    begin("mapped/0?try_number=1", 10)
+    begin("mapped/1?try_number=1", 11)
+    assert states() == ["running", "running"]
+    begin("mapped/0?try_number=2", 20)
+    assert states() == ["failed", "running", "running"]
+    begin("mapped/0?try_number=1", 30, airflow_run="night/manual__2")
+    assert states() == ["failed", "failed", "failed", "running"]
+
+
 def test_a_retry_counts_attempts_and_closes_what_a_killed_run_left_open(ledger: Ledger) -> None:
     killed = ledger.start_run("ingest", "2024-01", subject="BTC.X", started_ns=10)
     other = ledger.start_run("ingest", "2024-02", subject="BTC.X", started_ns=11)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from tradewinds.live.epoch import epoch_path, open_epoch
@@ -76,6 +78,25 @@ def test_a_heartbeat_names_the_process_and_goes_at_a_clean_stop(tmp_path: Path) 
 
 def test_a_beat_of_another_boot_is_infinitely_old() -> None:
     assert Beat(1, "another-boot 17", "", 0).age_s == float("inf")
+
+
+def test_a_process_of_another_container_lives_as_long_as_its_heartbeat_does(tmp_path: Path) -> None:
+    path = tmp_path / "service.json"
+    boot = (process_start(os.getpid()) or "").partition(" ")[0]
+    now_ns = time.monotonic_ns()
+
+    def told(started: str, beat_ns: int, written_s: float) -> Beat:
+        path.write_text(json.dumps({"pid": 1, "started": started, "namespace": "pid:[1]", "beat_ns": beat_ns}))
+        os.utime(path, (written_s, written_s))
+        found = read_beat(path)
+        assert found is not None
+        return found
+
+    assert is_alive(told(f"{boot} 7", now_ns, 0.0))
+    assert not is_alive(told(f"{boot} 7", now_ns - 60 * 10**9, time.time()))
+    assert is_alive(told("boot-of-another-machine 7", 0, time.time()))
+    assert not is_alive(told("boot-of-another-machine 7", 0, time.time() - 60))
+    assert kill(told(f"{boot} 7", now_ns, 0.0)) == "elsewhere"
 
 
 def test_a_damaged_heartbeat_is_none(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 NS = 1_000_000_000
 DEAD_WITHIN_S = 1.0
+SILENT_S = 10.0  # a process that cannot be seen from here is taken for dead after so long without a heartbeat
 _POLL_S = 0.001
 _PROC = Path("/proc/self")  # absent on macOS, where `ps` tells
 
@@ -30,19 +31,28 @@ Killed = Literal["killed", "gone", "elsewhere", "alive"]
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """What a process last said of itself. started: boot and start time as this machine tells it. beat_ns: monotonic."""
+    """What a process last said of itself.
+
+    started: boot and start time as its machine tells it. beat_ns: monotonic there. written_s: wall time of the file, 0 where there is none.
+    """
 
     pid: int
     started: str
     namespace: str
     beat_ns: int
     detail: Mapping[str, Any] = field(default_factory=dict)
+    written_s: float = 0.0
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it runs where pids are others, in another container: its heartbeat is all that can be seen of it."""
+        return self.namespace != _namespace()
 
     @property
     def age_s(self) -> float:
-        """Seconds since the beat; infinite where it is of another boot."""
+        """Seconds since the beat, by the file's time where it comes from another machine; infinite where it is of an earlier boot."""
         if not self.started.startswith(_boot()):
-            return float("inf")
+            return max(0.0, time.time() - self.written_s) if self.is_elsewhere and self.written_s else float("inf")
         return (time.monotonic_ns() - self.beat_ns) / NS
 
 
@@ -74,14 +84,17 @@ class Heartbeat:
 def read_beat(path: Path) -> Beat | None:
     """The last beat, None where the file is absent or no heartbeat stands in it."""
     try:
-        given = json.loads(path.read_text())
-        return Beat(int(given["pid"]), str(given["started"]), str(given["namespace"]), int(given["beat_ns"]), given.get("detail", {}))
+        given, written_s = json.loads(path.read_text()), path.stat().st_mtime
+        told = int(given["pid"]), str(given["started"]), str(given["namespace"]), int(given["beat_ns"])
+        return Beat(*told, given.get("detail", {}), written_s)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def is_alive(beat: Beat) -> bool:
-    """Whether the very process that wrote this still exists here (stopped counts as alive, a zombie does not)."""
+    """Whether the very process that wrote this still exists (stopped counts, a zombie does not); elsewhere its heartbeat decides."""
+    if beat.is_elsewhere:
+        return beat.age_s <= SILENT_S
     return process_start(beat.pid) == beat.started
 
 
@@ -91,7 +104,7 @@ def kill(beat: Beat) -> Killed:
     "gone": it was not there any more, or its pid belongs to another process now. "elsewhere": it runs in another pid namespace (a
     container) and cannot be reached. "alive": it was told to die and still stands there, as in an uninterruptible read.
     """
-    if beat.namespace != _namespace():
+    if beat.is_elsewhere:
         return "elsewhere"
     if not is_alive(beat):
         return "gone"

@@ -32,13 +32,17 @@ class RunFilter:
 
 
 def start_runs(connection: Connection, run: JobRun, subjects: Sequence[str | None]) -> dict[str | None, int]:
-    """Open one row per subject, alike but for it; rows that an earlier, killed run left open are closed as interrupted."""
+    """Open one row per subject, alike but for it; rows that an earlier, killed run left open are closed as interrupted.
+
+    Tasks of one Airflow run that are mapped over vendors or folds run side by side: none is an earlier attempt of another.
+    """
     if not subjects:
         return {}
     same = (job_run.c.job == run.job, job_run.c.partition == run.partition, _subject_in(subjects))
+    opened = connection.execute(sa.select(job_run.c.id, job_run.c.airflow_run, job_run.c.log).where(*same, job_run.c.state == "running"))
     connection.execute(
         sa.update(job_run)
-        .where(*same, job_run.c.state == "running")
+        .where(job_run.c.id.in_([number for number, airflow_run, log in opened if not _is_beside(run, airflow_run, log)]))
         .values(
             state="failed",
             ended_ns=run.started_ns,
@@ -64,6 +68,13 @@ def start_runs(connection: Connection, run: JobRun, subjects: Sequence[str | Non
     ]
     returned = connection.execute(sa.insert(job_run).returning(job_run.c.subject, job_run.c.id), rows)
     return dict(iter(returned))
+
+
+def _is_beside(run: JobRun, airflow_run: str | None, log: str | None) -> bool:
+    """Whether an open row is of another task of the same Airflow run: the address of its log differs in more than the number of the try."""
+    if run.airflow_run is None or airflow_run != run.airflow_run:
+        return False
+    return (log or "").partition("?")[0] != (run.log or "").partition("?")[0]
 
 
 def finish_runs(connection: Connection, results: Mapping[int, RunResult]) -> None:
