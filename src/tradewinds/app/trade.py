@@ -102,7 +102,7 @@ def run(
     import asyncio
 
     from tradewinds.app.output import log
-    from tradewinds.app.watched import kept
+    from tradewinds.app.watched import collect_as_usual, kept
     from tradewinds.core.errors import Rejected
     from tradewinds.wiring.house import open_house
     from tradewinds.wiring.trade import plan
@@ -124,7 +124,7 @@ def run(
     try:
         made.lock()
         with kept(made.watching.log, lambda message: _ALERT.match(message) is None):
-            asyncio.run(made.run(until_s=run_for_s))
+            asyncio.run(made.run(until_s=run_for_s, ready=collect_as_usual))
     finally:
         made.close()
     if as_json:

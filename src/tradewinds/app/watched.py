@@ -34,6 +34,7 @@ def watched(home: Path, process: str) -> Iterator[Watching]:
 
     watching = watching_of(home, process, run=f"{text(SystemClock().now_ns())} {os.getpid()}")
     watching.serve(log)
+    collect_as_usual()
     try:
         with kept(watching.log):
             yield watching
@@ -46,7 +47,6 @@ def kept(structured: Log, is_told: Callable[[str], bool] = lambda message: True)
     """What this process says, and what libraries warn of, stands in its structured log. is_told: not of what is logged elsewhere."""
     from tradewinds.wire.log import LibraryHandler
 
-    _collect_as_usual()
     handler = LibraryHandler(structured, logging.WARNING)
     logging.getLogger().addHandler(handler)
     keep_log(partial(_keep, structured, is_told))
@@ -57,7 +57,7 @@ def kept(structured: Log, is_told: Callable[[str], bool] = lambda message: True)
         logging.getLogger().removeHandler(handler)
 
 
-def _collect_as_usual() -> None:
+def collect_as_usual() -> None:
     """A command looks for garbage rarely, because it ends (`cli.main`). Here that would be a heap that grows for hours between two looks.
 
     What the start made stays: set aside, it makes no later look longer.

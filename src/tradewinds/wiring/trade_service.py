@@ -99,8 +99,8 @@ class Assembled:
         self.leases.take("service", ["of this home"])
         self.service.lock()
 
-    async def run(self, *, until_s: float | None = None) -> None:
-        """Serve until SIGTERM, SIGINT, the feed's end, or so many seconds."""
+    async def run(self, *, until_s: float | None = None, ready: Callable[[], None] = lambda: None) -> None:
+        """Serve until SIGTERM, SIGINT, the feed's end, or so many seconds. ready: called once every account trades or failed."""
         control = ControlServer(control_path(self.home), self.acts)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -109,6 +109,7 @@ class Assembled:
         await control.start()
         self.watching.serve(self.say)
         watching = [loop.create_task(one.run(self.service)) for one in (self.limits, self.rates, self.rehearsal, self.watch)]
+        watching.append(loop.create_task(self._once(ready)))
         self.projection.start()
         try:
             await self.service.run()
@@ -122,6 +123,10 @@ class Assembled:
                 timer.cancel()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
+
+    async def _once(self, ready: Callable[[], None]) -> None:
+        await self.service.ready()
+        ready()
 
     def close(self) -> None:
         """Give back leases and files."""
