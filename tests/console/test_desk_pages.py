@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -120,6 +121,25 @@ def test_gains_add_up_over_time_by_strategy_and_currency_and_never_across_curren
         "trend (USD)": [(START + 3 * NS_PER_MINUTE, 5.0)],
         "by hand (USDT)": [(START + 4 * NS_PER_MINUTE, 7.0)],
     }
+
+
+class Seen:
+    """Every account was told the same price of one coin."""
+
+    def prices(self, account: str) -> dict[str, float]:
+        return {INSTRUMENT: 110.0}
+
+
+def test_what_was_there_before_the_first_start_has_no_known_cost_and_so_no_gain(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [
+        {"account": "main", "strategy": strategy, "instrument": INSTRUMENT, "quantity": Decimal(2), "average_price": Decimal(average)}
+        for strategy, average in (("", "0"), ("trend", "100"))
+    ]
+    monkeypatch.setattr("tradewinds.wiring.desk.trade.positions", lambda house, account=None: rows)
+
+    found = trade_pages.held(house, Seen())  # type: ignore[arg-type]  # it asks for prices alone
+
+    assert [(one.average_price, one.value, one.gain) for one in found] == [(None, 220.0, None), (Decimal(100), 220.0, 20.0)]
 
 
 def test_what_closed_lots_gained_adds_up_by_currency() -> None:

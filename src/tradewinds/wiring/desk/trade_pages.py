@@ -60,7 +60,7 @@ def held(house: House, seen: SeenBars, account: str | None = None) -> tuple[Hold
         multiplier, currency = terms.get(row["instrument"], (Decimal(1), ""))
         price = prices[row["account"]].get(row["instrument"])
         units = float(row["quantity"] * multiplier)
-        average = row["average_price"]
+        average = row["average_price"] or None  # 0: it was there at the first start, and what it cost is not known
         value = None if price is None else units * price
         gain = None if price is None or average is None else units * (price - float(average))
         found.append(
