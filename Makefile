@@ -16,7 +16,7 @@ help:
 	@echo "make campaign  try to break order handling: 10,000 seeds, 1,200 kills, every planted bug; half an hour"
 	@echo "make bench   measure all figures, 25 minutes   (ONLY=ingest for one, FULL=1 for the peers' full sizes)"
 	@echo "make superset  import the dashboards into a real Superset and look at every chart; two minutes, 700 MB"
-	@echo "make soak    an hour of steady load on every process, and whether its memory stays flat  (MINUTES=10 for less)"
+	@echo "make soak    half an hour of warm-up, then an hour of steady load, and whether the memory of each process stays flat  (MINUTES=10 for less)"
 	@echo "make audit   list what we ship with versions, hashes and licences, and ask what is known against it"
 	@echo "make spark   read the lake by a real Apache Spark; 440 MB and a Java of 17 or later"
 	@echo "make jupyter install JupyterLab beside the platform, for 'tradewinds up --with jupyter'"
@@ -87,7 +87,7 @@ spark: setup-dev
 # Console and API, trading service, guard, alerts and keeper under a low, steady load. Exit code 1 where memory of one is not flat.
 .PHONY: soak audit jupyter
 soak: setup-dev
-	@$(PY) -m benchmarks.soak --minutes $(or $(MINUTES),60)
+	@$(PY) -m benchmarks.soak --minutes $(or $(MINUTES),90)
 
 # build/sbom.json, its test, and pip-audit over the locks. Exit code 75 where the vulnerability service cannot be asked: then nobody knows.
 audit: setup-dev

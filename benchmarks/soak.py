@@ -1,10 +1,11 @@
-"""`python -m benchmarks.soak [--minutes 60]`: whether the memory of every process stays flat under a steady load. `make soak`.
+"""`python -m benchmarks.soak [--minutes 90]`: whether the memory of every process stays flat under a steady load. `make soak`.
 
 1. A local venue on a clock four times as fast; `up`'s keeper with the trading service, the guard, console and API, alerts: metrics, traces,
    logs, authentication and limits on. A strategy that trades often holds three coins.
 2. `benchmarks.soak_load` are the people: reads, 20 live streams, pages, a browser, orders by hand, scrapes.
-3. Every ten seconds the resident memory of each process is noted; `benchmarks.soak_slope` judges what came after the warm-up, a quarter of
-   the time. An account's books keep the orders of their process's life, also ended ones: trade is allowed ORDER_BYTES for each.
+3. Every ten seconds the resident memory of each process is noted; `benchmarks.soak_slope` judges the hour that comes after the warm-up, a
+   third of the time: console and trade have reached what they keep after 25 minutes. An account's books keep the orders of their
+   process's life, also ended ones: trade is allowed ORDER_BYTES for each.
    The venue is no part of the platform and keeps every order by design: it is told of and not judged.
 4. Samples, a picture and the figures go into build/soak. Exit code 1 where a process is not flat, was started again, or an answer was none.
 """
@@ -45,8 +46,8 @@ from tradewinds.wiring.settings import load_config
 SPEED = 4.0  # a minute of the venue in fifteen seconds
 SEED = 7
 AT = "2026-03-02T00:00:00Z"
-MINUTES = 60.0
-WARM_UP_PART = 0.25
+MINUTES = 90.0
+WARM_UP_PART = 1 / 3
 SAMPLE_EVERY_S = 10.0
 STREAMS = 20
 ORDER_BYTES = 12 * 2**10
