@@ -1,7 +1,8 @@
 #!/bin/sh
 # The stack of deploy/compose.yaml: `tools/stack.sh secrets|check|up|prove|down|status [service ...]`.
 #   up        secrets, a workspace, then everything, and waits until every service is healthy; down keeps the volumes
-#             Over stand-ins (STANDIN=1, or where no registry answers: tools/containers.sh) with deploy/compose.standin.yaml.
+#             Over stand-ins (STANDIN=1, or where no registry answers: tools/containers.sh) with deploy/compose.standin.yaml; what such a
+#             venue and object store told is gone with them, so that down then takes away the volumes that began with them
 #             Where neither podman nor docker is here: the same platform as plain processes, as `make up` does it
 #   prove     of a stack over stand-ins: one night through Airflow's workers and one paper order, both seen through the proxy
 #   secrets   makes what is missing below deploy/secrets: passwords by chance, addresses from them; never touches what is there
@@ -13,7 +14,7 @@ folder=deploy/secrets
 export TRADEWINDS_FIRM="${TRADEWINDS_FIRM:-$(pwd)/deploy/firm}"
 image=${TRADEWINDS_IMAGE:-localhost/tradewinds:current}
 project=com.docker.compose.project=tradewinds
-standin=''
+standin='' begun_with_standins=$here/begun-with-standins
 first='postgres|redis|object-store|venues' once='object-store-probe|airflow-migrate|ledger-migrate' last='guard|proxy|superset|jupyter|prometheus|grafana'
 
 # How containers are started here, into $engine and $compose; both stay empty where that cannot be.
@@ -131,6 +132,10 @@ up() {
     begun=$(date +%s)
     secrets
     workspace
+    if [ -n "$standin" ] && [ -z "$(volumes)" ]; then
+        mkdir -p "$here"
+        : > "$begun_with_standins"
+    fi
     # shellcheck disable=SC2046
     [ $# -gt 0 ] || set -- $(everything)
     if [ "$engine" = docker ]; then
@@ -215,8 +220,17 @@ down() {
     left=$($engine ps --all --quiet --filter label=$project)
     # shellcheck disable=SC2086
     [ -z "$left" ] || $engine rm --force $left >/dev/null
-    echo "stack: down; volumes stay" >&2
+    if [ -e "$begun_with_standins" ]; then
+        # shellcheck disable=SC2046
+        $engine volume rm $(volumes) >/dev/null
+        rm -f "$begun_with_standins"
+        echo "stack: down; its volumes went with the stand-ins" >&2
+    else
+        echo "stack: down; volumes stay" >&2
+    fi
 }
+
+volumes() { $engine volume ls --quiet --filter label=$project; }
 
 # The same platform without containers.
 plain() {
