@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from tradewinds.app import up_keeper
-from tradewinds.app.status import services
+from tradewinds.app.status import airflow, services
 from tradewinds.app.up_service import Service, own, write_services
 from tradewinds.live.guard_process import Heartbeat
 from tradewinds.stores.journal import open_sqlite_journal
@@ -227,3 +227,13 @@ def test_what_airflows_own_processes_printed_is_shown_by_the_command_that_status
 
     assert (shown.code, shown.out) == (0, "one\ntwo\n")
     assert absent.code == 1
+
+
+def test_an_airflow_of_another_container_is_named_and_not_said_to_be_dead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = airflow(tmp_path)
+    monkeypatch.setenv("TRADEWINDS_AIRFLOW_PAGE", "https://desk.example/airflow/")
+    there = airflow(tmp_path)
+
+    assert (here.state, here.detail) == ("wrong", "does not run")
+    assert (there.state, there.detail) == ("warning", "runs elsewhere and is not asked from here")
+    assert there.advice == "its own page: https://desk.example/airflow/"
