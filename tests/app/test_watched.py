@@ -18,7 +18,6 @@ class Knot:
         self.myself = self
 
 gc.set_threshold(COLLECT_AFTER)  # as cli.main does
-made = [Knot() for _ in range(5)]
 with watched(Path(sys.argv[1]), "console"):
     said = {"threshold": gc.get_threshold(), "set aside": gc.get_freeze_count() > 1_000}
     for _ in range(20_000):

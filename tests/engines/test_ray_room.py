@@ -58,6 +58,7 @@ def test_a_cluster_that_fails_while_it_begins_leaves_no_process(
 
     def dies(**settings: Any) -> None:
         begins(**settings)
+        assert any("gcs_server" in " ".join(one.cmdline()) for one in psutil.Process().children(recursive=True))
         raise RuntimeError("the node died")
 
     monkeypatch.setattr(ray, "init", dies)
@@ -68,4 +69,4 @@ def test_a_cluster_that_fails_while_it_begins_leaves_no_process(
         list(engine.map([Task(0, {})]))
 
     assert not ray.is_initialized()
-    assert [one.name() for one in psutil.Process().children(recursive=True) if "ray" in one.name()] == []
+    assert [words for one in psutil.Process().children(recursive=True) if "ray" in (words := " ".join(one.cmdline()))] == []

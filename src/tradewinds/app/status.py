@@ -75,10 +75,10 @@ def airflow(home: Path) -> Check:
     from tradewinds.app.up_keeper import found
 
     client = find(home / "airflow")
-    page = os.environ.get("TRADEWINDS_AIRFLOW_PAGE")
-    if client is None and page:  # in a container, or on a cluster
-        return Check("airflow", "warning", "runs elsewhere and is not asked from here", f"its own page: {page}")
     if client is None:
+        page = os.environ.get("TRADEWINDS_AIRFLOW_PAGE")
+        if page:  # in a container, or on a cluster
+            return Check("airflow", "warning", "runs elsewhere and is not asked from here", f"its own page: {page}")
         # The keeper outlived it: `up` beside a keeper would start everything twice, and refuses.
         again = "tradewinds down, then tradewinds up" if found(home) is not None else "`tradewinds up` starts it"
         return Check("airflow", "wrong", "does not run", again)

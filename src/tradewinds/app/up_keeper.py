@@ -35,9 +35,8 @@ LOOK_EVERY_S = 0.2
 BEAT_EVERY_S = 1.0
 ENDED_WELL = (0, 99)  # 99: there was nothing to do
 FIRST = ("trade", "guard")  # in this order, each before the next
-ARENAS = (
-    "2"  # heaps of the C library for all threads: one a thread, as is usual, grow for hours and give nothing back; a setting of yours wins
-)
+# Heaps of the C library for all threads of a service: one a thread, as is usual, grow for hours and give nothing back. Yours wins.
+ARENAS = "2"
 
 
 def keeper_path(home: Path) -> Path:

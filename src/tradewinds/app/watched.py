@@ -60,7 +60,7 @@ def kept(structured: Log, is_told: Callable[[str], bool] = lambda message: True)
 def collect_as_usual() -> None:
     """A command looks for garbage rarely, because it ends (`cli.main`). Here that would be a heap that grows for hours between two looks.
 
-    What the start made stays: set aside, it makes no later look longer.
+    What the start made stays: set aside, it makes no later look longer. Where no command made the looks rare there is nothing to put back.
     """
     if gc.get_threshold() == GARBAGE_AFTER:
         return
