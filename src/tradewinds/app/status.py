@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tradewinds.app.doctor import Check, disk
+from tradewinds.app.looked import Check, disk
 from tradewinds.app.output import print_json, print_table
 from tradewinds.core.errors import ANSWER_IS_NO, TradewindsError
 

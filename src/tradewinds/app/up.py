@@ -39,8 +39,9 @@ def up(port: int | None, airflow_port: int | None, others: str | None, *, detach
     tradewinds up --with superset,jupyter    with those two as well
     tradewinds up --detach --json            returns when everything runs; `tradewinds down` stops it
     """
+    from tradewinds.app.up_guests import guests
     from tradewinds.app.up_keeper import expect_none, launch
-    from tradewinds.app.up_service import console_service, expect_free, guests, is_installed, unwell
+    from tradewinds.app.up_service import console_service, expect_free, is_installed, unwell
     from tradewinds.app.up_trading import services_of, wanted
     from tradewinds.wiring.house import open_house
 

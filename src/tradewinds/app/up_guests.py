@@ -15,13 +15,23 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from tradewinds.app.up_service import Service
+from tradewinds.app.up_service import GUESTS, Service, free_port
 from tradewinds.core.errors import Rejected
 
 VENV = "TRADEWINDS_SUPERSET_VENV"
 JUPYTER_VENV = "TRADEWINDS_JUPYTER_VENV"
 CHECKOUT = Path(__file__).resolve().parents[3]
 THREADS = 8
+
+
+def guests(names: str | None, home: Path, workspace: Path) -> list[Service]:
+    """What `--with` names, such as `superset,jupyter`. Raises Rejected where one is not known or not installed, saying how it is."""
+    asked = [name.strip() for name in (names or "").split(",") if name.strip()]
+    unknown = [name for name in asked if name not in GUESTS]
+    if unknown:
+        raise Rejected(f"up --with {unknown[0]}, expected some of {', '.join(GUESTS)}")
+    make = {"superset": superset, "jupyter": jupyter}
+    return [make[name](home, workspace, free_port()) for name in dict.fromkeys(asked)]
 
 
 def superset(home: Path, workspace: Path, port: int) -> Service:

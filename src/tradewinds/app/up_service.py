@@ -66,18 +66,6 @@ def is_installed(name: str) -> bool:
     return all(find_spec(module) is not None for module in wanted)
 
 
-def guests(names: str | None, home: Path, workspace: Path) -> list[Service]:
-    """What `--with` names, such as `superset,jupyter`. Raises Rejected where one is not known or not installed, saying how it is."""
-    from tradewinds.app.up_guests import jupyter, superset
-
-    asked = [name.strip() for name in (names or "").split(",") if name.strip()]
-    unknown = [name for name in asked if name not in GUESTS]
-    if unknown:
-        raise Rejected(f"up --with {unknown[0]}, expected some of {', '.join(GUESTS)}")
-    make = {"superset": superset, "jupyter": jupyter}
-    return [make[name](home, workspace, free_port()) for name in dict.fromkeys(asked)]
-
-
 def services_path(home: Path) -> Path:
     """What the keeper of a home keeps."""
     return home / "up" / "services.json"

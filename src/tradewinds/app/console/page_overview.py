@@ -8,7 +8,7 @@ from functools import partial
 from tradewinds.app.console.frame import page
 from tradewinds.app.console.markup import Markup, joined, link, moment, pill, table, tag, tiles
 from tradewinds.app.console.visit import Visit, act_button, card, later, live
-from tradewinds.app.doctor import Check
+from tradewinds.app.looked import Check
 from tradewinds.app.status import looks
 from tradewinds.jobs.research_tables import STEPS
 from tradewinds.people.alert import RaisedAlert
